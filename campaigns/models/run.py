@@ -1,0 +1,60 @@
+"""One launch of a campaign."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from mailplatform.core.models import TimestampedModel
+
+
+class RunState(models.TextChoices):
+    """How far a run is."""
+
+    PREPARING = "preparing", "Preparing"
+    SENDING = "sending", "Sending"
+    PAUSED = "paused", "Paused"
+    SENT = "sent", "Sent"
+    CANCELLED = "cancelled", "Cancelled"
+    FAILED = "failed", "Failed"
+
+
+class PauseReason(models.TextChoices):
+    """Who paused a run."""
+
+    PERSON = "person", "Paused by a person"
+    SAFETY_STOP = "safety_stop", "Paused by the safety stop"
+    ACCOUNT = "account", "Paused because Amazon SES refuses to send"
+    QUOTA = "quota", "Waiting for the daily quota"
+
+
+class Run(TimestampedModel):
+    """Freezes what a launch sends: deliveries are keyed (run, subscriber).
+
+    `frozen` holds what the workers need and nobody may change afterwards: kind, sender, subject, variables,
+    tracking, the lists the run was sent to and whether a segment chose the audience.
+    """
+
+    public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    campaign = models.ForeignKey("Campaign", on_delete=models.PROTECT, related_name="runs")
+    number = models.PositiveIntegerField(default=1)
+    state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.PREPARING)
+    template_version = models.ForeignKey("TemplateVersion", on_delete=models.PROTECT, related_name="runs")
+    frozen = models.JSONField(default=dict)
+    audience = models.IntegerField(null=True)
+    batches = models.IntegerField(default=0)
+    not_before = models.DateTimeField(null=True, blank=True)
+    paused_by = models.CharField(max_length=12, choices=PauseReason.choices, blank=True)
+    pause_reason = models.CharField(max_length=500, blank=True)
+    drain_lease_until = models.DateTimeField(null=True, blank=True)
+    launched_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    launched_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("campaign", "number"), name="one_run_per_number"),)
+        ordering = ("-launched_at",)
+
+    def __str__(self) -> str:
+        return f"{self.campaign} run {self.number}"

@@ -1,0 +1,1 @@
+"""mailplatform: self-hosted e-mail marketing on Amazon SES."""

@@ -1,0 +1,10 @@
+"""The app of users, roles, audit log and installation settings."""
+
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    """Users, roles, audit log and the installation's settings."""
+
+    name = "mailplatform.accounts"
+    label = "accounts"

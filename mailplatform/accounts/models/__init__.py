@@ -1,0 +1,7 @@
+"""Who may do what, what was done, and how this installation is set up."""
+
+from .audit import AuditEntry
+from .installation import Installation
+from .user import Role, User
+
+__all__ = ["AuditEntry", "Installation", "Role", "User"]

@@ -1,0 +1,27 @@
+"""People, what they agreed to, and how they are grouped."""
+
+from .consent import (
+    Act,
+    ConsentBlock,
+    ConsentNotice,
+    ConsentPersonal,
+    ConsentRecord,
+    LawfulBasis,
+    Method,
+    Purpose,
+    SigningKey,
+)
+from .fields import CustomField, FieldType, Tag
+from .imports import ImportJob, ImportState, RefusedRow
+from .lists import MailingList, OptIn, Subscription, SubscriptionState
+from .profile import MarketingBasis, Profile
+from .segments import Segment
+from .subscriber import Subscriber
+from .suppression import Suppression, SuppressionReason
+
+__all__ = [
+    "Act", "ConsentBlock", "ConsentNotice", "ConsentPersonal", "ConsentRecord", "CustomField", "FieldType",
+    "ImportJob", "ImportState", "LawfulBasis", "MailingList", "MarketingBasis", "Method", "OptIn", "Profile",
+    "Purpose", "RefusedRow", "Segment", "SigningKey", "Subscriber", "Subscription", "SubscriptionState",
+    "Suppression", "SuppressionReason", "Tag",
+]
