@@ -1,0 +1,120 @@
+"""`make demo`: starts everything on this machine, tells the story of one campaign and leaves the site running."""
+
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from mailplatform import embedded
+from mailplatform.management.demo.processes import ProcessDiedError, Supervisor, free_port, python
+from mailplatform.sandbox import constants
+
+ROOT = Path(__file__).resolve().parents[3]
+WEB_PORT = 8000
+# Only this file lets `--once` clear a directory away.
+MARK = "made-by-make-demo-once"
+
+
+def data_directory(*, once: bool) -> Path:
+    """Return where the demo keeps its data; `--once` always begins with an empty directory of its own."""
+    base = Path(os.environ.get("MAILPLATFORM_DATA_DIR", ROOT / ".data"))
+    directory = base / ("once" if once else "demo")
+    if once and (directory / MARK).exists():
+        shutil.rmtree(directory)
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if once:
+        (directory / MARK).touch()
+    return directory
+
+
+class Command(BaseCommand):
+    """Starts Postgres, Redis, the sandbox, web, worker and beat, and runs the story against them."""
+
+    help = "Start everything on this machine with the sandbox instead of Amazon, and send a campaign."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add `--once`."""
+        parser.add_argument("--once", action="store_true", help="exit when all events are in, with one JSON line")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run the demo until Ctrl-C, or until the story is told."""
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        started = time.time()
+        once = bool(options["once"])
+        directory = data_directory(once=once)
+        # A server left by a kill -9 is taken over and stopped like our own.
+        with embedded.start(directory) as services:
+            supervisor = Supervisor(self.environment(directory, services, started), directory / "logs")
+            try:
+                self.start(supervisor, directory)
+                supervisor.run("story", python("manage.py", "demo_story", *(["--once"] if once else [])))
+                if not once:
+                    supervisor.watch()
+            except KeyboardInterrupt:
+                self.say("Stopping.")
+            except (ProcessDiedError, TimeoutError) as error:
+                self.say(str(error))
+                raise SystemExit(1) from error
+            finally:
+                supervisor.stop()
+
+    def environment(self, directory: Path, services: embedded.Services, started: float) -> dict[str, str]:
+        """Return the environment of every process of the demo. A busy port makes us take the next."""
+        web, sandbox = self.port("site", WEB_PORT), self.port("sandbox", constants.DEFAULT_PORT)
+        sandbox_url = f"http://127.0.0.1:{sandbox}"
+        ours = {
+            "MAILPLATFORM_DATA_DIR": str(directory),
+            "DATABASE_URL": services.database_url,
+            "DATABASE_OWNER_URL": services.database_owner_url,
+            "REDIS_URL": services.redis_url,
+            "PUBLIC_URL": f"http://127.0.0.1:{web}",
+            "CSRF_TRUSTED_ORIGINS": f"http://127.0.0.1:{web},http://localhost:{web}",
+            "SANDBOX_URL": sandbox_url,
+            "AWS_ENDPOINT_URL": sandbox_url,
+            "AWS_REGION": constants.DEFAULT_REGION,
+            "AWS_ACCESS_KEY_ID": constants.ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": constants.SECRET_KEY,
+            "DEMO_STARTED": f"{started:.3f}",
+            "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"),
+            "PYTHONUNBUFFERED": "1",
+        }
+        return {**os.environ, **ours}
+
+    def port(self, what: str, wanted: int) -> int:
+        """Return a free port, and say so when it is not the usual one."""
+        port = free_port(wanted)
+        if port != wanted:
+            self.say(f"Port {wanted} is busy; the {what} takes {port}.")
+        return port
+
+    def start(self, supervisor: Supervisor, directory: Path) -> None:
+        """Start the processes in the order in which they need each other."""
+        environment = supervisor.environment
+        web_port = environment["PUBLIC_URL"].rsplit(":", 1)[1]
+        sandbox_port = environment["SANDBOX_URL"].rsplit(":", 1)[1]
+        state = str(directory / "sandbox")
+        supervisor.start(
+            "sandbox",
+            python("-m", "mailplatform.sandbox", "--port", sandbox_port, "--state-dir", state),
+        )
+        supervisor.run("database", python("manage.py", "setup_database"))
+        supervisor.start(
+            "web",
+            python("-m", "uvicorn", "mailplatform.asgi:application", "--port", web_port, "--no-access-log"),
+        )
+        worker = ("-m", "celery", "-A", "mailplatform", "worker", "-Q", "sending,default", "-c", "2", "-l", "WARNING")
+        supervisor.start("worker", python(*worker))
+        schedule = str(directory / "beat-schedule")
+        supervisor.start("beat", python("-m", "celery", "-A", "mailplatform", "beat", "-s", schedule, "-l", "WARNING"))
+        supervisor.wait_for(environment["SANDBOX_URL"] + "/_sandbox/api/summary")
+        supervisor.wait_for(environment["PUBLIC_URL"] + "/account/login/")
+
+    def say(self, words: str) -> None:
+        """Write to standard error: standard output is for the JSON line."""
+        self.stderr.write(words)

@@ -1,0 +1,119 @@
+"""Starts the processes of the demo, watches them and stops them again, in the reverse order."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class ProcessDiedError(Exception):
+    """A process of the demo ended by itself. `log` is the file with its last words."""
+
+    def __init__(self, name: str, code: int, log: Path) -> None:
+        """Remember which process ended, how, and where its output is."""
+        super().__init__(f"The {name} process stopped with code {code}. Its output is in {log}.")
+        self.log = log
+
+
+def free_port(wanted: int, host: str = "127.0.0.1", tries: int = 50) -> int:
+    """Return the first port from `wanted` upwards that nothing listens on."""
+    for port in range(wanted, wanted + tries):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port
+    message = f"No free port between {wanted} and {wanted + tries - 1}. Stop something that listens there."
+    raise OSError(message)
+
+
+def answers(url: str) -> bool:
+    """Return whether `url` answers at all; an error page is an answer too."""
+    try:
+        with urllib.request.urlopen(url, timeout=2):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+
+
+@dataclass
+class Supervisor:
+    """Owns the child processes. Each is its own process group, so that a Ctrl-C reaches the supervisor first."""
+
+    environment: Mapping[str, str]
+    log_dir: Path
+    children: list[tuple[str, subprocess.Popen[bytes]]] = field(default_factory=list)
+
+    def start(self, name: str, command: Sequence[str]) -> None:
+        """Start `command` in the background; its output goes to `<log_dir>/<name>.log`."""
+        self.log_dir.mkdir(parents=True, exist_ok=True)
+        with self.log_path(name).open("ab") as log:
+            child = subprocess.Popen(
+                command, env=dict(self.environment), stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        self.children.append((name, child))
+
+    def run(self, name: str, command: Sequence[str]) -> None:
+        """Run `command` to its end in the foreground; raise ProcessDiedError when it fails."""
+        code = subprocess.run(command, env=dict(self.environment), check=False).returncode
+        if code:
+            raise ProcessDiedError(name, code, self.log_path(name))
+
+    def log_path(self, name: str) -> Path:
+        """Return the file that holds the output of process `name`."""
+        return self.log_dir / f"{name}.log"
+
+    def check(self) -> None:
+        """Raise ProcessDiedError when a background process ended."""
+        for name, child in self.children:
+            code = child.poll()
+            if code is not None:
+                raise ProcessDiedError(name, code, self.log_path(name))
+
+    def wait_for(self, url: str, seconds: float = 60) -> None:
+        """Wait until `url` answers; raise TimeoutError after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while not answers(url):
+            self.check()
+            if time.monotonic() > deadline:
+                message = f"{url} did not answer within {seconds:.0f} seconds. The logs are in {self.log_dir}."
+                raise TimeoutError(message)
+            time.sleep(0.1)
+
+    def watch(self) -> None:
+        """Block until a background process ends by itself."""
+        while True:
+            self.check()
+            time.sleep(1)
+
+    def stop(self, seconds: float = 15) -> None:
+        """Ask each process to end, the last started first, and kill what has not ended in time."""
+        for _, child in reversed(self.children):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGTERM)
+        deadline = time.monotonic() + seconds
+        for _, child in reversed(self.children):
+            try:
+                child.wait(timeout=max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+        self.children.clear()
+
+
+def python(*arguments: str) -> list[str]:
+    """Return the command line that runs this very Python with `arguments`."""
+    return [sys.executable, *arguments]
