@@ -1,0 +1,61 @@
+"""`python -m mailplatform.embedded start|stop|status|env`: the services by hand."""
+
+import argparse
+import os
+import sys
+
+from . import services
+from .errors import EmbeddedError
+from .layout import Layout
+from .locks import exclusively, in_use
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m mailplatform.embedded", description=__doc__)
+    parser.add_argument("action", choices=["start", "stop", "status", "env"])
+    parser.add_argument("--data-dir", default=os.environ.get("MAILPLATFORM_DATA_DIR") or ".data")
+    parser.add_argument("--force", action="store_true", help="stop even what another process uses")
+    options = parser.parse_args(arguments)
+    layout = Layout.of(options.data_dir)
+    actions = {"start": _start, "stop": _stop, "status": _status, "env": _env}
+    try:
+        return actions[options.action](layout, options.force)
+    except EmbeddedError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _start(layout: Layout, _: bool) -> int:  # noqa: FBT001
+    found = services.start(layout.data_dir, share=False)
+    layout.keep_file.touch()
+    print(f"running: {found.database_url} {found.redis_url}")
+    return 0
+
+
+def _stop(layout: Layout, force: bool) -> int:  # noqa: FBT001
+    if not layout.data_dir.exists():
+        return 0
+    with exclusively(layout.lock_file):
+        layout.keep_file.unlink(missing_ok=True)
+        if in_use(layout.users_file) and not force:
+            print("another process uses the services: they stop with it (--force stops them now)")
+            return 0
+        services.stop_servers(layout)
+    return 0
+
+
+def _status(layout: Layout, _: bool) -> int:  # noqa: FBT001
+    found = services.status(layout)
+    for name, value in found.items():
+        print(f"{name}: {'yes' if value else 'no'}")
+    return 0 if found["postgres"] and found["redis"] else 3
+
+
+def _env(layout: Layout, _: bool) -> int:  # noqa: FBT001
+    for name, value in services.expected(layout.data_dir, os.environ).environment().items():
+        print(f"{name}={value}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
