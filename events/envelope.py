@@ -1,0 +1,133 @@
+"""The shape of a message of Amazon SNS before its signature is checked: fields, address of the certificate, time.
+
+Pure. What is refused here is refused without leaving the process.
+Source: https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html, made stricter: the host must
+*equal* the one of the pinned topic's Region.
+"""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+import orjson
+from cryptography.hazmat.primitives import hashes
+
+from . import trust
+
+_CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
+_SIGNED: Final = {
+    "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
+    "SubscriptionConfirmation": _CONFIRMATION,
+    "UnsubscribeConfirmation": _CONFIRMATION,
+}
+HASHES: Final = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303  (version 1 is what SNS signs by default)
+_PATH = re.compile(r"/SimpleNotificationService-[0-9a-f]{32}\.pem")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z")
+_ARN = re.compile(r"arn:aws[a-z-]{0,10}:sns:([a-z0-9-]{5,30}):(\d{12}):[A-Za-z0-9_-]{1,256}")
+
+
+class Refused(Exception):
+    """This message is not to be believed, now or later. `status` is the HTTP answer (400 or 403)."""
+
+    def __init__(self, reason: str, status: int = 403) -> None:
+        super().__init__(reason)
+        self.reason, self.status = reason, status
+
+
+class CannotVerifyNow(Exception):
+    """Whether this message is genuine cannot be told now; SNS should send it again (503)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnsMessage:
+    """What a verified message says. `timestamp` is the signed one, the same on every retry."""
+
+    type: str
+    message_id: str
+    topic_arn: str
+    message: str
+    timestamp: datetime
+    token: str
+    subject: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A message whose shape, topic, host and age are right and whose signature is not checked yet."""
+
+    fields: dict[str, str]
+    region: str
+    timestamp: datetime
+    signature: bytes
+
+    @property
+    def certificate_url(self) -> str:
+        return self.fields["SigningCertURL"]
+
+
+def region_of(topic_arn: str) -> str:
+    """Return the Region of an SNS topic; `Refused` for what is no topic."""
+    arn = _ARN.fullmatch(topic_arn)
+    if arn is None:
+        raise Refused("the topic is not one of ours")
+    return arn[1]
+
+
+def read_fields(body: bytes) -> dict[str, str]:
+    """Return the text fields of `body`, complete for its type; `Refused` (400) for everything else."""
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Refused("the body is not JSON", 400) from error
+    kind = data.get("Type") if isinstance(data, dict) else None
+    if not isinstance(kind, str) or kind not in _SIGNED:
+        raise Refused("the body is not a message of SNS", 400)
+    fields = {key: value for key, value in data.items() if isinstance(value, str)}
+    wanted = {*_SIGNED[kind], "SignatureVersion", "Signature", "SigningCertURL"} - {"Subject"}
+    if not wanted <= fields.keys() or ("Subject" in data and data["Subject"] is not None and "Subject" not in fields):
+        raise Refused("the message lacks a field", 400)
+    if fields["SignatureVersion"] not in HASHES:
+        raise Refused("unknown signature version", 400)
+    return fields
+
+
+def check_url(url: str, region: str) -> None:
+    """The address must be exactly what SNS of this Region uses: no port, no user, no query, no other host."""
+    try:
+        expected, parts = trust.sns_host(region), urlsplit(url)
+    except ValueError as error:
+        raise Refused("the certificate's address cannot be read") from error
+    exact = f"https://{expected}{parts.path}"
+    if parts.netloc != expected or not _PATH.fullmatch(parts.path) or url != exact:
+        raise Refused("the certificate's address is not the one of SNS in the topic's Region")
+
+
+def parse_time(text: str) -> datetime:
+    """Read a signed Timestamp as UTC."""
+    if not _TIME.fullmatch(text):
+        raise Refused("the time cannot be read", 400)
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError as error:
+        raise Refused("the time cannot be read", 400) from error
+
+
+def decode_signature(text: str) -> bytes:
+    """Decode canonical base64 only, so that no other spelling of a signature passes."""
+    try:
+        decoded = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Refused("the signature is not base64") from error
+    if base64.b64encode(decoded).decode() != text:
+        raise Refused("the signature is not canonical base64")
+    return decoded
+
+
+def string_to_sign(fields: dict[str, str]) -> bytes:
+    """Build the bytes that SNS signs: name, line break, value, line break, in the order of its documentation."""
+    names = (name for name in _SIGNED[fields["Type"]] if name in fields)
+    return "".join(f"{name}\n{fields[name]}\n" for name in names).encode()

@@ -1,0 +1,180 @@
+"""From the JSON that SES publishes to typed events. Pure; never trusts a shape, never loses an unknown value.
+
+Two shapes exist: event publishing (`eventType`, with tags) and identity notifications (`notificationType`, without).
+https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
+One event per recipient comes out, so that a notification that names several people counts for each.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+
+from .kinds import ENGAGEMENT, Kind, bounce_kind
+
+VALIDATION_TEXT: Final = "Successfully validated SNS topic for Amazon SES event publishing."
+MAX_TEXT: Final = 500
+MAX_LINK: Final = 2_000
+
+_KINDS: Final = {
+    "Send": (Kind.SEND, "send"),
+    "Delivery": (Kind.DELIVERY, "delivery"),
+    "Bounce": (Kind.BOUNCE, "bounce"),
+    "Complaint": (Kind.COMPLAINT, "complaint"),
+    "Reject": (Kind.REJECT, "reject"),
+    "Open": (Kind.OPEN, "open"),
+    "Click": (Kind.CLICK, "click"),
+    "Rendering Failure": (Kind.RENDERING_FAILURE, "failure"),
+    "DeliveryDelay": (Kind.DELAY, "deliveryDelay"),
+    "Subscription": (Kind.SUBSCRIPTION, "subscription"),
+}
+_RECIPIENT_LISTS: Final = ("bouncedRecipients", "complainedRecipients", "delayedRecipients")
+
+
+class Unreadable(Exception):
+    """The message is genuine and is not an event of SES; it belongs in the dead-letter table."""
+
+
+class NotAnEvent(Exception):
+    """The message is SES's plain-text validation of the topic: nothing happened to anybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedEvent:
+    """One thing that happened to one recipient. `user_agent` and `recipient` are for deciding, never for storing."""
+
+    kind: Kind
+    raw_type: str
+    message_id: str
+    recipient: str
+    occurred_at: datetime
+    mailed_at: datetime | None
+    tags: dict[str, str] = field(default_factory=dict)
+    subtype: str = ""
+    detail: str = ""
+    diagnostic: str = ""
+    feedback_id: str = ""
+    link: str = ""
+    user_agent: str = ""
+    is_legacy: bool = False
+
+    @property
+    def is_engagement(self) -> bool:
+        return self.kind in ENGAGEMENT
+
+    @property
+    def identity(self) -> bytes:
+        """16 bytes that are the same for every copy of this event: id, type, recipient, feedback id or link."""
+        parts = (self.message_id, self.raw_type, self.recipient, self.feedback_id or self.link)
+        return hashlib.sha256("\0".join(parts).encode()).digest()[:16]
+
+
+def parse(text: str, *, fallback_time: datetime) -> tuple[ParsedEvent, ...]:
+    """Read the `Message` of a notification; `fallback_time` (the signed SNS time) stands in where SES gave none."""
+    if text.startswith(VALIDATION_TEXT):
+        raise NotAnEvent
+    try:
+        data = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise Unreadable("not JSON") from error
+    if not isinstance(data, dict):
+        raise Unreadable("not a JSON object")
+    raw_type = _text(data.get("eventType") or data.get("notificationType"))
+    mail = data.get("mail")
+    if not raw_type or not isinstance(mail, dict):
+        raise Unreadable("no event of SES: eventType or mail is missing")
+    message_id = _text(mail.get("messageId"))
+    if not message_id:
+        raise Unreadable("no message id")
+    kind, key = _KINDS.get(raw_type, (Kind.UNKNOWN, ""))
+    body = data.get(key)
+    body = body if isinstance(body, dict) else {}
+    if kind is Kind.BOUNCE:
+        kind = bounce_kind(_text(body.get("bounceType")))
+    mailed_at = _time(mail.get("timestamp"))
+    common: dict[str, Any] = {
+        "kind": kind,
+        "raw_type": raw_type,
+        "message_id": message_id[:100],
+        "occurred_at": _time(body.get("timestamp")) or mailed_at or fallback_time,
+        "mailed_at": mailed_at,
+        "tags": _tags(mail.get("tags")),
+        "is_legacy": "eventType" not in data,
+        **_details(kind, body),
+    }
+    recipients = _recipients(body, mail)
+    return tuple(
+        ParsedEvent(**common, recipient=address, diagnostic=diagnostic or _diagnostic(kind, body))
+        for address, diagnostic in recipients
+    )
+
+
+def _details(kind: Kind, body: dict[str, Any]) -> dict[str, str]:
+    """Subtype, detail, feedback id, link and user agent, as far as this kind of event has them."""
+    found = {"feedback_id": _text(body.get("feedbackId"))}
+    if kind in {Kind.BOUNCE, Kind.SOFT_BOUNCE}:
+        found |= {"subtype": _text(body.get("bounceType")), "detail": _text(body.get("bounceSubType"))}
+    elif kind is Kind.COMPLAINT:
+        found |= {"subtype": _text(body.get("complaintFeedbackType")), "detail": _text(body.get("complaintSubType"))}
+    elif kind is Kind.DELAY:
+        found |= {"subtype": _text(body.get("delayType"))}
+    elif kind in ENGAGEMENT:
+        found |= {"user_agent": _text(body.get("userAgent")), "link": _text(body.get("link"), MAX_LINK)}
+    return found
+
+
+def _diagnostic(kind: Kind, body: dict[str, Any]) -> str:
+    if kind is Kind.REJECT:
+        return _text(body.get("reason"))
+    if kind is Kind.RENDERING_FAILURE:
+        return _text(body.get("errorMessage"))
+    return ""
+
+
+def _recipients(body: dict[str, Any], mail: dict[str, Any]) -> list[tuple[str, str]]:
+    """People this event is about with what their server said; those it names itself before all of the mail's."""
+    for key in _RECIPIENT_LISTS:
+        named = body.get(key)
+        if isinstance(named, list) and named:
+            entries = [entry for entry in named if isinstance(entry, dict)]
+            pairs = [(_address(entry.get("emailAddress")), _text(entry.get("diagnosticCode"))) for entry in entries]
+            return _unique(pairs)
+    listed = body.get("recipients") or mail.get("destination")
+    addresses = listed if isinstance(listed, list) else []
+    return _unique([(_address(address), "") for address in addresses])
+
+
+def _unique(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return list(dict(pairs).items()) or [("", "")]
+
+
+def _address(value: object) -> str:
+    """The bare address in lower case; SES writes some as `Name <address>`."""
+    text = _text(value).strip()
+    if text.endswith(">") and "<" in text:
+        text = text[text.rindex("<") + 1 : -1]
+    return text.lower()
+
+
+def _tags(value: object) -> dict[str, str]:
+    if not isinstance(value, dict):
+        return {}
+    pairs = ((str(name), values[0]) for name, values in value.items() if isinstance(values, list) and values)
+    return {name: first for name, first in pairs if isinstance(first, str)}
+
+
+def _time(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def _text(value: object, limit: int = MAX_TEXT) -> str:
+    """Text without NUL (Postgres stores none), cut to `limit` characters; '' for anything else."""
+    return value.replace("\0", "")[:limit] if isinstance(value, str) else ""

@@ -1,0 +1,57 @@
+"""Severity of outcomes, and who is suppressed."""
+
+import pytest
+
+from events import kinds
+from events.kinds import Kind, Outcome
+
+
+def test_a_late_delivery_never_outweighs_a_complaint_or_a_bounce() -> None:
+    delivered = kinds.outcome_of(Kind.DELIVERY, "", "")
+    assert delivered < kinds.outcome_of(Kind.SOFT_BOUNCE, "Transient", "MailboxFull")
+    assert delivered < kinds.outcome_of(Kind.BOUNCE, "Permanent", "General")
+    assert delivered < kinds.outcome_of(Kind.COMPLAINT, "abuse", "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "subtype", "reason"),
+    [
+        (Kind.BOUNCE, "Permanent", "bounce"),
+        (Kind.SOFT_BOUNCE, "Transient", ""),
+        (Kind.SOFT_BOUNCE, "Undetermined", ""),
+        (Kind.COMPLAINT, "abuse", "complaint"),
+        (Kind.COMPLAINT, "", "complaint"),
+        (Kind.COMPLAINT, "something-new", "complaint"),
+        (Kind.COMPLAINT, "not-spam", ""),
+        (Kind.DELIVERY, "", ""),
+        (Kind.UNKNOWN, "Permanent", ""),
+    ],
+)
+def test_who_must_not_be_mailed_again(kind: Kind, subtype: str, reason: str) -> None:
+    assert kinds.suppression_reason(kind, subtype) == reason
+
+
+@pytest.mark.parametrize(
+    ("bounce_type", "kind"),
+    [("Permanent", Kind.BOUNCE), ("Transient", Kind.SOFT_BOUNCE), ("Undetermined", Kind.SOFT_BOUNCE), ("New", Kind.SOFT_BOUNCE)],
+)
+def test_only_permanent_bounces_are_hard(bounce_type: str, kind: Kind) -> None:
+    assert kinds.bounce_kind(bounce_type) is kind
+
+
+def test_not_spam_is_no_complaint() -> None:
+    assert kinds.outcome_of(Kind.COMPLAINT, "not-spam", "") is Outcome.DELIVERED
+
+
+def test_bounces_off_our_own_list_do_not_count_for_reputation() -> None:
+    assert not kinds.counts_for_reputation("OnAccountSuppressionList")
+    assert kinds.counts_for_reputation("Suppressed")
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_kind_has_an_outcome(kind: Kind) -> None:
+    assert kinds.outcome_of(kind, "", "") in set(Outcome)
+
+
+def test_complaint_off_the_accounts_own_list_was_never_delivered() -> None:
+    assert kinds.outcome_of(Kind.COMPLAINT, "", "OnAccountSuppressionList") is Outcome.HARD_BOUNCE
