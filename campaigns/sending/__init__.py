@@ -1,0 +1,1 @@
+"""The sender: freeze, claim, cut, call, record, recover."""
