@@ -1,0 +1,120 @@
+"""The canonical bytes of a ledger record, and the salted commitment to the personal data beside it.
+
+A record is a tuple of texts, and these texts are at once what is hashed and what stands in an export: whoever holds
+the export needs nothing but SHA-256 to recompute a leaf. Version 1 of the leaf is
+
+    b"mailplatform-consent-1\\n" + for each field of `Record`, in that order: 4-byte big-endian length, UTF-8 bytes
+
+and the leaf's hash is `merkle.leaf_hash` of it. An absent value is the empty text.
+
+The commitment is SHA-256(0x02 || salt || canonical JSON of the personal data), the salt being 32 random bytes.
+Erasure deletes salt and data; the commitment stays and says nothing any more, because the salt cannot be guessed.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
+
+from . import merkle
+
+MAGIC: Final = b"mailplatform-consent-1\n"
+COMMITMENT_PREFIX: Final = b"\x02"
+SALT_SIZE: Final = 32
+TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+class EncodingError(ValueError):
+    """A value that has no canonical form."""
+
+
+class Record(NamedTuple):
+    """One record in its canonical text form; names after ISO/IEC TS 27560 where it has one."""
+
+    id: str  # decimal; records are numbered from 1 without a gap
+    schema_version: str  # "1": these fields in this order
+    subject: str  # random UUID of the person (pii_principal_id); means nothing to anybody after erasure
+    purpose: str  # what for: marketing_email, open_tracking, click_tracking, profiling
+    act: str  # what happened: requested, granted, refused, withdrawn, objected, erased
+    lawful_basis: str  # consent, soft_opt_in, contract, legitimate_interest, none
+    method: str  # how it reached us: form, double_opt_in, import, manual, one_click, page, api, system
+    notice_hash: str  # of the exact wording shown (`notice_hash` below), or empty
+    notice_version: str  # decimal; "0" where no wording was shown
+    language: str  # of the wording, BCP 47
+    form: str  # the form or file that was used; opaque
+    page: str  # where it stood: an address without its query
+    source: str  # the campaign run, import or request that led to it; opaque
+    actor: str  # who acted: "person", "user:<id>", "import:<id>", "api:<id>", "system"
+    confirms: str  # decimal id of the record that this one answers, "0" for none
+    occurred_at: str  # when the person acted, UTC, microseconds: 2026-01-31T09:30:00.000000Z
+    recorded_at: str  # when it was written down, same form
+    commitment: str  # lower-case hex; binds the personal data beside the leaf
+
+
+def encode(record: Record) -> bytes:
+    """Return the leaf's canonical bytes."""
+    parts = [MAGIC]
+    for text in record:
+        raw = text.encode()
+        parts.append(len(raw).to_bytes(4, "big"))
+        parts.append(raw)
+    return b"".join(parts)
+
+
+def leaf(record: Record) -> bytes:
+    """Return the leaf's 32-byte hash."""
+    return merkle.leaf_hash(encode(record))
+
+
+def canonical_json(data: Mapping[str, Any]) -> str:
+    """Return the one JSON text of `data`: sorted keys, no spaces, no escapes beyond JSON's own.
+
+    Floats are refused: their text differs between languages. Write 9.95 as "9.95".
+    """
+    _refuse_floats(data)
+    try:
+        return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except TypeError as error:
+        raise EncodingError(str(error)) from error
+
+
+def commitment(salt: bytes, personal: str) -> bytes:
+    """Return the 32-byte commitment to the canonical JSON of the personal data."""
+    if len(salt) != SALT_SIZE:
+        raise EncodingError(f"a salt has {SALT_SIZE} bytes, not {len(salt)}")
+    return sha256(COMMITMENT_PREFIX + salt + personal.encode()).digest()
+
+
+def notice_hash(*, version: int, language: str, purpose: str, text: str) -> str:
+    """Return the hash, in hex, under which the exact wording of a notice stands in the ledger."""
+    fields = {"version": version, "language": language, "purpose": purpose, "text": text}
+    return sha256(canonical_json(fields).encode()).hexdigest()
+
+
+def format_time(moment: dt.datetime) -> str:
+    """Return an aware time in UTC with microseconds."""
+    if moment.tzinfo is None:
+        raise EncodingError("a time without a time zone has no canonical form")
+    return moment.astimezone(dt.UTC).strftime(TIME_FORMAT)
+
+
+def parse_time(text: str) -> dt.datetime:
+    """Read what `format_time` wrote."""
+    try:
+        return dt.datetime.strptime(text, TIME_FORMAT).replace(tzinfo=dt.UTC)
+    except ValueError as error:
+        raise EncodingError(f"not a canonical time: {text!r}") from error
+
+
+def _refuse_floats(value: object) -> None:
+    if isinstance(value, float):
+        raise EncodingError("a float has no canonical form; write it as text")
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise EncodingError("keys are texts")
+            _refuse_floats(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _refuse_floats(inner)

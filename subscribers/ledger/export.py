@@ -1,0 +1,222 @@
+"""Writing a register export: a zip that proves itself with nothing but a public key.
+
+    register.csv | register.json   the rows
+    blocks.jsonl                   per sealed block: the seal, the leaf hashes of the rows exported from it, and the
+                                   Merkle hashes that stand for the rows left out
+    notices.json                   the exact wordings that the rows name
+    manifest.json, manifest.sig    filters, which records, SHA-256 of each file, head of the ledger, keys; signed
+    public-key.pem, README.txt
+
+Memory stays flat: rows and proofs go to temporary files on the way into the zip.
+"""
+
+import datetime as dt
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from io import TextIOWrapper
+from pathlib import Path
+from typing import IO, Any, Final, Literal, Self
+
+from . import encoding, keys, merkle, ranges, rows
+from .blocks import Block, Head
+
+Format = Literal["csv", "json"]
+FORMAT_NAME: Final = "mailplatform-register"
+MANIFEST_MAGIC: Final = b"mailplatform-manifest-1\n"
+BLOCKS, NOTICES, MANIFEST, SIGNATURE, PUBLIC_KEY, README = (
+    "blocks.jsonl", "notices.json", "manifest.json", "manifest.sig", "public-key.pem", "README.txt",
+)  # fmt: skip
+CHUNK: Final = 1 << 16
+EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+
+README_TEXT: Final = """\
+Consent register, exported {created_at}
+{count} records; head of the ledger: block {block}, record {last_id}
+Signed with key {key_id}
+
+Each row is sealed in a signed block. To check this file, on any machine, without a database:
+
+    python manage.py verify_register THIS-FILE.zip --public-key public-key.pem
+
+Take the public key from the register page or from your own records rather than from this archive: a forger could
+have replaced the one in here. The command names every row that was changed, removed, added or cut off.
+Cells that a spreadsheet would run as formulas begin with an apostrophe, which is not part of the value.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A wording that records name."""
+
+    hash: str
+    purpose: str
+    language: str
+    version: int
+    text: str
+
+
+def proof_line(block: Block, chosen: Sequence[int], leaves: Sequence[bytes]) -> dict[str, Any]:
+    """Return what proves the chosen positions of a block: its seal, their leaves, and the hashes of the rest."""
+    return {
+        "number": block.number,
+        "first_id": block.first_id,
+        "last_id": block.last_id,
+        "count": block.count,
+        "root": block.root.hex(),
+        "previous_hash": block.previous_hash.hex(),
+        "key_id": block.key_id,
+        "sealed_at": encoding.format_time(block.sealed_at),
+        "signature": block.signature.hex(),
+        "ids": str(ranges.Ranges(block.first_id + position for position in chosen)),
+        "leaves": "".join(leaves[position].hex() for position in chosen),
+        "others": "".join(other.hex() for other in merkle.siblings(leaves, chosen)),
+    }
+
+
+class Writer:
+    """Writes one export into a binary file; use as a context manager, then call `finish`."""
+
+    def __init__(self, target: IO[bytes], form: Format) -> None:
+        self._zip = zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6)
+        self._rows_file = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
+        self._text = TextIOWrapper(self._rows_file, encoding="utf-8", newline="", write_through=False)
+        self._rows = rows.WRITERS[form](self._text)
+        self._form = form
+        self._blocks_file = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
+        self._ids = ranges.Ranges()
+        self._erased = ranges.Ranges()
+        self._blocks = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._text.close()
+        self._blocks_file.close()
+        self._zip.close()
+
+    def add(self, block: Block, leaves: Sequence[bytes], chosen: Sequence[rows.Row]) -> None:
+        """Add the chosen rows of one block, in ascending order; blocks come in ascending order too."""
+        line = proof_line(block, [row.id - block.first_id for row in chosen], leaves)
+        self._blocks_file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+        self._blocks += 1
+        for row in chosen:
+            self._rows.write(row)
+            self._ids.add(row.id)
+            if row.is_erased:
+                self._erased.add(row.id)
+
+    def finish(
+        self,
+        *,
+        head: Head,
+        filters: Mapping[str, str],
+        public_keys: Iterable[keys.PublicKey],
+        notices: Iterable[Notice],
+        signer: keys.Signer,
+        created_at: dt.datetime,
+    ) -> int:
+        """Write manifest, signature and the rest; return how many rows were exported."""
+        self._rows.close()
+        self._text.flush()
+        name = rows.WRITERS[self._form].name
+        wordings = json.dumps([asdict(notice) for notice in notices], ensure_ascii=False, indent=1).encode()
+        files = {
+            name: self._store(name, self._rows_file),
+            BLOCKS: self._store(BLOCKS, self._blocks_file),
+            NOTICES: sha256(wordings).hexdigest(),
+        }
+        manifest = {
+            "format": FORMAT_NAME,
+            "version": 1,
+            "created_at": encoding.format_time(created_at),
+            "form": self._form,
+            "filters": dict(filters),
+            "count": self._ids.count,
+            "ids": str(self._ids),
+            "erased": str(self._erased),
+            "blocks": self._blocks,
+            "files": files,
+            "head": {"block": head.number, "last_id": head.last_id, "block_hash": head.block_hash.hex()},
+            "keys": [_key_fields(key) for key in public_keys],
+            "key_id": signer.key_id,
+        }
+        raw = json.dumps(manifest, ensure_ascii=False, indent=1).encode()
+        self._put(NOTICES, wordings)
+        self._put(MANIFEST, raw)
+        self._put(SIGNATURE, signer.sign(MANIFEST_MAGIC + raw).hex().encode() + b"\n")
+        self._put(PUBLIC_KEY, keys.public_pem(signer.public_key).encode())
+        words = README_TEXT.format(
+            created_at=manifest["created_at"], count=self._ids.count, block=head.number, last_id=head.last_id,
+            key_id=signer.key_id,
+        )  # fmt: skip
+        self._put(README, words.encode())
+        return self._ids.count
+
+    def _store(self, name: str, source: IO[bytes]) -> str:
+        """Copy a temporary file into the zip and return its SHA-256 in hex."""
+        source.seek(0)
+        digest = sha256()
+        with self._zip.open(_entry(name), "w", force_zip64=True) as target:
+            while chunk := source.read(CHUNK):
+                digest.update(chunk)
+                target.write(chunk)
+        return digest.hexdigest()
+
+    def _put(self, name: str, data: bytes) -> None:
+        self._zip.writestr(_entry(name), data)
+
+
+class Bundle:
+    """An export as it lies on the disk: the zip, or a folder into which it was unpacked."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a zip, a folder, or the folder of a file that is no zip; raise OSError or BadZipFile."""
+        if path.is_file() and not zipfile.is_zipfile(path):
+            path = path.parent
+        self._folder = path if path.is_dir() else None
+        self._zip = None if self._folder else zipfile.ZipFile(path)
+
+    def names(self) -> set[str]:
+        """Return the names of the files in it."""
+        if self._zip:
+            return set(self._zip.namelist())
+        assert self._folder is not None
+        return {file.name for file in self._folder.iterdir()}
+
+    def open(self, name: str) -> IO[bytes]:
+        """Open one file; raise KeyError or OSError where it is missing."""
+        if self._zip:
+            return self._zip.open(name)
+        assert self._folder is not None
+        return (self._folder / name).open("rb")
+
+    def read(self, name: str) -> bytes:
+        """Return one small file."""
+        with self.open(name) as file:
+            return file.read()
+
+    def close(self) -> None:
+        """Close the zip."""
+        if self._zip:
+            self._zip.close()
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, EPOCH)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o644 << 16
+    return entry
+
+
+def _key_fields(key: keys.PublicKey) -> dict[str, str]:
+    return {
+        "key_id": key.key_id,
+        "public_key": key.public_key.hex(),
+        "signed_by": key.signed_by,
+        "signature": key.signature.hex(),
+    }
