@@ -1,0 +1,41 @@
+"""Single cells: cleaning what comes in, and making what goes out safe for a spreadsheet."""
+
+import re
+
+from .errors import FileRefusedError
+
+MAX_CELL = 100_000  # characters; the longest cell that any field could sensibly hold
+# OWASP "CSV Injection": a cell that begins with one of these may run as a formula in Excel, Calc or Sheets.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_NUMBER = re.compile(r"[+-]?\d[\d ., ]*%?")
+
+Cell = str | list[str]
+
+
+def clean_text(text: str) -> str:
+    """Return a cell without control characters and lone surrogates, which Postgres refuses, and trimmed."""
+    return _CONTROL.sub("", text).strip()
+
+
+def is_formula(text: str) -> bool:
+    """Return whether a spreadsheet could take the text for a formula (a signed number is none)."""
+    return text.startswith(FORMULA_STARTS) and not _NUMBER.fullmatch(text)
+
+
+def spreadsheet_safe(text: str) -> str:
+    """Return the text as it may stand in an exported CSV: a possible formula is quoted with an apostrophe."""
+    return f"'{text}" if is_formula(text) else text
+
+
+def as_text(cell: Cell) -> str:
+    """Return a cell as one line of text; several values are joined as ``a; b``."""
+    return cell if isinstance(cell, str) else "; ".join(cell)
+
+
+def check_column_count(count: int, limit: int) -> None:
+    """Refuse a table with more columns than anybody maps by hand; nearly always a wrong delimiter."""
+    if count > limit:
+        message = f"The file has {count} columns; at most {limit} can be read. Is the delimiter right?"
+        raise FileRefusedError("too_many_columns", message)

@@ -1,0 +1,118 @@
+"""Typed values of custom fields and consent columns: from the text of a cell to what is stored as JSON.
+
+Each reader refuses what it cannot tell for sure; a date such as 03/04/2025 means two days in two countries.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+
+from .cells import Cell, as_text, clean_text
+
+JsonValue = str | int | float | bool | list[str]
+
+MAX_TEXT = 5_000
+MAX_CHOICE = 200
+MAX_CHOICES_PER_PERSON = 100
+
+YES = frozenset({"yes", "y", "true", "t", "1", "on", "x", "ja", "j", "oui", "si", "sí", "sì", "sim", "granted"})
+NO = frozenset({"no", "n", "false", "f", "0", "off", "nein", "non", "nee", "não", "refused", "-"})
+
+_NUMBER = re.compile(r"[+-]?\d{1,15}(?:[.,]\d{1,12})?")
+_GERMAN_DATE = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?")
+_SPLIT = re.compile(r"[;|\n]")
+
+
+class ValueRefusedError(ValueError):
+    """The text is not a value of the type; the message completes “city: …”."""
+
+
+def read_text(cell: Cell) -> str:
+    """Return plain text."""
+    text = clean_text(as_text(cell))
+    if len(text) > MAX_TEXT:
+        raise ValueRefusedError(f"the text is longer than {MAX_TEXT:,} characters")
+    return text
+
+
+def read_choice(cell: Cell) -> str:
+    """Return one value of a set of choices."""
+    text = clean_text(as_text(cell))
+    if len(text) > MAX_CHOICE:
+        raise ValueRefusedError(f"the value is longer than {MAX_CHOICE} characters")
+    return text
+
+
+def read_list(cell: Cell) -> list[str]:
+    """Return several values, each once, in their order; text is split at ``;``, ``|`` or, without these, ``,``."""
+    if isinstance(cell, str):
+        parts = _SPLIT.split(cell) if _SPLIT.search(cell) else cell.split(",")
+    else:
+        parts = cell
+    values = list(dict.fromkeys(filter(None, map(clean_text, parts))))
+    if len(values) > MAX_CHOICES_PER_PERSON:
+        raise ValueRefusedError(f"there are more than {MAX_CHOICES_PER_PERSON} values")
+    if any(len(value) > MAX_CHOICE for value in values):
+        raise ValueRefusedError(f"a value is longer than {MAX_CHOICE} characters")
+    return values
+
+
+def read_number(cell: Cell) -> int | float:
+    """Return a whole number, or a decimal one with a point or a comma; no thousands separators."""
+    text = as_text(cell).strip()
+    if re.fullmatch(r"[+-]?\d{1,15}", text):
+        return int(text)
+    if _NUMBER.fullmatch(text):
+        return float(text.replace(",", "."))
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueRefusedError(f"“{text[:40]}” is not a number") from None
+    if not math.isfinite(number) or not re.fullmatch(r"[+-]?[\d.]+[eE][+-]?\d{1,3}", text):
+        raise ValueRefusedError(f"“{text[:40]}” is not a number")
+    return number
+
+
+def read_boolean(cell: Cell) -> bool:
+    """Return yes or no, in the spellings of several languages."""
+    text = as_text(cell).strip().lower()
+    if text in YES:
+        return True
+    if text in NO:
+        return False
+    raise ValueRefusedError(f"“{text[:40]}” is neither yes nor no")
+
+
+def read_date(cell: Cell) -> str:
+    """Return a day as ``YYYY-MM-DD``; accepts that form, a time after it, and ``DD.MM.YYYY``."""
+    return read_moment(cell).date().isoformat() if as_text(cell).strip() else ""
+
+
+def read_moment(cell: Cell) -> datetime:
+    """Return an aware moment; without a zone it is UTC, without a time midnight. Slashed dates are refused."""
+    text = as_text(cell).strip()
+    german = _GERMAN_DATE.fullmatch(text)
+    try:
+        if german:
+            day, month, year, hour, minute, second = (int(part or 0) for part in german.groups())
+            moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        else:
+            moment = datetime.fromisoformat(text)
+            if len(text) < len("2025-01-01") or not text[:4].isdigit():
+                raise ValueError
+    except ValueError:
+        raise ValueRefusedError(f"“{text[:40]}” is not a date such as 2025-12-31") from None
+    if not date(1900, 1, 1) <= moment.date() <= date(2200, 1, 1):
+        raise ValueRefusedError(f"“{text[:40]}” is not a likely date")
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+READERS: dict[str, Callable[[Cell], JsonValue]] = {
+    "text": read_text,
+    "choice": read_choice,
+    "list": read_list,
+    "number": read_number,
+    "boolean": read_boolean,
+    "date": read_date,
+}

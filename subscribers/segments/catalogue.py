@@ -1,0 +1,157 @@
+"""What a rule can speak about, and which operators make sense for it.
+
+A subject names where its value lives: a column of the narrow profile table, or a key of the subscriber's JSON
+fields. Names of columns come only from this module, never from a rule, so no rule can inject SQL.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """The type of a subject's value; it decides the operators."""
+
+    TEXT = "text"
+    CHOICE = "choice"
+    NUMBER = "number"
+    DATE = "date"
+    BOOLEAN = "boolean"
+    SEVERAL = "several"
+    LIST = "mailing_list"
+    TAG = "tag"
+    CONSENT = "consent"
+    MOMENT = "moment"
+    ENGAGEMENT = "engagement"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Something known of a person. Exactly one of ``column`` and ``json_key`` is set.
+
+    ``column`` is SQL with the alias ``p`` (profile) or ``s`` (subscriber); ``json_key`` a key of ``s.fields``.
+    ``consent_column`` is set for engagement: without that consent nothing is known, so nothing matches.
+    """
+
+    key: str
+    label: str
+    kind: Kind
+    column: str = ""
+    json_key: str = ""
+    consent_column: str = ""
+    choices: tuple[tuple[str, str], ...] = ()
+
+
+# Operator → how it reads in a sentence. What takes no value, a list of values or a number of days stands below.
+_TEXT = {
+    "equals": "is",
+    "not_equals": "is not",
+    "contains": "contains",
+    "not_contains": "does not contain",
+    "starts_with": "begins with",
+    "in": "is one of",
+    "is_set": "is known",
+    "is_not_set": "is not known",
+}
+_ORDERED = {"is_set": "is known", "is_not_set": "is not known"}
+_DATES = {"on": "is on", "before": "is before", "after": "is after", "in_last_days": "is in the last days"}
+OPERATORS: dict[Kind, dict[str, str]] = {
+    Kind.TEXT: _TEXT,
+    Kind.CHOICE: {key: _TEXT[key] for key in ("equals", "not_equals", "in", "is_set", "is_not_set")},
+    Kind.NUMBER: {
+        "equals": "is",
+        "not_equals": "is not",
+        "less": "is less than",
+        "at_most": "is at most",
+        "more": "is more than",
+        "at_least": "is at least",
+        **_ORDERED,
+    },
+    Kind.DATE: {**_DATES, **_ORDERED},
+    Kind.BOOLEAN: {"is_true": "is yes", "is_false": "is no", **_ORDERED},
+    Kind.SEVERAL: {
+        "has_any": "has any of",
+        "has_all": "has all of",
+        "has_none": "has none of",
+        **_ORDERED,
+    },
+    Kind.LIST: {"has_any": "is any of", "has_all": "is all of", "has_none": "is none of"},
+    Kind.TAG: {"has_any": "is any of", "has_all": "is all of", "has_none": "is none of"},
+    Kind.CONSENT: {"is_true": "is given", "is_false": "is not given"},
+    Kind.MOMENT: _DATES,
+    Kind.ENGAGEMENT: {"in_last_days": "was in the last days", "not_in_last_days": "was not in the last days"},
+}
+NO_VALUE = frozenset({"is_set", "is_not_set", "is_true", "is_false"})
+SEVERAL = frozenset({"in", "has_any", "has_all", "has_none"})
+NEGATED = frozenset({"not_equals", "not_contains", "is_not_set", "is_false", "has_none"})
+DAYS = frozenset({"in_last_days", "not_in_last_days"})
+
+BUILT_IN = (
+    Subject("email", "E-mail address", Kind.TEXT, column="s.email"),
+    Subject("name", "Name", Kind.TEXT, column="s.name"),
+    Subject("language", "Language", Kind.TEXT, column="s.language"),
+    Subject("joined", "Joined", Kind.MOMENT, column="p.joined_at"),
+    Subject(
+        "consent.marketing",
+        "Basis for marketing e-mail",
+        Kind.CONSENT,
+        column="(p.marketing_basis IN ('consent', 'soft_opt_in'))",
+    ),
+    Subject("consent.opens", "Consent to open tracking", Kind.CONSENT, column="p.opens_allowed"),
+    Subject("consent.clicks", "Consent to click tracking", Kind.CONSENT, column="p.clicks_allowed"),
+    Subject("opened", "Last open", Kind.ENGAGEMENT, "p.last_opened_at", consent_column="p.opens_allowed"),
+    Subject("clicked", "Last click", Kind.ENGAGEMENT, "p.last_clicked_at", consent_column="p.clicks_allowed"),
+)
+
+
+class Catalogue:
+    """The subjects of one installation, by key."""
+
+    def __init__(self, subjects: Iterable[Subject]) -> None:
+        """Keep the subjects in the order in which they are offered."""
+        self.subjects = {subject.key: subject for subject in subjects}
+
+    def __getitem__(self, key: str) -> Subject:
+        """Return a subject; KeyError when it does not exist (any more)."""
+        return self.subjects[key]
+
+
+Choices = Sequence[tuple[str, str]]
+# The kind of a custom field by its stored type, and the prefix of the profile columns that can carry a copy.
+_KIND_OF_TYPE = {
+    "text": Kind.TEXT,
+    "choice": Kind.CHOICE,
+    "number": Kind.NUMBER,
+    "date": Kind.DATE,
+    "boolean": Kind.BOOLEAN,
+    "list": Kind.SEVERAL,
+}
+SLOTS = {
+    "text_1": ("text", "choice"),
+    "text_2": ("text", "choice"),
+    "text_3": ("text", "choice"),
+    "text_4": ("text", "choice"),
+    "number_1": ("number",),
+    "number_2": ("number",),
+    "date_1": ("date",),
+    "date_2": ("date",),
+}
+
+
+def field_subject(key: str, label: str, field_type: str, slot: str = "", choices: Sequence[str] = ()) -> Subject:
+    """Return the subject of a custom field; it reads the profile column where the field has a slot."""
+    pairs = tuple((choice, choice) for choice in choices)
+    kind = _KIND_OF_TYPE[field_type]
+    if slot in SLOTS:
+        return Subject(f"field.{key}", label, kind, column=f"p.{slot}", choices=pairs)
+    return Subject(f"field.{key}", label, kind, json_key=key, choices=pairs)
+
+
+def list_subject(choices: Choices) -> Subject:
+    """Return the subject “mailing list”; choices are (id as text, name)."""
+    return Subject("list", "Mailing list", Kind.LIST, column="p.list_ids", choices=tuple(choices))
+
+
+def tag_subject(choices: Choices) -> Subject:
+    """Return the subject “tag”; choices are (id as text, name)."""
+    return Subject("tag", "Tag", Kind.TAG, column="p.tag_ids", choices=tuple(choices))

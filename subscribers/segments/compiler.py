@@ -1,0 +1,185 @@
+"""From a checked rule tree to one SQL condition.
+
+The condition is total: every leaf is true or false, never NULL, so that “is not”, “none of” and NOT mean what
+people read. All values travel as parameters; SQL text comes from this file and the catalogue only.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from .catalogue import DAYS, NEGATED, Kind, Subject
+from .rules import Group, Rule
+
+_COMPARE = {"less": "<", "at_most": "<=", "more": ">", "at_least": ">=", "equals": "=", "not_equals": "="}
+_JOINS = {"all": " AND ", "any": " OR ", "none": " OR "}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """SQL for a WHERE clause over ``p`` (profile) and, where ``needs_subscriber``, ``s`` (subscriber)."""
+
+    sql: str
+    params: tuple[object, ...]
+    needs_subscriber: bool
+
+
+class _Compiler:
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self.params: list[object] = []
+        self.needs_subscriber = False
+
+    def node(self, node: Rule | Group) -> str:
+        if isinstance(node, Rule):
+            return self._rule(node)
+        inner = _JOINS[node.match].join(self.node(rule) for rule in node.rules)
+        return f"NOT ({inner})" if node.match == "none" else f"({inner})"
+
+    def _rule(self, rule: Rule) -> str:
+        subject = rule.subject
+        if subject.json_key or subject.column.startswith("s."):
+            self.needs_subscriber = True
+        positive = self._positive(rule)
+        if rule.operator == "is_false" and subject.kind is Kind.BOOLEAN:
+            return f"COALESCE({positive}, FALSE)"
+        sign = "NOT " if rule.operator in NEGATED else ""
+        return f"{sign}COALESCE({positive}, FALSE)"
+
+    def _positive(self, rule: Rule) -> str:
+        match rule.subject.kind:
+            case Kind.TEXT | Kind.CHOICE:
+                return self._text(rule)
+            case Kind.NUMBER:
+                return self._number(rule)
+            case Kind.DATE:
+                return self._date(rule)
+            case Kind.BOOLEAN:
+                return self._boolean(rule)
+            case Kind.SEVERAL:
+                return self._several(rule)
+            case Kind.LIST | Kind.TAG:
+                return self._ids(rule)
+            case Kind.CONSENT:
+                return rule.subject.column
+            case Kind.MOMENT:
+                return self._moment(rule)
+            case Kind.ENGAGEMENT:
+                return self._engagement(rule)
+
+    def _bind(self, value: object) -> str:
+        self.params.append(value)
+        return "%s"
+
+    def _as_text(self, subject: Subject) -> str:
+        return subject.column or f"(s.fields->>{self._bind(subject.json_key)})"
+
+    def _as_json(self, subject: Subject) -> str:
+        return f"(s.fields->{self._bind(subject.json_key)})"
+
+    def _text(self, rule: Rule) -> str:
+        text = self._as_text(rule.subject)
+        match rule.operator:
+            case "is_set" | "is_not_set":
+                return f"{text} <> ''"
+            case "equals" | "not_equals":
+                return f"lower({text}) = lower({self._bind(rule.value)})"
+            case "in":
+                return f"lower({text}) = ANY (SELECT lower(v) FROM unnest({self._bind(rule.value)}::text[]) v)"
+            case "starts_with":
+                return f"starts_with(lower({text}), lower({self._bind(rule.value)}))"
+            case _:
+                return f"strpos(lower({text}), lower({self._bind(rule.value)})) > 0"
+
+    def _number(self, rule: Rule) -> str:
+        subject = rule.subject
+        known = rule.operator in {"is_set", "is_not_set"}
+        if subject.column:
+            return f"{subject.column} IS NOT NULL" if known else self._compared(subject.column, rule)
+        # CASE, because Postgres may evaluate the sides of AND in any order and a cast of text would fail.
+        is_number = f"jsonb_typeof({self._as_json(subject)}) = 'number'"
+        if known:
+            return is_number
+        compared = self._compared(f"({self._as_text(subject)})::double precision", rule)
+        return f"CASE WHEN {is_number} THEN {compared} END"
+
+    def _compared(self, number: str, rule: Rule) -> str:
+        return f"{number} {_COMPARE[rule.operator]} {self._bind(rule.value)}"
+
+    def _date(self, rule: Rule) -> str:
+        subject = rule.subject
+        # ISO dates sort as text; a JSON value that is no date was never stored.
+        day = subject.column or f'{self._as_text(subject)} COLLATE "C"'
+        if rule.operator in {"is_set", "is_not_set"}:
+            return f"{day} IS NOT NULL" if subject.column else f"{day} <> ''"
+        low, high = self._day_bounds(rule)
+        return self._between(day, low, high, as_text=not subject.column)
+
+    def _day_bounds(self, rule: Rule) -> tuple[date | None, date | None]:
+        """Return the first and the last day that match."""
+        today = self._now.date()
+        if rule.operator in DAYS:
+            return today - timedelta(days=int(str(rule.value))), today
+        day = date.fromisoformat(str(rule.value))
+        one = timedelta(days=1)
+        return {"on": (day, day), "before": (None, day - one), "after": (day + one, None)}[rule.operator]
+
+    def _between(self, day: str, low: date | None, high: date | None, *, as_text: bool) -> str:
+        bounds = [bound.isoformat() if as_text else bound for bound in (low, high) if bound is not None]
+        marks = [self._bind(bound) for bound in bounds]
+        if len(marks) > 1:
+            return f"{day} BETWEEN {marks[0]} AND {marks[1]}"
+        return f"{day} {'<=' if low is None else '>='} {marks[0]}"
+
+    def _boolean(self, rule: Rule) -> str:
+        value = self._as_json(rule.subject)
+        if rule.operator in {"is_set", "is_not_set"}:
+            return f"jsonb_typeof({value}) = 'boolean'"
+        return f"{value} = '{'true' if rule.operator == 'is_true' else 'false'}'::jsonb"
+
+    def _several(self, rule: Rule) -> str:
+        value = self._as_json(rule.subject)
+        if rule.operator in {"is_set", "is_not_set"}:
+            return f"{value} NOT IN ('[]'::jsonb, '\"\"'::jsonb, 'null'::jsonb)"
+        function = "jsonb_exists_all" if rule.operator == "has_all" else "jsonb_exists_any"
+        return f"{function}({value}, {self._bind(rule.value)}::text[])"
+
+    def _ids(self, rule: Rule) -> str:
+        sign = "@>" if rule.operator == "has_all" else "&&"
+        return f"{rule.subject.column} {sign} {self._bind(rule.value)}::bigint[]"
+
+    def _moment(self, rule: Rule) -> str:
+        column = rule.subject.column
+        if rule.operator in DAYS:
+            return f"{column} >= {self._bind(self._now - timedelta(days=int(str(rule.value))))}"
+        day = datetime.fromisoformat(str(rule.value)).replace(tzinfo=self._now.tzinfo)
+        next_day = day + timedelta(days=1)
+        match rule.operator:
+            case "before":
+                return f"{column} < {self._bind(day)}"
+            case "after":
+                return f"{column} >= {self._bind(next_day)}"
+            case _:
+                return f"{column} >= {self._bind(day)} AND {column} < {self._bind(next_day)}"
+
+    def _engagement(self, rule: Rule) -> str:
+        subject, limit = rule.subject, self._now - timedelta(days=int(str(rule.value)))
+        recent = f"COALESCE({subject.column} >= {self._bind(limit)}, FALSE)"
+        if rule.operator == "not_in_last_days":
+            recent = f"NOT {recent}"
+        return f"{subject.consent_column} AND {recent}"
+
+
+def compile_rules(rules: Group, *, now: datetime) -> Condition:
+    """Return the condition that is true for exactly the people of the rules.
+
+    ``now`` is aware; its zone decides where a day begins.
+    """
+    compiler = _Compiler(now)
+    sql = compiler.node(rules)
+    return Condition(sql, tuple(compiler.params), compiler.needs_subscriber)
+
+
+def select_ids(condition: Condition) -> str:
+    """Return the query of the subscriber ids that meet the condition; its parameters are the condition's."""
+    join = "JOIN subscribers_subscriber s ON s.id = p.subscriber_id " if condition.needs_subscriber else ""
+    return f"SELECT p.subscriber_id FROM subscribers_profile p {join}WHERE {condition.sql}"  # noqa: S608
