@@ -1,0 +1,105 @@
+"""The links and images of an HTML part, read without disturbing its Handlebars tags."""
+
+import re
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from lxml import etree, html
+
+from .plain_text import protect, restore
+
+NO_TRACK_VARIABLES = ("unsubscribe_url", "preferences_url", "view_url", "privacy_url", "imprint_url")
+
+_ANCHOR = re.compile(r"<a(?=\s)(?P<rest>(?:[^>\"']|\"[^\"]*\"|'[^']*')*)>", re.IGNORECASE)
+_LOCAL_NAMES = ("localhost", ".local", ".internal", ".test", ".invalid")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One `<a href>`: its address as written, its visible words, its line."""
+
+    href: str
+    text: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One `<img>`; `alt` is None when the attribute is missing, which is not the same as empty."""
+
+    src: str
+    alt: str | None
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What the checks need to know of an HTML part."""
+
+    links: list[Link]
+    images: list[Image]
+    elements: dict[str, int]
+
+
+def read_document(source: str) -> Document:
+    """Parse a copy of the HTML whose Handlebars tags are protected. Never raises for bad HTML."""
+    marked, tags = protect(source)
+    try:
+        root = html.document_fromstring(marked.encode(), parser=html.HTMLParser(encoding="utf-8"))
+    except (etree.ParserError, etree.XMLSyntaxError, ValueError):
+        return Document([], [], {})
+    links = [
+        Link(
+            restore(a.get("href") or "", tags).strip(),
+            restore(str(a.text_content()), tags).strip(),
+            int(a.sourceline or 0),
+        )
+        for a in root.iter("a")
+        if a.get("href") is not None
+    ]
+    images = [
+        Image(restore(i.get("src") or "", tags).strip(), i.get("alt"), int(i.sourceline or 0))
+        for i in root.iter("img")
+    ]
+    elements: dict[str, int] = {}
+    for element in root.iter():
+        if isinstance(element.tag, str):
+            elements.setdefault(element.tag.lower(), int(element.sourceline or 0))
+    return Document(links, images, elements)
+
+
+def is_variable(href: str) -> bool:
+    """Whether the address begins with a variable, so that its form is known only per person."""
+    return href.startswith("{{")
+
+
+def is_local(href: str) -> bool:
+    """Whether the address points at a machine that no recipient can reach."""
+    host = urlsplit(href).hostname or ""
+    if any(host == name.lstrip(".") or host.endswith(name) for name in _LOCAL_NAMES):
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return not address.is_global
+
+
+def mark_untracked(source: str, variables: tuple[str, ...] = NO_TRACK_VARIABLES) -> str:
+    """Put `ses:no-track` on links that must never be rewritten: leaving, preferences, legal pages.
+
+    https://docs.aws.amazon.com/ses/latest/dg/faqs-metrics.html
+    """
+    names = re.compile(
+        rf"href\s*=\s*[\"']?\s*\{{\{{\{{?[~\s]*(?:html\.)?(?:{'|'.join(variables)})[~\s]*\}}\}}",
+        re.IGNORECASE,
+    )
+
+    def mark(match: re.Match[str]) -> str:
+        rest = match["rest"]
+        if not names.search(rest) or "ses:no-track" in rest:
+            return match.group()
+        return f"<a ses:no-track{rest}>"
+
+    return _ANCHOR.sub(mark, source)

@@ -1,0 +1,64 @@
+"""Write the text part from the HTML part, keeping Handlebars tags exactly where they stand.
+
+An HTML parser moves `{{#each}}` out of a table, so tags travel as private-use characters and come back last.
+"""
+
+import re
+
+from inscriptis import get_text
+from inscriptis.model.config import ParserConfig
+
+from .parser import parse_part
+from .problems import Part
+
+_TAG = re.compile(r"\{\{!--.*?--\}\}|\{\{\{[^{}]*\}\}\}|\{\{[^{}]*\}\}", re.DOTALL)
+_MARK = re.compile("\ue000(\\d+)\ue001")
+_LINK = re.compile(r"\[([^\[\]]*)\]\(([^()\s]*)\)")
+_HEAD = re.compile(r"<(head|style|script|title)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+_HIDDEN = re.compile(r"<div[^>]*\bdata-preheader\b[^>]*>.*?</div>", re.DOTALL | re.IGNORECASE)
+# Tables in mail are layout, and text between their rows (a block tag) would be moved in front of them.
+_TABLE = re.compile(r"</?(?:table|tbody|thead|tfoot|colgroup|col)\b[^>]*>", re.IGNORECASE)
+_ROW = re.compile(r"<(/?)tr\b[^>]*>", re.IGNORECASE)
+_CELL = re.compile(r"<t[dh]\b[^>]*>", re.IGNORECASE)
+_CELL_END = re.compile(r"</t[dh]\s*>", re.IGNORECASE)
+_SPACES = re.compile(r"[ \t]{2,}")
+_BLANKS = re.compile(r"\n{3,}")
+
+
+def protect(source: str) -> tuple[str, list[str]]:
+    """The source with each Handlebars tag replaced by a mark, and the tags in order."""
+    tags: list[str] = []
+
+    def keep(match: re.Match[str]) -> str:
+        tags.append(match.group())
+        return f"\ue000{len(tags) - 1}\ue001"
+
+    return _TAG.sub(keep, source.replace("\ue000", "").replace("\ue001", "")), tags
+
+
+def restore(marked: str, tags: list[str]) -> str:
+    """The inverse of `protect`."""
+    return _MARK.sub(lambda match: tags[int(match.group(1))], marked)
+
+
+def _link(match: re.Match[str], tags: list[str]) -> str:
+    label, target = match.group(1).strip(), match.group(2).strip()
+    if not target or target.startswith("#") or restore(label, tags) == restore(target, tags):
+        return label
+    return f"{label}: {target}" if label else target
+
+
+def text_from_html(source: str) -> str:
+    """A readable text part: links as `label: address`, images by their alternative text.
+
+    Empty if block tags would no longer be balanced; then the author has to write the text part.
+    """
+    marked, tags = protect(_HIDDEN.sub("", _HEAD.sub("", source)))
+    if not marked.strip():
+        return ""
+    config = ParserConfig(display_links=True, display_images=True)
+    flowed = _CELL.sub("<span> ", _CELL_END.sub(" </span>", _ROW.sub(r"<\1div>", _TABLE.sub("", marked))))
+    text = restore(_LINK.sub(lambda match: _link(match, tags), get_text(flowed, config)), tags)
+    lines = [_SPACES.sub(" ", line).strip() for line in text.splitlines()]
+    text = _BLANKS.sub("\n\n", "\n".join(lines)).strip()
+    return text + "\n" if parse_part(text, Part.TEXT).is_valid else ""
