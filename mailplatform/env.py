@@ -87,7 +87,9 @@ def secret(name: str, *, data_dir: Path) -> builtins.str:
     """
     value = _raw(name)
     if value is None and _raw("PUBLIC_URL") is not None and str("PUBLIC_URL").startswith("https://"):
-        raise EnvError(f"{name} is required where PUBLIC_URL is https (python -c 'import secrets; print(secrets.token_urlsafe(48))')")
+        raise EnvError(
+            f"{name} is required where PUBLIC_URL is https (python -c 'import secrets; print(secrets.token_urlsafe(48))')"
+        )
     if value is None:
         return _kept_secret(data_dir / "keys" / name.lower())
     if len(value) < SHORTEST_SECRET:

@@ -20,7 +20,16 @@ from mailplatform.core.grants import grant_app_role
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 # What migrations fill; emptying it would take the roles and permissions away from the next test.
-KEPT_TABLES = frozenset({"django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions"})
+KEPT_TABLES = frozenset(
+    {
+        "django_migrations",
+        "django_content_type",
+        "auth_permission",
+        "auth_group",
+        "auth_group_permissions",
+        "django_site",
+    }
+)
 
 ALL_TABLES = """
     SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -74,7 +83,9 @@ def flush() -> None:
     with psycopg.connect(**_owner_parameters()) as owner:
         owner.execute("SET lock_timeout = '20s'")
         tables = [name for (name,) in owner.execute(ALL_TABLES) if name not in KEPT_TABLES]
-        checks = [sql.SQL("(SELECT {} FROM {} LIMIT 1)").format(name, sql.Identifier(name)) for name in tables]
+        checks = [
+            sql.SQL("(SELECT {} FROM {} LIMIT 1)").format(name, sql.Identifier(name)) for name in tables
+        ]
         filled = [sql.Identifier(name) for (name,) in owner.execute(sql.SQL(" UNION ALL ").join(checks))]
         if filled:
             _truncate(owner, filled)

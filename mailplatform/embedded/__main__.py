@@ -1,4 +1,4 @@
-"""`python -m mailplatform.embedded start|stop|status|env`: the services by hand."""
+"""`python -m mailplatform.embedded start|stop|status|env|remove`: the services by hand."""
 
 import argparse
 import os
@@ -12,12 +12,12 @@ from .locks import exclusively, in_use
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m mailplatform.embedded", description=__doc__)
-    parser.add_argument("action", choices=["start", "stop", "status", "env"])
+    parser.add_argument("action", choices=["start", "stop", "status", "env", "remove"])
     parser.add_argument("--data-dir", default=os.environ.get("MAILPLATFORM_DATA_DIR") or ".data")
     parser.add_argument("--force", action="store_true", help="stop even what another process uses")
     options = parser.parse_args(arguments)
     layout = Layout.of(options.data_dir)
-    actions = {"start": _start, "stop": _stop, "status": _status, "env": _env}
+    actions = {"start": _start, "stop": _stop, "status": _status, "env": _env, "remove": _remove}
     try:
         return actions[options.action](layout, options.force)
     except EmbeddedError as error:
@@ -41,6 +41,14 @@ def _stop(layout: Layout, force: bool) -> int:  # noqa: FBT001
             print("another process uses the services: they stop with it (--force stops them now)")
             return 0
         services.stop_servers(layout)
+    return 0
+
+
+def _remove(layout: Layout, _: bool) -> int:  # noqa: FBT001
+    """Stop the servers and delete their data, wherever it is kept."""
+    if layout.data_dir.exists():
+        with exclusively(layout.lock_file):
+            services.remove_servers(layout)
     return 0
 
 

@@ -1,7 +1,8 @@
-"""Where the embedded services keep their files. Pure: nothing here touches the disk.
+"""Where the embedded services keep their files.
 
 A unix socket's path may be 107 bytes long (sun_path), so a deep data directory gets its sockets in a short,
-private directory under the system's temporary one, named by a hash of the data directory.
+private directory under the system's temporary one, named by a hash of the data directory. So does one that the
+user who runs Postgres cannot enter. Both are decided anew at each start, always the same way.
 """
 
 import hashlib
@@ -10,6 +11,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+
+from . import privileges
 
 OWNER_ROLE = "mailplatform_owner"
 APP_ROLE = "mailplatform_app"
@@ -50,8 +53,21 @@ class Layout:
     @property
     def socket_dir(self) -> Path:
         inside = self.data_dir / "run"
-        longest = inside / POSTGRES_SOCKET
-        return inside if len(os.fsencode(longest)) <= LONGEST_SOCKET_PATH else self.outside("run")
+        fits = len(os.fsencode(inside / POSTGRES_SOCKET)) <= LONGEST_SOCKET_PATH
+        return inside if fits and self.is_open_to_postgres else self.outside("run")
+
+    def postgres_home(self, major: int) -> Path:
+        """The data directory is named by its major version: another version's data is left alone."""
+        name = f"postgres-{major}"
+        return self.data_dir / name if self.is_open_to_postgres else self.outside(name)
+
+    def programs(self, major: int) -> Path:
+        """A copy of Postgres for a user who cannot enter the virtual environment."""
+        return self.outside(f"postgres-{major}-programs")
+
+    @property
+    def is_open_to_postgres(self) -> bool:
+        return not privileges.choose().is_other_user or privileges.is_reachable(self.data_dir / "run")
 
     @property
     def redis_socket(self) -> Path:

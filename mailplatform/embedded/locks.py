@@ -22,7 +22,9 @@ def exclusively(path: Path, *, seconds: float = 120) -> Iterator[None]:
         deadline = time.monotonic() + seconds
         while not _try_lock(handle, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
-                message = f"another process has been starting or stopping the services for {seconds:.0f} s: {path}"
+                message = (
+                    f"another process has been starting or stopping the services for {seconds:.0f} s: {path}"
+                )
                 raise EmbeddedError(message)
             time.sleep(0.05)
         yield

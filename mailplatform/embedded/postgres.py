@@ -54,12 +54,8 @@ class Server:
 
 def server(layout: Layout, program: Postgres, *, fast_and_forgetful: bool = False) -> Server:
     """Describe the server. `fast_and_forgetful` (tests only) trades safety after a power cut for speed."""
-    run_as = privileges.choose()
-    name = f"postgres-{program.major}"
-    home = layout.data_dir / name
-    if run_as.is_other_user and not privileges.is_reachable(home):
-        home = layout.outside(name)
-    return Server(layout, program, run_as, home, fast_and_forgetful)
+    home = layout.postgres_home(program.major)
+    return Server(layout, program, privileges.choose(), home, fast_and_forgetful)
 
 
 def start(it: Server) -> None:
@@ -107,7 +103,11 @@ def _create_data(it: Server) -> None:
     """Make the cluster beside its place and rename it when whole, so that an interruption leaves no half."""
     draft = it.home / "data.draft"
     shutil.rmtree(draft, ignore_errors=True)
-    locale = ["--locale-provider=builtin", "--locale=C.UTF-8"] if it.program.major >= BUILTIN_LOCALES_SINCE else ["--no-locale"]
+    locale = (
+        ["--locale-provider=builtin", "--locale=C.UTF-8"]
+        if it.program.major >= BUILTIN_LOCALES_SINCE
+        else ["--no-locale"]
+    )
     command = [_tool(it, "initdb"), "-D", str(draft), "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", *locale]
     _run(it, [*command, "--no-sync"] if it.fast_and_forgetful else command)
     _launch(it, draft)
@@ -134,7 +134,18 @@ def _launch(it: Server, data: Path) -> None:
     (data / "postgresql.conf").write_text(_configuration(it))
     (data / "pg_hba.conf").write_text("local all all trust\n")
     _forget_the_dead(it, data)
-    command = [_tool(it, "pg_ctl"), "-D", str(data), "-w", "-s", "-t", str(SECONDS_TO_START), "-l", str(it.log), "start"]
+    command = [
+        _tool(it, "pg_ctl"),
+        "-D",
+        str(data),
+        "-w",
+        "-s",
+        "-t",
+        str(SECONDS_TO_START),
+        "-l",
+        str(it.log),
+        "start",
+    ]
     deadline = time.monotonic() + SECONDS_TO_START
     while True:
         try:
@@ -199,7 +210,7 @@ def _tool(it: Server, name: str) -> str:
 def _copy_of_programs(it: Server) -> Path:
     """The other user cannot enter the virtual environment: give him the programs, their libraries beside them."""
     package = it.program.folder.parents[1]
-    copy = it.layout.outside(f"postgres-{it.program.major}-programs")
+    copy = it.layout.programs(it.program.major)
     if not (copy / "complete").exists():
         shutil.rmtree(copy, ignore_errors=True)
         for part in (package, package.with_name(f"{package.name}.libs")):
@@ -214,7 +225,9 @@ def _run(it: Server, command: list[str]) -> None:
     # A log from before would hide why this start failed.
     with contextlib.suppress(FileNotFoundError):
         os.truncate(it.log, 0)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {
+        "LC_ALL": "C"
+    }
     result = subprocess.run(  # noqa: S603
         [*it.run_as.prefix, *command],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -4,6 +4,7 @@ Preferred: a user namespace in which root is called 65534, so that files stay ro
 refuses that (most containers), real user 65534 through setpriv, and Postgres's directory is given to it.
 """
 
+import functools
 import os
 import shutil
 import subprocess
@@ -27,7 +28,9 @@ class RunAs:
         return self.owner != os.geteuid()
 
 
+@functools.cache
 def choose() -> RunAs:
+    """Return how Postgres is started here; found out once per process."""
     if os.geteuid() != 0:
         return RunAs((), os.geteuid())
     namespace = ("unshare", "-U", f"--map-user={NOBODY}", f"--map-group={NOBODY}")

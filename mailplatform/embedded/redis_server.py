@@ -44,7 +44,9 @@ def start(layout: Layout, program: Path) -> None:
 
 def stop(layout: Layout) -> None:
     pid = read_pid(_pid_file(layout))
-    if pid is not None and not end(pid, mark=str(layout.redis_socket), signals=(signal.SIGTERM, signal.SIGKILL)):
+    if pid is not None and not end(
+        pid, mark=str(layout.redis_socket), signals=(signal.SIGTERM, signal.SIGKILL)
+    ):
         message = f"redis-server (process {pid}) does not stop"
         raise EmbeddedError(message)
     _pid_file(layout).unlink(missing_ok=True)

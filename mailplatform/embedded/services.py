@@ -1,6 +1,7 @@
 """Starting and stopping both servers together, shared between processes."""
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,11 +58,11 @@ def start(data_dir: Path | str, *, fast_and_forgetful: bool = False, share: bool
     Raises EmbeddedError with one line that says what to do.
     """
     layout = Layout.of(data_dir)
+    layout.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = expected(data_dir, os.environ)
     needs_postgres, needs_redis = not os.environ.get("DATABASE_URL"), not os.environ.get("REDIS_URL")
     if not (needs_postgres or needs_redis):
         return found
-    layout.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with exclusively(layout.lock_file):
         if needs_postgres:
             postgres.start(postgres.server(layout, find_postgres(), fast_and_forgetful=fast_and_forgetful))
@@ -88,6 +89,15 @@ def stop_servers(layout: Layout) -> None:
     """Stop both, whoever uses them. Call it under the lock."""
     redis_server.stop(layout)
     postgres.stop(postgres.server(layout, find_postgres()))
+
+
+def remove_servers(layout: Layout) -> None:
+    """Stop both and delete what they keep, this Postgres version's data. Call it under the lock."""
+    stop_servers(layout)
+    layout.keep_file.unlink(missing_ok=True)
+    major = find_postgres().major
+    for folder in (layout.postgres_home(major), layout.programs(major), layout.redis_home, layout.socket_dir):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def status(layout: Layout) -> dict[str, bool]:

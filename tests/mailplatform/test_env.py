@@ -83,7 +83,9 @@ class TestUrl:
             env.url("THING")
 
     @pytest.mark.parametrize("value", ["https://user:pw@host", "https://host?x=1", "https://host#part"])
-    def test_refuses_credentials_query_and_fragment(self, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    def test_refuses_credentials_query_and_fragment(
+        self, monkeypatch: pytest.MonkeyPatch, value: str
+    ) -> None:
         monkeypatch.setenv("THING", value)
         with pytest.raises(env.EnvError, match="must hold no user"):
             env.url("THING")

@@ -26,7 +26,9 @@ class Command(BaseCommand):
         with owner.cursor() as cursor:
             cursor.execute(LOCK)
         try:
-            call_command("migrate", database="owner", interactive=False, verbosity=min(1, options["verbosity"]))
+            call_command(
+                "migrate", database="owner", interactive=False, verbosity=min(1, options["verbosity"])
+            )
             self.grant()
             ensure_partitions(clock.now().date())
         finally:
