@@ -1,10 +1,14 @@
-"""The test database: made, migrated and emptied by the owner's role, used by the tests as the application's role.
+"""What all tests share.
 
-Postgres and Redis themselves are started by `mailplatform.embedded.pytest_plugin`, before Django reads its settings.
+The test database is made, migrated and emptied by the owner's role and used as the application's role. Postgres
+and Redis themselves are started by `mailplatform.embedded.pytest_plugin`, before Django reads its settings.
 """
 
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -68,9 +72,9 @@ def django_db_setup(
 
 @pytest.fixture(scope="session", autouse=True)
 def _flush_as_owner() -> Iterator[None]:
-    """The application's role may not empty tables, so tests with real transactions are cleaned up by the owner."""
+    """Clean up after real transactions as the owner: the application's role may not empty tables."""
     original = TransactionTestCase._fixture_teardown
-    TransactionTestCase._fixture_teardown = lambda self: flush()  # type: ignore[method-assign]
+    TransactionTestCase._fixture_teardown = lambda _: flush()  # type: ignore[method-assign]
     yield
     TransactionTestCase._fixture_teardown = original  # type: ignore[method-assign]
 
@@ -86,7 +90,8 @@ def flush() -> None:
         checks = [
             sql.SQL("(SELECT {} FROM {} LIMIT 1)").format(name, sql.Identifier(name)) for name in tables
         ]
-        filled = [sql.Identifier(name) for (name,) in owner.execute(sql.SQL(" UNION ALL ").join(checks))]
+        found = owner.execute(sql.SQL(" UNION ALL ").join(checks)).fetchall()
+        filled = [sql.Identifier(name) for (name,) in found]
         if filled:
             _truncate(owner, filled)
 
@@ -106,3 +111,35 @@ def _owner_parameters() -> dict[str, Any]:
     parts = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
     found = {theirs: parameters[ours] for theirs, ours in parts.items() if parameters[ours]}
     return {**found, "dbname": connections["default"].settings_dict["NAME"]}
+
+
+def _chromium() -> str | None:
+    path = Path(__file__).parents[1] / ".ci" / "chromium.py"
+    found = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
+    return found.stdout.strip() if found.returncode == 0 else None
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    """Start the machine's own Chromium, which must not call home."""
+    quiet = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-sync", *quiet]
+    return {"executable_path": _chromium(), "headless": True, "args": arguments}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Look for Chromium once, if any test wants it."""
+    wanting = [item for item in items if item.get_closest_marker("browser")]
+    if wanting and _chromium() is None:
+        for item in wanting:
+            item.add_marker(pytest.mark.skip(reason="no Chromium on this machine"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let a skipped browser test fail where a browser is required."""
+    report = yield
+    if report.skipped and item.get_closest_marker("browser") and os.environ.get("REQUIRE_BROWSER"):
+        report.outcome = "failed"
+        report.longrepr = f"REQUIRE_BROWSER is set, but {item.nodeid} was skipped: {report.longrepr}"
+    return report

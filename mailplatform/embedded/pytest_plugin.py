@@ -1,11 +1,12 @@
-"""Starts the services before Django reads its settings; loaded by `-p` in pyproject.toml, since a conftest is too late.
+"""Starts the services before Django reads its settings; loaded by `-p` in pyproject.toml (a conftest is too late).
 
-The tests get a data directory of their own (`.data/tests` unless MAILPLATFORM_DATA_DIR says otherwise), so that a
-running demo is left alone, and each xdist worker a Redis database of its own.
+The tests get a data directory of their own (`.data/tests` unless MAILPLATFORM_DATA_DIR says otherwise), so that
+a running demo is left alone, and each xdist worker a Redis database of its own.
 """
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,9 @@ _started: list[Services] = []
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests() -> Iterator[None]:
-    data_dir = os.environ.setdefault("MAILPLATFORM_DATA_DIR", os.path.abspath(".data/tests"))  # noqa: PTH100
+    data_dir = os.environ.setdefault("MAILPLATFORM_DATA_DIR", str(Path(".data/tests").absolute()))
+    # WhiteNoise warns of a missing STATIC_ROOT, and a warning is an error here.
+    (Path(data_dir) / "static").mkdir(mode=0o700, parents=True, exist_ok=True)
     services = start(data_dir, fast_and_forgetful=True)
     _started.append(services)
     os.environ.update(services.environment())

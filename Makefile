@@ -1,0 +1,50 @@
+# `make` alone lists what there is. Everything works offline once installed; nothing is installed outside this folder.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+
+.PHONY: help setup setup-dev demo test drills check bench fmt lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: ## install what the site needs into .venv and node_modules
+	@.ci/setup runtime
+
+setup-dev:
+	@.ci/setup dev
+
+demo: setup ## start everything and send a campaign; ONCE=1 ends with one line of JSON
+	@exec $(PY) manage.py demo $(if $(filter-out 0,$(ONCE)),--once)
+
+test: setup-dev ## all tests but the drills; REQUIRE_BROWSER=1 lets no browser test be skipped
+	@.ci/test $(ARGS)
+
+drills: setup-dev ## kill processes in the middle of a campaign and look whether the sums still hold
+	@$(PY) -m pytest -m drill $(ARGS)
+
+check: setup-dev ## types, style, import directions, templates, migrations
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+	.venv/bin/lint-imports
+	.venv/bin/djlint --lint --quiet templates
+	$(PY) .ci/with_services.py $(PY) manage.py makemigrations --check --dry-run
+	$(PY) .ci/with_services.py $(PY) manage.py check --fail-level WARNING
+	$(PY) -m pytest -q tests/architecture
+
+bench: setup-dev ## run one benchmark: make bench BENCH=name
+	@test -n "$(BENCH)" || { echo "make bench BENCH=name, one of:"; ls tests/benchmarks/*.py | xargs -n1 basename -s .py; exit 2; }
+	@$(PY) -m tests.benchmarks.$(BENCH) $(ARGS)
+
+fmt: setup-dev ## format the code
+	$(PY) -m ruff check --fix --quiet || true
+	$(PY) -m ruff format
+
+lock: ## resolve the newest versions that pyproject.toml allows, with hashes
+	@.ci/lock
+
+clean: ## stop the services and delete what was made here, the demo's data too
+	@if [ -x $(PY) ]; then for data in .data .data/demo .data/once .data/tests; do $(PY) -m mailplatform.embedded remove --data-dir $$data; done; fi
+	rm -rf .data .venv node_modules mailplatform/static/dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache htmlcov .coverage
