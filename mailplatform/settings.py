@@ -6,10 +6,14 @@ Values that an administrator may change while the site runs are in `accounts.Ins
 from pathlib import Path
 from typing import Any
 
+import django_stubs_ext
 import structlog
 
 from mailplatform import embedded, env
 from mailplatform.core import database
+
+# Lets ModelForm[Thing] and Field[str] be written in code, not only in comments.
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.str("MAILPLATFORM_DATA_DIR", str(BASE_DIR / ".data")))
