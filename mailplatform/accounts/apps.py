@@ -8,3 +8,7 @@ class AccountsConfig(AppConfig):
 
     name = "mailplatform.accounts"
     label = "accounts"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from . import checks  # noqa: F401, PLC0415 (registering is what importing does)

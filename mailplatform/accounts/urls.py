@@ -1,6 +1,19 @@
 """Addresses of the app `accounts`."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+
+from .views import audit, health, settings, setup, style, users
 
 app_name = "accounts"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("setup/", setup.setup, name="setup"),
+    path("settings/", settings.settings_page, name="settings"),
+    path("settings/users/", users.users, name="users"),
+    path("settings/users/<int:pk>/", users.user, name="user"),
+    path("settings/users/<int:pk>/role/", users.user_role, name="user_role"),
+    path("settings/users/<int:pk>/active/", users.user_active, name="user_active"),
+    path("settings/audit-log/", audit.audit_log, name="audit_log"),
+    path("account/profile/", users.profile, name="profile"),
+    path("healthz", health.health, name="health"),
+    path("style/", style.style, name="style"),
+]

@@ -1,0 +1,60 @@
+"""Who may open which page."""
+
+import functools
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from .models import Role, User
+
+P = ParamSpec("P")
+R = TypeVar("R", bound=HttpRequest)
+
+
+def require_role(
+    role: str,
+) -> Callable[[Callable[Concatenate[R, P], HttpResponseBase]], Callable[Concatenate[R, P], HttpResponseBase]]:
+    """Let a view be used by people who have at least `role`.
+
+    Strangers are sent to the sign-in page; people with a lower role get the 403 page.
+    """
+    needed = Role(role)
+
+    def decorate(
+        view: Callable[Concatenate[R, P], HttpResponseBase],
+    ) -> Callable[Concatenate[R, P], HttpResponseBase]:
+        @functools.wraps(view)
+        def guarded(request: R, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            user = request.user
+            if not isinstance(user, User):
+                return to_sign_in(request)
+            if not user.has_role(needed):
+                message = f"This page is for people with the role “{needed.label}”."
+                raise PermissionDenied(message)
+            return view(request, *args, **kwargs)
+
+        guarded.required_role = needed  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def to_sign_in(request: HttpRequest) -> HttpResponse:
+    """Send a stranger to the sign-in page, and back afterwards.
+
+    A fragment request is told to reload the whole page, so that the form never lands inside another page.
+    """
+    if request.headers.get("HX-Request") == "true":
+        return HttpResponse(status=204, headers={"HX-Refresh": "true"})
+    return redirect_to_login(request.get_full_path())
+
+
+def current_user(request: HttpRequest) -> User:
+    """Return the user of a request behind `require_role`."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user

@@ -1,0 +1,58 @@
+"""Combinations of settings with which the site refuses to start.
+
+The sandbox signs events with a key that everybody has. Trusting it beside a real account would let any stranger
+report bounces, so its wiring and a plain http address are accepted only when nothing here can reach Amazon.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+
+from mailplatform.aws import session
+
+
+def _local(url: str) -> bool:
+    return session.is_sandbox({"sesv2": url, "sns": url}, "")
+
+
+def trust_errors() -> list[str]:
+    """Return why the sandbox's certificate must not be trusted here; empty when all is well."""
+    errors = []
+    endpoints = settings.AWS_ENDPOINT_URLS
+    if settings.SANDBOX_URL:
+        if not _local(settings.SANDBOX_URL):
+            errors.append("SANDBOX_URL must be a loopback address or the compose host “sandbox”.")
+        if not session.is_sandbox(endpoints, ""):
+            errors.append(
+                "SANDBOX_URL is set, but not every AWS endpoint is local (AWS_ENDPOINT_URL_SESV2 and "
+                "AWS_ENDPOINT_URL_SNS must be set too): events signed by the sandbox would be believed beside real ones."
+            )
+    sending = [bool(endpoints.get(name)) and _local(endpoints[name]) for name in ("sesv2", "sns")]
+    if any(sending) and not all(sending):
+        errors.append("AWS_ENDPOINT_URL_SESV2 and AWS_ENDPOINT_URL_SNS must both be the sandbox's, or neither.")
+    return errors
+
+
+def address_errors() -> list[str]:
+    """Return why the site must not be served under PUBLIC_URL."""
+    if urlsplit(settings.PUBLIC_URL).scheme == "https" or session.is_sandbox(settings.AWS_ENDPOINT_URLS, ""):
+        return []
+    return ["PUBLIC_URL must begin with https:// unless every AWS endpoint is the sandbox's."]
+
+
+@checks.register(checks.Tags.security)
+def check_configuration(**_kwargs: Any) -> Sequence[checks.CheckMessage]:
+    """Report both as system checks; the address stops serving only, not `migrate` or `check`."""
+    errors = [checks.Error(text, id="mailplatform.E001") for text in trust_errors()]
+    warnings = [checks.Warning(text, id="mailplatform.W001") for text in address_errors()]
+    return [*errors, *warnings]
+
+
+def refuse_bad_configuration() -> None:
+    """Raise ImproperlyConfigured with every reason not to serve; called as the web process starts."""
+    if reasons := [*trust_errors(), *address_errors()]:
+        raise ImproperlyConfigured(" ".join(reasons))

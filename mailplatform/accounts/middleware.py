@@ -1,0 +1,52 @@
+"""Sign-in everywhere, the first visit, and the zone in which times are shown."""
+
+import zoneinfo
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect, resolve_url
+from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
+
+from . import access
+from .models import User
+from .services import first_run, installation
+
+
+class SignInMiddleware(LoginRequiredMiddleware):
+    """Every page needs a user, except views marked `login_not_required`.
+
+    While nobody can sign in yet, whoever comes is led to the page that makes the administrator.
+    """
+
+    def process_view(
+        self, request: HttpRequest, view_func: Callable[..., object], view_args: object, view_kwargs: object
+    ) -> HttpResponseBase | None:
+        """Let the view run, or answer in its place."""
+        if request.user.is_authenticated:
+            return None
+        asks_to_sign_in = request.path == resolve_url(settings.LOGIN_URL)
+        if asks_to_sign_in or getattr(view_func, "login_required", True):
+            if first_run.is_open() and request.path != resolve_url("accounts:setup"):
+                return redirect("accounts:setup")
+            if not asks_to_sign_in:
+                return access.to_sign_in(request)
+        return None
+
+
+class ZoneMiddleware:
+    """Shows times in the zone of the user, else of the installation, else in UTC."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Serve the request in its zone."""
+        request.installation = SimpleLazyObject(installation.get)  # type: ignore[attr-defined]
+        if isinstance(request.user, User):
+            name = request.user.time_zone or request.installation.time_zone  # type: ignore[attr-defined]
+            with timezone.override(zoneinfo.ZoneInfo(name)):
+                return self.get_response(request)
+        return self.get_response(request)

@@ -1,0 +1,1 @@
+"""The only writers of users, installation settings and audit log."""

@@ -1,0 +1,87 @@
+"""The settings page: one form per section, each saved for itself."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from mailplatform.core import clock
+
+from .. import vault
+from ..access import current_user, require_role
+from ..forms import AddressForm, AmazonForm, CompanyForm, SenderForm, TrackingForm
+from ..models import Installation
+from ..services import installation
+from .tabs import settings_tabs
+
+TITLES = {
+    "company": ("Who sends", "Shown at the foot of every mail and on the pages that readers see."),
+    "sender": ("Default sender", "New campaigns begin with this sender."),
+    "amazon": ("Amazon SES", "Where mail leaves from, and how this installation signs in there."),
+    "address": ("Public address", "Where readers' links and Amazon's event messages arrive."),
+    "tracking": ("Measuring", "Off unless you switch it on, and only ever for people who consented."),
+}
+
+
+def _forms(row: Installation, section: str = "", data: Any = None) -> dict[str, forms.Form | forms.ModelForm[Any]]:
+    def given(name: str) -> dict[str, Any]:
+        return {"instance": row, "data": data if name == section else None, "prefix": name}
+
+    return {
+        "company": CompanyForm(**given("company")),
+        "sender": SenderForm(**given("sender")),
+        "amazon": AmazonForm(**given("amazon")),
+        "address": AddressForm(sandbox=installation.is_sandbox(row), **given("address")),
+        "tracking": TrackingForm(**given("tracking")),
+    }
+
+
+def _changes(form: forms.Form | forms.ModelForm[Any], row: Installation) -> dict[str, Any]:
+    if isinstance(form, AmazonForm):
+        return form.changes()
+    changes = dict(form.cleaned_data)
+    if isinstance(form, TrackingForm):
+        acknowledged = changes.pop("acknowledged")
+        before = row.ses_tracking_acknowledged_at
+        changes["ses_tracking_acknowledged_at"] = (before or clock.now()) if acknowledged else None
+    return changes
+
+
+@require_role("admin")
+@sensitive_post_parameters("amazon-secret_access_key")
+@require_http_methods(["GET", "POST"])
+def settings_page(request: HttpRequest) -> HttpResponse:
+    """Show every section; save the one that was sent."""
+    section = request.POST.get("section", "")
+    # Validation writes into the instance, so each gets a row of its own.
+    shown = _forms(installation.get(), section, request.POST if request.method == "POST" else None)
+    form = shown.get(section)
+    if form is not None and form.is_valid():
+        changes = _changes(form, installation.get())
+        installation.update(actor=current_user(request), **changes)
+        messages.success(request, f"{TITLES[section][0]}: saved.")
+        return redirect(f"{reverse('accounts:settings')}#{section}")
+    sections = [(name, *TITLES[name], form) for name, form in shown.items()]
+    context = {"sections": sections, "tabs": settings_tabs("accounts:settings"), **_amazon(installation.get())}
+    return render(request, "account/settings.html", context, status=422 if form is not None else 200)
+
+
+def _amazon(row: Installation) -> dict[str, Any]:
+    try:
+        keys = installation.credentials()
+        problem = ""
+    except vault.SecretUnreadable as error:
+        keys, problem = None, str(error)
+    return {
+        "row": row,
+        "key_problem": problem,
+        "uses_role": keys is None and not problem,
+        "region_in_use": installation.region(row),
+        "address_in_use": installation.public_url(row),
+        "in_sandbox": installation.is_sandbox(row),
+    }

@@ -1,0 +1,15 @@
+"""The tabs above the pages of an administrator."""
+
+from django.urls import reverse
+
+TABS = (
+    ("Installation", "accounts:settings"),
+    ("People", "accounts:users"),
+    ("Audit log", "accounts:audit_log"),
+    ("Undelivered events", "events:dead_letters"),
+)
+
+
+def settings_tabs(current: str) -> list[dict[str, object]]:
+    """Return the tabs, the one at URL name `current` marked."""
+    return [{"label": label, "url": reverse(name), "active": name == current} for label, name in TABS]
