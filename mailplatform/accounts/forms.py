@@ -205,13 +205,19 @@ class AmazonForm(forms.ModelForm[Installation]):
 class AddressForm(forms.ModelForm[Installation]):
     """Where readers and Amazon reach us."""
 
+    public_url = forms.URLField(
+        label="Public address",
+        required=False,
+        assume_scheme="https",
+        help_text=(
+            "Links in mails and Amazon's event messages use it, for example https://mail.example.org. "
+            "Empty means the address from the server's environment."
+        ),
+    )
+
     class Meta:
         model = Installation
         fields = ("public_url",)
-        labels = {"public_url": "Public address"}  # noqa: RUF012
-        help_texts = {  # noqa: RUF012
-            "public_url": "Links in mails and Amazon's event messages use it, for example https://mail.example.org"
-        }
 
     def __init__(self, *args: Any, sandbox: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -79,6 +79,7 @@ def _amazon(row: Installation) -> dict[str, Any]:
         keys, problem = None, str(error)
     return {
         "row": row,
+        "test_url": reverse("campaigns:send_me_a_test"),
         "key_problem": problem,
         "uses_role": keys is None and not problem,
         "region_in_use": installation.region(row),

@@ -1,0 +1,52 @@
+"""Users and the installation."""
+
+import factory
+from factory.django import DjangoModelFactory
+
+from mailplatform.accounts.models import Installation, Role, User
+
+PASSWORD = "correct horse battery"
+
+
+class UserFactory(DjangoModelFactory[User]):
+    """A marketer who can sign in with PASSWORD."""
+
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    email = factory.Sequence(lambda n: f"person{n}@example.org")
+    name = factory.Sequence(lambda n: f"Person {n}")
+    role = Role.MARKETER
+    password = factory.django.Password(PASSWORD)
+
+
+class AdminFactory(UserFactory):
+    """An administrator."""
+
+    role = Role.ADMIN
+
+
+class ViewerFactory(UserFactory):
+    """Somebody who may only read."""
+
+    role = Role.VIEWER
+
+
+class InstallationFactory(DjangoModelFactory[Installation]):
+    """The one row of settings, filled in."""
+
+    class Meta:
+        model = Installation
+        django_get_or_create = ("id",)
+
+    id = 1
+    company = "Harbour Books GmbH"
+    postal_address = "Am Hafen 1\n20457 Hamburg\nGermany"
+    public_url = "https://mail.example.org"
+    sender_name = "Harbour Books"
+    sender_address = "news@example.org"
+    verified_identities = ["example.org"]
+    max_send_rate = 14.0
+    max_24_hour_send = 50_000.0
+    production_access = True
