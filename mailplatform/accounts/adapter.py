@@ -10,11 +10,12 @@ from django.http import HttpRequest
 log = structlog.get_logger(__name__)
 
 
-class ClosedAdapter(DefaultAccountAdapter):
+class ClosedAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth has no types
     """Nobody signs up by themselves: an administrator invites."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Return False: there is no public sign-up."""
+        del request
         return False
 
     def format_email_subject(self, subject: str) -> str:

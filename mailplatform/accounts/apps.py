@@ -11,4 +11,4 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks."""
-        from . import checks  # noqa: F401, PLC0415 (registering is what importing does)
+        from . import checks  # noqa: F401 (registering is what importing does)

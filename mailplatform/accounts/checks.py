@@ -1,7 +1,8 @@
 """Combinations of settings with which the site refuses to start.
 
-The sandbox signs events with a key that everybody has. Trusting it beside a real account would let any stranger
-report bounces, so its wiring and a plain http address are accepted only when nothing here can reach Amazon.
+The sandbox signs events with a key that everybody has. Trusting it beside a real account would let any
+stranger report bounces, so its wiring and a plain http address are accepted only when nothing here can reach
+Amazon.
 """
 
 from collections.abc import Sequence
@@ -29,11 +30,14 @@ def trust_errors() -> list[str]:
         if not session.is_sandbox(endpoints, ""):
             errors.append(
                 "SANDBOX_URL is set, but not every AWS endpoint is local (AWS_ENDPOINT_URL_SESV2 and "
-                "AWS_ENDPOINT_URL_SNS must be set too): events signed by the sandbox would be believed beside real ones."
+                "AWS_ENDPOINT_URL_SNS must be set too): events signed by the sandbox would be believed beside "
+                "real ones."
             )
     sending = [bool(endpoints.get(name)) and _local(endpoints[name]) for name in ("sesv2", "sns")]
     if any(sending) and not all(sending):
-        errors.append("AWS_ENDPOINT_URL_SESV2 and AWS_ENDPOINT_URL_SNS must both be the sandbox's, or neither.")
+        errors.append(
+            "AWS_ENDPOINT_URL_SESV2 and AWS_ENDPOINT_URL_SNS must both be the sandbox's, or neither."
+        )
     return errors
 
 

@@ -24,7 +24,9 @@ LANGUAGES = (("en", "English"), ("de", "German"))
 
 def zones() -> list[tuple[str, str]]:
     """Return the time zones by name, without the aliases that nobody looks for."""
-    names = sorted(name for name in zoneinfo.available_timezones() if "/" in name and not name.startswith("Etc/"))
+    names = sorted(
+        name for name in zoneinfo.available_timezones() if "/" in name and not name.startswith("Etc/")
+    )
     return [("UTC", "UTC"), *((name, name.replace("_", " ")) for name in names)]
 
 
@@ -59,8 +61,12 @@ class SetupForm(NewPasswordMixin):
         help_text="It is printed in the log of the server, on the line “first_run”.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
-    name = forms.CharField(label="Your name", max_length=200, widget=forms.TextInput(attrs={"autocomplete": "name"}))
-    email = forms.EmailField(label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "username"}))
+    name = forms.CharField(
+        label="Your name", max_length=200, widget=forms.TextInput(attrs={"autocomplete": "name"})
+    )
+    email = forms.EmailField(
+        label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "username"})
+    )
     password = _new_password()
     password_again = _new_password()
 
@@ -95,7 +101,7 @@ class ProfileForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields["time_zone"]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101 (narrows the type for mypy)
+        assert isinstance(field, forms.ChoiceField)
         field.choices = [("", "As the installation"), *zones()]
 
 
@@ -108,14 +114,14 @@ class CompanyForm(forms.ModelForm[Installation]):
     class Meta:
         model = Installation
         fields = ("company", "postal_address", "time_zone", "language")
-        labels = {"company": "Company or organisation", "postal_address": "Postal address"}  # noqa: RUF012
-        help_texts = {"postal_address": "Stands at the foot of every mail. Required by law."}  # noqa: RUF012
-        widgets = {"postal_address": forms.Textarea(attrs={"rows": 4})}  # noqa: RUF012
+        labels = {"company": "Company or organisation", "postal_address": "Postal address"}
+        help_texts = {"postal_address": "Stands at the foot of every mail. Required by law."}
+        widgets = {"postal_address": forms.Textarea(attrs={"rows": 4})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields["time_zone"]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101 (narrows the type for mypy)
+        assert isinstance(field, forms.ChoiceField)
         field.choices = zones()
         for name in ("company", "postal_address"):
             self.fields[name].required = True
@@ -127,12 +133,12 @@ class SenderForm(forms.ModelForm[Installation]):
     class Meta:
         model = Installation
         fields = ("sender_name", "sender_address", "reply_to")
-        labels = {  # noqa: RUF012
+        labels = {
             "sender_name": "Sender name",
             "sender_address": "Sender address",
             "reply_to": "Replies go to",
         }
-        help_texts = {  # noqa: RUF012
+        help_texts = {
             "sender_address": "Its domain, or the address itself, must be verified with Amazon SES.",
             "reply_to": "Leave empty to get replies at the sender address.",
         }
@@ -172,14 +178,18 @@ class AmazonForm(forms.ModelForm[Installation]):
     class Meta:
         model = Installation
         fields = ("region", "access_key_id")
-        labels = {"access_key_id": "Access key id"}  # noqa: RUF012
-        widgets = {"access_key_id": forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"})}  # noqa: RUF012
+        labels = {"access_key_id": "Access key id"}
+        widgets = {"access_key_id": forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.stored = self.instance.secret_key_encrypted is not None
         self.fields["use_role"].initial = not self.instance.access_key_id
-        hint = "A key is stored. Leave empty to keep it." if self.stored else "Stored encrypted, never shown again."
+        hint = (
+            "A key is stored. Leave empty to keep it."
+            if self.stored
+            else "Stored encrypted, never shown again."
+        )
         self.fields["secret_access_key"].help_text = hint
 
     def clean(self) -> dict[str, Any]:
@@ -225,7 +235,7 @@ class AddressForm(forms.ModelForm[Installation]):
 
     def clean_public_url(self) -> str:
         """Ask for https; a local address only makes sense beside the sandbox."""
-        url = self.cleaned_data["public_url"].rstrip("/")
+        url: str = self.cleaned_data["public_url"].rstrip("/")
         parts = urlsplit(url)
         if parts.path or parts.query or parts.fragment:
             message = "Enter the address of the site alone, without a path."
@@ -251,8 +261,8 @@ class TrackingForm(forms.ModelForm[Installation]):
     class Meta:
         model = Installation
         fields = ("track_opens", "track_clicks")
-        labels = {"track_opens": "Measure opens", "track_clicks": "Measure clicks"}  # noqa: RUF012
-        help_texts = {  # noqa: RUF012
+        labels = {"track_opens": "Measure opens", "track_clicks": "Measure clicks"}
+        help_texts = {
             "track_opens": "Only for people who consented to it.",
             "track_clicks": "Only for people who consented to it.",
         }

@@ -22,7 +22,7 @@ class SignInMiddleware(LoginRequiredMiddleware):
     """
 
     def process_view(
-        self, request: HttpRequest, view_func: Callable[..., object], view_args: object, view_kwargs: object
+        self, request: HttpRequest, view_func: Callable[..., object], *_view_arguments: object
     ) -> HttpResponseBase | None:
         """Let the view run, or answer in its place."""
         if request.user.is_authenticated:

@@ -28,7 +28,7 @@ def seal(secret: str) -> bytes:
     return _box().encrypt(secret.encode())
 
 
-def unseal(sealed: bytes) -> str:
+def unseal(sealed: bytes | memoryview) -> str:
     """Decrypt a stored secret; raises SecretUnreadable."""
     try:
         return _box().decrypt(bytes(sealed)).decode()

@@ -19,7 +19,7 @@ def record(
         actor=actor,
         actor_label=actor.email if actor else "system",
         action=action,
-        object_type=obj._meta.label if obj else "",
+        object_type=obj._meta.label if obj else "",  # noqa: SLF001 (Django documents it)
         object_id=str(obj.pk) if obj else "",
         detail=detail or {},
     )

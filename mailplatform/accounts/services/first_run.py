@@ -1,7 +1,7 @@
 """The first visit to an empty installation makes its administrator, behind a one-time token.
 
-The token lies in a file that only the server's user can read and is printed in the log until it is used; then the
-file is gone. Whoever can read the log may set the site up; a passer-by may not.
+The token lies in a file that only the server's user can read and is printed in the log until it is used; then
+the file is gone. Whoever can read the log may set the site up; a passer-by may not.
 """
 
 import hashlib

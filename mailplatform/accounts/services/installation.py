@@ -136,5 +136,5 @@ def aws_connection() -> session.Connection:
 
 
 def is_sandbox(installation: Installation | None = None) -> bool:
-    """Return whether no mail can leave this machine: every endpoint is local and the account the sandbox's."""
+    """Return whether no mail can leave this machine: all endpoints are local, the account the sandbox's."""
     return session.is_sandbox(settings.AWS_ENDPOINT_URLS, (installation or get()).account_id)

@@ -23,12 +23,14 @@ def invite(*, actor: User, email: str, name: str, role: str) -> User:
     if User.objects.filter(email=email.strip().lower()).exists():
         raise AddressTaken
     user = User.objects.create_user(email, None, name=name, role=Role(role))
-    audit.record(actor=actor, action="user.invited", obj=user, detail={"email": user.email, "role": user.role})
+    audit.record(
+        actor=actor, action="user.invited", obj=user, detail={"email": user.email, "role": user.role}
+    )
     return user
 
 
 def password_link(user: User) -> str:
-    """Return the path at which the person sets a password; works once, for as long as Django's reset links."""
+    """Return the path at which the person sets a password; works once, for PASSWORD_RESET_TIMEOUT."""
     address = {"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)}
     return reverse("account_reset_password_from_key", kwargs=address)
 

@@ -18,13 +18,38 @@ register = template.Library()
 # The colour of a state. Each state is also written out, so colour is never the only sign.
 STATUS_COLOURS: Mapping[str, str] = {
     **dict.fromkeys(
-        ("active", "accepted", "confirmed", "delivered", "granted", "published", "sent", "verified", "done", "ok"), "green"
+        (
+            "active",
+            "accepted",
+            "confirmed",
+            "delivered",
+            "granted",
+            "published",
+            "sent",
+            "verified",
+            "done",
+            "ok",
+        ),
+        "green",
     ),
     **dict.fromkeys(
-        ("bounced", "cancelled", "complained", "failed", "erased", "objected", "refused", "suppressed", "withdrawn", "error"),
+        (
+            "bounced",
+            "cancelled",
+            "complained",
+            "failed",
+            "erased",
+            "objected",
+            "refused",
+            "suppressed",
+            "withdrawn",
+            "error",
+        ),
         "red",
     ),
-    **dict.fromkeys(("paused", "safety_stopped", "pending", "requested", "unresolved", "warning", "undone"), "amber"),
+    **dict.fromkeys(
+        ("paused", "safety_stopped", "pending", "requested", "unresolved", "warning", "undone"), "amber"
+    ),
     **dict.fromkeys(("scheduled", "preparing", "sending", "running", "in_flight"), "blue"),
 }
 
@@ -63,7 +88,7 @@ def percent(part: float | None, whole: float | None) -> str:
     if not whole or part is None:
         return "–"  # noqa: RUF001 (an en dash stands for "no figure")
     share = 100 * part / whole
-    if 0 < share < 0.1:  # noqa: PLR2004 (a share that would read as zero)
+    if 0 < share < 0.1:
         return "< 0.1 %"
     return f"{number_format(share, decimal_pos=0 if share in {0, 100} else 1)} %"
 
@@ -93,7 +118,9 @@ def day(value: dt.datetime | dt.date | None) -> SafeString | str:
         return format_html('<time datetime="{}">{}</time>', value.isoformat(), date_format(value, "j M Y"))
     local = timezone.localtime(value)
     title = f"{date_format(local, 'j M Y, H:i')} {local.tzname()}"
-    return format_html('<time datetime="{}" title="{}">{}</time>', value.isoformat(), title, date_format(local, "j M Y"))
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', value.isoformat(), title, date_format(local, "j M Y")
+    )
 
 
 _CONTROL_CLASSES: tuple[tuple[type[forms.Widget], str], ...] = (
@@ -139,7 +166,8 @@ def segments(parts: Iterable[tuple[str, float, str]], label: str) -> SafeString:
         "", '<rect x="{}" width="{}" height="12" class="mp-fill-{}"><title>{}</title></rect>', rows
     )
     return format_html(
-        '<svg class="mp-bar" role="img" aria-label="{}"><rect width="100%" height="12" class="mp-fill-track"/>{}</svg>',
+        '<svg class="mp-bar" role="img" aria-label="{}">'
+        '<rect width="100%" height="12" class="mp-fill-track"/>{}</svg>',
         label,
         drawn,
     )

@@ -27,4 +27,4 @@ def audit_log(request: HttpRequest) -> HttpResponse:
 
 
 def _id(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 19 else None  # noqa: PLR2004 (bigint)
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 19 else None

@@ -28,7 +28,9 @@ TITLES = {
 }
 
 
-def _forms(row: Installation, section: str = "", data: Any = None) -> dict[str, forms.Form | forms.ModelForm[Any]]:
+def _forms(
+    row: Installation, section: str = "", data: Any = None
+) -> dict[str, forms.Form | forms.ModelForm[Any]]:
     def given(name: str) -> dict[str, Any]:
         return {"instance": row, "data": data if name == section else None, "prefix": name}
 
@@ -67,7 +69,11 @@ def settings_page(request: HttpRequest) -> HttpResponse:
         messages.success(request, f"{TITLES[section][0]}: saved.")
         return redirect(f"{reverse('accounts:settings')}#{section}")
     sections = [(name, *TITLES[name], form) for name, form in shown.items()]
-    context = {"sections": sections, "tabs": settings_tabs("accounts:settings"), **_amazon(installation.get())}
+    context = {
+        "sections": sections,
+        "tabs": settings_tabs("accounts:settings"),
+        **_amazon(installation.get()),
+    }
     return render(request, "account/settings.html", context, status=422 if form is not None else 200)
 
 

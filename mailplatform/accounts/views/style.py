@@ -24,16 +24,26 @@ class _Example(forms.Form):
 def _chart() -> dict[str, object]:
     start = int(dt.datetime(2026, 1, 5, 8, tzinfo=dt.UTC).timestamp())
     hours = [start + 3600 * n for n in range(24)]
-    values = {"Opens": [max(0, 400 - 17 * n) for n in range(24)], "Clicks": [max(0, 90 - 4 * n) for n in range(24)]}
+    values = {
+        "Opens": [max(0, 400 - 17 * n) for n in range(24)],
+        "Clicks": [max(0, 90 - 4 * n) for n in range(24)],
+    }
     series = [
         {"label": label, "colour": colour, "values": values[label]}
         for label, colour in (("Opens", "blue"), ("Clicks", "green"))
     ]
     rows = [
-        {"label": dt.datetime.fromtimestamp(at, dt.UTC).strftime("%H:%M"), "values": [values["Opens"][n], values["Clicks"][n]]}
+        {
+            "label": dt.datetime.fromtimestamp(at, dt.UTC).strftime("%H:%M"),
+            "values": [values["Opens"][n], values["Clicks"][n]],
+        }
         for n, at in enumerate(hours)
     ]
-    return {"series": series, "rows": rows, "data": {"kind": "line", "x": hours, "zone": "UTC", "series": series}}
+    return {
+        "series": series,
+        "rows": rows,
+        "data": {"kind": "line", "x": hours, "zone": "UTC", "series": series},
+    }
 
 
 @require_role("viewer")
@@ -47,10 +57,16 @@ def style(request: HttpRequest) -> HttpResponse:
         "now": clock.now(),
         "chart": _chart(),
         "parts": [("Delivered", 900, "green"), ("Bounced", 60, "red"), ("Under way", 40, "grey")],
-        "table": [{"name": f"Campaign {n}", "state": name, "audience": 48210 // (n + 1)} for n, name in enumerate(names)],
-        "tabs": [{"label": "Overview", "url": "#", "active": True}, {"label": "People", "url": "#", "count": 12}],
+        "table": [
+            {"name": f"Campaign {n}", "state": name, "audience": 48210 // (n + 1)}
+            for n, name in enumerate(names)
+        ],
+        "tabs": [
+            {"label": "Overview", "url": "#", "active": True},
+            {"label": "People", "url": "#", "count": 12},
+        ],
         "steps": [
-            {"label": label, "url": "#", "done": n < 2, "current": n == 2}  # noqa: PLR2004 (an example)
+            {"label": label, "url": "#", "done": n < 2, "current": n == 2}
             for n, label in enumerate(("To", "From", "Content", "Schedule", "Review"))
         ],
     }

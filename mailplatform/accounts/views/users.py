@@ -26,7 +26,9 @@ def users(request: HttpRequest) -> HttpResponse:
         except service.AddressTaken:
             form.add_error("email", "Somebody with this address is in the list already.")
         else:
-            messages.success(request, f"{user} was added. Pass on the link below, so that they can set a password.")
+            messages.success(
+                request, f"{user} was added. Pass on the link below, so that they can set a password."
+            )
             return redirect("accounts:user", user.pk)
     context = {
         "people": selectors.users(),
