@@ -6,12 +6,12 @@ microseconds. Shapes: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from email.utils import formataddr
 from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from mailplatform.accounts.services import installation
+from mailplatform.aws import limits
 
 from . import headers, tokens
 from .models import Run
@@ -111,22 +111,15 @@ def list_host(public_url: str) -> str:
 
 def from_header(name: str, address: str) -> str:
     """`Name <a@b>`: a name outside ASCII as encoded word, a domain outside ASCII as punycode."""
-    return formataddr((" ".join(name.split()), ascii_address(address)))
+    return limits.format_address(" ".join(name.split()), address)
 
 
-def ascii_address(address: str) -> str:
+def mailable_address(address: str) -> str:
     """The address as SES takes it. Raises `UnmailableEntry`: SES refuses local parts outside ASCII."""
-    if address.isascii():
-        return address
-    local, _, domain = address.rpartition("@")
     try:
-        return f"{local}@{domain.encode('idna').decode()}" if local.isascii() else _refuse_local()
-    except UnicodeError as error:
-        raise UnmailableEntry("bad_address", "the domain of the address is not valid") from error
-
-
-def _refuse_local() -> str:
-    raise UnmailableEntry("bad_address", "Amazon SES does not send to addresses outside ASCII")
+        return limits.check_address(address)
+    except limits.LimitError as error:
+        raise UnmailableEntry("bad_address", str(error)) from error
 
 
 def make_builder(
@@ -179,7 +172,7 @@ def build_entry(context: RunContext, person: Person) -> dict[str, Any]:
     except TemplateDataTooLarge as error:
         raise UnmailableEntry("data_too_large", str(error)) from error
     return {
-        "Destination": {"ToAddresses": [ascii_address(person.email)]},
+        "Destination": {"ToAddresses": [mailable_address(person.email)]},
         "ReplacementTags": [*context.tags, {"Name": TAG_SUBSCRIBER, "Value": str(person.subscriber_id)}],
         "ReplacementEmailContent": {"ReplacementTemplate": {"ReplacementTemplateData": data}},
         # The order matters: receivers look for the address first.

@@ -9,24 +9,12 @@ from collections.abc import Sequence
 from typing import Final, TypedDict
 from urllib.parse import urlsplit
 
-MAX_HEADERS: Final = 15
-MAX_NAME: Final = 126
-MAX_VALUE: Final = 995
-MAX_TOTAL: Final = 996
-MAX_TAG: Final = 256
+from mailplatform.aws import limits
 
 FEEDBACK_TAG_A: Final = "ses:feedback-id-a"
 FEEDBACK_TAG_B: Final = "ses:feedback-id-b"
+MAX_HEADERS: Final = limits.MAX_HEADERS
 
-# https://docs.aws.amazon.com/ses/latest/dg/header-fields.html
-_RESERVED: Final = frozenset({
-    "bcc", "cc", "content-disposition", "content-type", "date", "from", "message-id", "mime-version",
-    "reply-to", "return-path", "subject", "to",
-})  # fmt: skip
-_NAME = re.compile(r"^[!-9;-~]+$")
-_VALUE = re.compile(r"^[ -~]+$")
-_TAG_VALUE = re.compile(r"^[A-Za-z0-9_-]+$")
-_TAG_NAME = re.compile(r"^(?:ses:)?[A-Za-z0-9_-]+$")
 _LIST_ID = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
 
 
@@ -50,23 +38,19 @@ class InvalidHeader(ValueError):
 
 def make_header(name: str, value: str) -> Header:
     """One validated header. Raises `InvalidHeader`."""
-    if not _NAME.match(name) or len(name) > MAX_NAME:
-        message = f"invalid header name {name[:40]!r}"
-        raise InvalidHeader(message)
-    if name.lower() in _RESERVED:
-        message = f"the header {name} is set by Amazon SES"
-        raise InvalidHeader(message)
-    if not _VALUE.match(value) or len(value) > MAX_VALUE or len(name) + len(value) > MAX_TOTAL:
-        message = f"the header {name} needs 1 to {MAX_VALUE} printable ASCII characters"
-        raise InvalidHeader(message)
+    try:
+        limits.check_header(name, value)
+    except limits.LimitError as error:
+        raise InvalidHeader(str(error)) from error
     return {"Name": name, "Value": value}
 
 
 def make_tag(name: str, value: str) -> Tag:
     """One validated message tag. Raises `InvalidHeader`."""
-    if not _TAG_NAME.match(name) or not _TAG_VALUE.match(value) or max(len(name), len(value)) > MAX_TAG:
-        message = f"invalid message tag {name[:40]!r}"
-        raise InvalidHeader(message)
+    try:
+        limits.check_tag(name, value)
+    except limits.LimitError as error:
+        raise InvalidHeader(str(error)) from error
     return {"Name": name, "Value": value}
 
 

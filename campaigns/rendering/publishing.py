@@ -2,6 +2,7 @@
 
 import hashlib
 import html
+import re
 from dataclasses import dataclass
 
 import orjson
@@ -13,6 +14,7 @@ from .problems import TemplateError
 from .variables import TemplateVariables
 
 SES_NAME_PREFIX = "mp-"
+_BODY = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +57,13 @@ def build_stored(checked: Checked) -> StoredTemplate:
         text=serialize(checked.text),
         variables=checked.variables,
     )
+
+
+def insert_preheader(source: str, preheader: str) -> str:
+    """The HTML with the hidden first line right after `<body …>`, or at the start where there is none."""
+    hidden = preheader_html(preheader)
+    if not hidden:
+        return source
+    body = _BODY.search(source)
+    at = body.end() if body else 0
+    return source[:at] + hidden + source[at:]

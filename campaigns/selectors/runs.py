@@ -1,0 +1,93 @@
+"""Reads of runs: how far one is, in numbers that always add up to its audience."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Final
+
+from django.db import connection
+
+from mailplatform.core import clock
+
+from ..models import Delivery, DeliveryState, Run, RunState
+
+RATE_WINDOW: Final = dt.timedelta(seconds=30)
+UNFINISHED: Final = (RunState.PREPARING, RunState.SENDING, RunState.PAUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """`audience = accepted + failed + skipped + unresolved + waiting` at every instant.
+
+    `rate` is recipients per second over the last half minute; `eta_seconds` is None when it cannot be told.
+    """
+
+    audience: int
+    accepted: int
+    failed: int
+    skipped: int
+    unresolved: int
+    waiting: int
+    rate: float
+    eta_seconds: int | None
+
+    @property
+    def handled(self) -> int:
+        """How many have their end."""
+        return self.audience - self.waiting
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nobody waits any more."""
+        return self.waiting == 0
+
+
+def progress(run: Run) -> RunProgress:
+    """How far a run is, from its delivery rows."""
+    counts = counts_by_state(run.pk)
+    handled = sum(counts.values())
+    audience = run.audience if run.audience is not None else handled
+    waiting = max(0, audience - handled)
+    rate = _rate(run)
+    eta = int(waiting / rate) if rate and waiting and run.state == RunState.SENDING else None
+    return RunProgress(
+        audience=audience,
+        accepted=counts[DeliveryState.ACCEPTED],
+        failed=counts[DeliveryState.FAILED],
+        skipped=counts[DeliveryState.SKIPPED],
+        unresolved=counts[DeliveryState.UNRESOLVED],
+        waiting=waiting,
+        rate=rate,
+        eta_seconds=eta,
+    )
+
+
+def counts_by_state(run_id: int) -> dict[str, int]:
+    """How many deliveries of the run are in each state; all four are always there."""
+    counts = dict.fromkeys(DeliveryState.values, 0)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT state, count(*) FROM campaigns_delivery WHERE run_id = %s GROUP BY state", [run_id]
+        )
+        counts |= dict(cursor.fetchall())
+    return counts
+
+
+def counts_by_reason(run_id: int) -> list[tuple[str, str, int]]:
+    """`(state, reason, count)` of everybody who was not accepted, largest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT state, reason, count(*) FROM campaigns_delivery WHERE run_id = %s AND state <> 'accepted'"
+            " GROUP BY state, reason ORDER BY count(*) DESC, reason",
+            [run_id],
+        )
+        return [(str(state), str(reason), int(count)) for state, reason, count in cursor.fetchall()]
+
+
+def _rate(run: Run) -> float:
+    if run.state != RunState.SENDING:
+        return 0.0
+    since = clock.now() - RATE_WINDOW
+    recent = Delivery.objects.filter(run_id=run.pk, state=DeliveryState.ACCEPTED, at__gte=since).count()
+    started = run.started_at or run.launched_at
+    seconds = min(RATE_WINDOW.total_seconds(), max(1.0, (clock.now() - started).total_seconds()))
+    return round(recent / seconds, 1)

@@ -1,0 +1,237 @@
+"""Write campaigns: create, save each step, copy, archive, choose when. Launching is in `services.runs`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.db import transaction
+
+from mailplatform.accounts.models import User
+from mailplatform.accounts.services import audit, installation
+from mailplatform.core import clock
+from subscribers.models import MailingList, Segment
+
+from ..models import Campaign, CampaignKind, Sender, Template
+from ..selectors import campaigns as selectors
+
+
+class StaleCampaign(Exception):
+    """Somebody else saved in between. `current` is what is stored now; nothing was changed."""
+
+    def __init__(self, current: Campaign) -> None:
+        self.current = current
+        super().__init__(f"“{current.name}” was changed by somebody else.")
+
+
+class NotEditable(Exception):
+    """The campaign has been launched or scheduled: its steps are fixed."""
+
+
+class InvalidSchedule(ValueError):
+    """The time or the zone cannot be used; the message says why."""
+
+
+class SenderNotVerified(Exception):
+    """Amazon SES does not let us send from this address yet."""
+
+
+@transaction.atomic
+def create(*, actor: User | None, name: str, kind: str = CampaignKind.MARKETING) -> Campaign:
+    """Create a draft with the installation's own defaults."""
+    site = installation.get()
+    campaign = Campaign.objects.create(
+        name=" ".join(name.split())[:120],
+        kind=CampaignKind(kind),
+        owner=actor,
+        sender=default_sender(),
+        track_opens=site.track_opens,
+        track_clicks=site.track_clicks,
+        schedule_zone=(actor.time_zone if actor else "") or site.time_zone,
+    )
+    audit.record(actor=actor, action="campaign.created", obj=campaign, detail={"name": campaign.name})
+    return campaign
+
+
+def default_sender() -> Sender | None:
+    """The sender of the settings page, as a row; None while there is none."""
+    site = installation.get()
+    if not site.sender_address:
+        return None
+    sender, _ = Sender.objects.get_or_create(
+        address=site.sender_address, name=site.sender_name, defaults={"reply_to": site.reply_to}
+    )
+    return sender
+
+
+@transaction.atomic
+def add_sender(*, actor: User | None, name: str, address: str, reply_to: str = "") -> Sender:
+    """Add a sender. Raises `SenderNotVerified`: an address that SES refuses is of no use."""
+    address = address.strip().lower()
+    if not selectors.is_verified(address, installation.get()):
+        raise SenderNotVerified(f"{address} is not verified in Amazon SES yet. Verify its domain first.")
+    sender, made = Sender.objects.get_or_create(
+        address=address, name=" ".join(name.split()), defaults={"reply_to": reply_to.strip()}
+    )
+    if made:
+        audit.record(actor=actor, action="sender.added", obj=sender, detail={"address": address})
+    return sender
+
+
+@transaction.atomic
+def rename(*, campaign_id: int, revision: int, name: str) -> Campaign:
+    """Give the campaign another name; allowed at any time. Raises `StaleCampaign`."""
+    campaign = _locked(campaign_id, revision, any_state=True)
+    campaign.name = " ".join(name.split())[:120] or campaign.name
+    return _saved(campaign)
+
+
+@transaction.atomic
+def save_audience(
+    *,
+    campaign_id: int,
+    revision: int,
+    kind: str,
+    lists: Sequence[MailingList],
+    segments: Sequence[Segment],
+    excluded_lists: Sequence[MailingList] = (),
+    excluded_segments: Sequence[Segment] = (),
+) -> Campaign:
+    """Save the step To. Raises `StaleCampaign`, `NotEditable`."""
+    campaign = _locked(campaign_id, revision)
+    campaign.kind = CampaignKind(kind)
+    campaign.lists.set(lists)
+    campaign.segments.set(segments)
+    campaign.excluded_lists.set(excluded_lists)
+    campaign.excluded_segments.set(excluded_segments)
+    return _saved(campaign)
+
+
+@transaction.atomic
+def save_sender(
+    *,
+    campaign_id: int,
+    revision: int,
+    sender: Sender | None,
+    subject: str,
+    preheader: str,
+    track_opens: bool,
+    track_clicks: bool,
+) -> Campaign:
+    """Save the step From. Raises `StaleCampaign`, `NotEditable`, `SenderNotVerified`."""
+    if sender is not None and not selectors.is_verified(sender.address, installation.get()):
+        raise SenderNotVerified(f"{sender.address} is not verified in Amazon SES yet.")
+    campaign = _locked(campaign_id, revision)
+    campaign.sender = sender
+    campaign.subject = " ".join(subject.split())
+    campaign.preheader = " ".join(preheader.split())
+    campaign.track_opens = track_opens
+    campaign.track_clicks = track_clicks
+    return _saved(campaign)
+
+
+@transaction.atomic
+def save_content(
+    *,
+    campaign_id: int,
+    revision: int,
+    template: Template | None,
+    variables: dict[str, Any],
+) -> Campaign:
+    """Save the step Content. Raises `StaleCampaign`, `NotEditable`."""
+    campaign = _locked(campaign_id, revision)
+    campaign.template = template
+    campaign.variables = variables
+    return _saved(campaign)
+
+
+@transaction.atomic
+def save_schedule(
+    *,
+    campaign_id: int,
+    revision: int,
+    at: datetime | None,
+    zone: str,
+    rate_limit: int | None = None,
+) -> Campaign:
+    """Save when to send: `at` is wall-clock time in `zone`, or None for "when I press Send".
+
+    Raises `StaleCampaign`, `NotEditable`, `InvalidSchedule`.
+    """
+    campaign = _locked(campaign_id, revision)
+    campaign.scheduled_at = to_instant(at, zone) if at else None
+    campaign.schedule_zone = zone
+    campaign.rate_limit = rate_limit
+    campaign.steps_done = {**campaign.steps_done, "schedule": True}
+    return _saved(campaign)
+
+
+def to_instant(at: datetime, zone: str) -> datetime:
+    """The instant of a wall-clock time in a named zone. Raises `InvalidSchedule`.
+
+    A time that the clocks skip in spring does not exist and is refused; one that comes twice in autumn means
+    the first.
+    """
+    try:
+        place = ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InvalidSchedule(f"There is no time zone called “{zone}”.") from error
+    instant = at.replace(tzinfo=place, fold=0).astimezone(ZoneInfo("UTC"))
+    if instant.astimezone(place).replace(tzinfo=None) != at.replace(tzinfo=None):
+        raise InvalidSchedule(f"{at:%H:%M} does not exist on that day in {zone}: the clocks go forward.")
+    if instant <= clock.now():
+        raise InvalidSchedule("This time is past. Choose a later one.")
+    return instant
+
+
+@transaction.atomic
+def duplicate(*, campaign: Campaign, actor: User | None) -> Campaign:
+    """Copy everything but the history into a new draft."""
+    copy = Campaign.objects.create(
+        name=f"{campaign.name[:112]} (copy)",
+        kind=campaign.kind,
+        template=campaign.template,
+        subject=campaign.subject,
+        preheader=campaign.preheader,
+        variables=campaign.variables,
+        sender=campaign.sender,
+        track_opens=campaign.track_opens,
+        track_clicks=campaign.track_clicks,
+        schedule_zone=campaign.schedule_zone,
+        rate_limit=campaign.rate_limit,
+        owner=actor,
+    )
+    copy.lists.set(campaign.lists.all())
+    copy.segments.set(campaign.segments.all())
+    copy.excluded_lists.set(campaign.excluded_lists.all())
+    copy.excluded_segments.set(campaign.excluded_segments.all())
+    audit.record(
+        actor=actor, action="campaign.duplicated", obj=copy, detail={"from": str(campaign.public_id)}
+    )
+    return copy
+
+
+@transaction.atomic
+def archive(*, campaign: Campaign, actor: User | None) -> None:
+    """Put a campaign away that is not on its way. Raises `NotEditable`."""
+    locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    if locked.state not in (*selectors.EDITABLE_STATES, *selectors.FINISHED_STATES):
+        raise NotEditable("A campaign that is being sent cannot be put away. Cancel it first.")
+    locked.archived_at = clock.now()
+    locked.save(update_fields=["archived_at", "updated_at"])
+    audit.record(actor=actor, action="campaign.archived", obj=locked)
+
+
+def _locked(campaign_id: int, revision: int, *, any_state: bool = False) -> Campaign:
+    campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign_id)
+    if not any_state and not selectors.is_editable(campaign):
+        raise NotEditable("This campaign is already on its way; its steps are fixed.")
+    if campaign.revision != revision:
+        raise StaleCampaign(campaign)
+    return campaign
+
+
+def _saved(campaign: Campaign) -> Campaign:
+    campaign.revision += 1
+    campaign.save()
+    return campaign

@@ -1,0 +1,195 @@
+"""The check before launch, in three levels. Blocking findings disable Send, and each names its remedy.
+
+The same function is asked again by the launch itself, so that a button left open in a tab proves nothing.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+from urllib.parse import urlsplit
+
+from mailplatform.accounts.models import Installation
+from mailplatform.accounts.services import installation
+from mailplatform.core import clock
+
+from ..models import Campaign, CampaignKind, Run
+from ..rendering import Level
+from ..selectors import campaigns as selectors
+from ..selectors import templates as template_selectors
+from . import publishing, templates
+
+REPEAT_WINDOW: Final = timedelta(hours=24)
+
+# Where a finding is mended: a step of the campaign, the template's editor, or the settings page.
+TO, FROM, CONTENT, SCHEDULE, TEMPLATE, SETTINGS = "to", "from", "content", "schedule", "template", "settings"
+_SUBJECT_CODES: Final = frozenset({"empty_subject", "subject_lines", "long_subject", "short_subject"})
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the check list."""
+
+    level: Level
+    code: str
+    message: str
+    fix: str = ""
+
+
+@dataclass(slots=True)
+class Preflight:
+    """All findings and the audience they were made for."""
+
+    audience: selectors.Audience
+    items: list[Item] = field(default_factory=list)
+
+    @property
+    def can_send(self) -> bool:
+        """Whether nothing blocks."""
+        return not self.blocking
+
+    @property
+    def blocking(self) -> list[Item]:
+        """What must be mended first."""
+        return [item for item in self.items if item.level is Level.BLOCKING]
+
+    @property
+    def warnings(self) -> list[Item]:
+        """What should be looked at."""
+        return [item for item in self.items if item.level is Level.WARNING]
+
+    @property
+    def advice(self) -> list[Item]:
+        """What could be better."""
+        return [item for item in self.items if item.level is Level.ADVICE]
+
+    def add(self, level: Level, code: str, message: str, fix: str = "") -> None:
+        """Note a finding."""
+        self.items.append(Item(level, code, message, fix))
+
+
+def check(campaign: Campaign) -> Preflight:
+    """Check everything that can be known before a launch."""
+    site = installation.get()
+    result = Preflight(selectors.count_audience(campaign))
+    _check_audience(result, campaign)
+    _check_sender(result, campaign, site)
+    _check_content(result, campaign, site)
+    _check_account(result, site)
+    _check_time(result, campaign)
+    _check_repeat(result, campaign)
+    order = list(Level)
+    result.items.sort(key=lambda item: order.index(item.level))
+    return result
+
+
+def _check_audience(result: Preflight, campaign: Campaign) -> None:
+    audience = result.audience
+    if not campaign.lists.exists() and not campaign.segments.exists():
+        result.add(Level.BLOCKING, "no_audience", "Choose who gets this campaign.", TO)
+    elif audience.eligible == 0:
+        message = "Nobody in this audience may be mailed. See the reasons, or choose other people."
+        result.add(Level.BLOCKING, "nobody", message, TO)
+    missing = sum(e.count for e in audience.exclusions if e.code == "no_basis")
+    if missing:
+        message = f"{missing:,} people have no recorded basis for this kind of mail and will be skipped."
+        result.add(Level.ADVICE, "no_basis", message, TO)
+    if campaign.kind != CampaignKind.MARKETING:
+        message = (
+            f"Sent as “{campaign.get_kind_display()}”: it may hold no advertising, and nothing is tracked."
+        )
+        result.add(Level.WARNING, "not_marketing", message, TO)
+
+
+def _check_sender(result: Preflight, campaign: Campaign, site: Installation) -> None:
+    if campaign.sender is None:
+        result.add(Level.BLOCKING, "no_sender", "Choose a sender.", FROM)
+    elif not selectors.is_verified(campaign.sender.address, site):
+        message = f"{campaign.sender.address} is not verified in Amazon SES."
+        result.add(Level.BLOCKING, "sender_not_verified", message, SETTINGS)
+    if (campaign.track_opens or campaign.track_clicks) and site.ses_tracking_acknowledged_at is None:
+        message = (
+            "Tracking by Amazon SES needs an administrator's acknowledgement first, or switch tracking off."
+        )
+        result.add(Level.BLOCKING, "tracking_not_acknowledged", message, FROM)
+
+
+def _check_content(result: Preflight, campaign: Campaign, site: Installation) -> None:
+    if not site.postal_address.strip():
+        message = "Your postal address is missing: every marketing mail must show it."
+        result.add(Level.BLOCKING, "no_address", message, SETTINGS)
+    if not site.company.strip():
+        result.add(Level.WARNING, "no_company", "Your company's name is missing.", SETTINGS)
+    if campaign.template is None:
+        result.add(Level.BLOCKING, "no_template", "Choose a template.", CONTENT)
+        return
+    host = urlsplit(installation.public_url(site)).hostname or ""
+    checked = templates.check(
+        campaign.template, subject=campaign.subject, preheader=campaign.preheader, public_host=host
+    )
+    for finding in checked.findings:
+        where = f"{finding.part}, line {finding.line}: " if finding.part and finding.line else ""
+        fix = FROM if finding.code in _SUBJECT_CODES and campaign.subject else TEMPLATE
+        result.add(finding.level, finding.code, f"{where}{finding.message}", fix)
+    needed = checked.variables.roots()
+    for name, value in publishing.campaign_variables(campaign).items():
+        if name in needed and value in ("", None):
+            message = f"“{name}” has no value in this campaign."
+            result.add(Level.BLOCKING, "empty_variable", message, CONTENT)
+    if checked.text_is_generated and checked.is_valid:
+        message = "The text part is written from the HTML. Read it once in the preview."
+        result.add(Level.ADVICE, "text_generated", message, TEMPLATE)
+
+
+def _check_account(result: Preflight, site: Installation) -> None:
+    url = installation.public_url(site)
+    if not url.startswith("https://") and not installation.is_sandbox():
+        message = "The public address must begin with https://, or nobody can unsubscribe with one click."
+        result.add(Level.BLOCKING, "public_url", message, SETTINGS)
+    if not site.sending_enabled or site.enforcement_status == "SHUTDOWN":
+        message = "Amazon SES has stopped sending for your account."
+        result.add(Level.BLOCKING, "account_stopped", message, SETTINGS)
+    if site.quota_read_at is None:
+        result.add(Level.ADVICE, "quota_unknown", "Your sending quota has not been read yet.", SETTINGS)
+        return
+    if not site.production_access:
+        message = "Your SES account is in its sandbox: only verified recipients get the mail."
+        result.add(Level.WARNING, "ses_sandbox", message, SETTINGS)
+    if site.enforcement_status == "PROBATION":
+        message = "Amazon SES has put your account under review. Send to your most engaged people only."
+        result.add(Level.WARNING, "account_review", message, SETTINGS)
+    left = site.max_24_hour_send - site.sent_last_24_hours
+    if site.max_24_hour_send >= 0 and result.audience.eligible > left:
+        message = (
+            f"{result.audience.eligible:,} mails, but only {max(0, int(left)):,} of today's quota are left: "
+            "the rest goes out as the quota frees up."
+        )
+        result.add(Level.WARNING, "quota", message, SCHEDULE)
+
+
+def _check_time(result: Preflight, campaign: Campaign) -> None:
+    if campaign.scheduled_at is not None and campaign.scheduled_at <= clock.now():
+        message = "The chosen time is past. Choose a later one, or send now."
+        result.add(Level.BLOCKING, "time_past", message, SCHEDULE)
+
+
+def _check_repeat(result: Preflight, campaign: Campaign) -> None:
+    if campaign.template is None:
+        return
+    recent = Run.objects.filter(
+        template_version__template=campaign.template, launched_at__gte=clock.now() - REPEAT_WINDOW
+    ).exclude(campaign=campaign)
+    subject = campaign.subject or campaign.template.subject
+    for run in recent.select_related("campaign")[:20]:
+        if run.frozen.get("subject") == subject:
+            message = f"“{run.campaign.name}” sent the same subject and template less than 24 hours ago."
+            result.add(Level.WARNING, "repeated", message, CONTENT)
+            return
+
+
+def missing_variables(campaign: Campaign) -> list[str]:
+    """The campaign's variables that are still empty."""
+    if campaign.template is None:
+        return []
+    names = template_selectors.campaign_names(campaign.template.defaults)
+    values = publishing.campaign_variables(campaign)
+    return [name for name in names if values[name] in ("", None)]

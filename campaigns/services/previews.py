@@ -1,0 +1,110 @@
+"""Show a mail as one person gets it: the draft in the editor, and the sent mail in the browser."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from mailplatform.accounts.services import installation
+from subscribers.models import Subscriber
+
+from .. import entries, tokens
+from ..models import Run, Template
+from ..rendering import (
+    Checked,
+    Finding,
+    Part,
+    Rendered,
+    TemplateError,
+    TemplateVariables,
+    render,
+    render_stored,
+)
+from ..selectors import templates as selectors
+from . import templates
+
+SAMPLE_EMAIL = "ann.example@example.com"
+
+
+class NoCopy(Exception):
+    """The mail cannot be shown any more: the person was erased or the run is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What the editor shows. `rendered` is None when the template cannot be rendered at all."""
+
+    checked: Checked
+    rendered: Rendered | None
+    findings: list[Finding] = field(default_factory=list)
+
+
+def person_of(subscriber: Subscriber) -> entries.Person:
+    """What an entry needs of a subscriber."""
+    return entries.Person(
+        subscriber.pk,
+        subscriber.public_id,
+        subscriber.email,
+        subscriber.name,
+        subscriber.language,
+        subscriber.fields,
+    )
+
+
+def sample_person() -> entries.Person:
+    """Somebody invented, for an installation without subscribers."""
+    return entries.Person(0, Subscriber().public_id, SAMPLE_EMAIL, "Ann Example", "en", {})
+
+
+def preview(
+    template: Template,
+    person: entries.Person,
+    *,
+    subject: str = "",
+    preheader: str = "",
+    variables: dict[str, Any] | None = None,
+) -> Preview:
+    """Render a draft as `person` would get it. Never raises for a bad template: look at `findings`."""
+    checked = templates.check(template, subject=subject, preheader=preheader, public_host=_own_host())
+    data = test_data(checked.variables, template, person, variables or {})
+    try:
+        rendered = render(checked, data)
+    except TemplateError as error:
+        findings = checked.findings or error.findings
+        return Preview(checked, None, findings)
+    return Preview(checked, rendered, checked.findings)
+
+
+def test_data(
+    names: TemplateVariables, template: Template, person: entries.Person, variables: dict[str, Any]
+) -> dict[str, Any]:
+    """The data that a test mail or preview for `person` is rendered with; its links change nobody."""
+    site = installation.get()
+    custom = {k: v for k, v in selectors.custom_field_defaults().items() if v}
+    own = {n: variables.get(n) or template.defaults[n] for n in selectors.campaign_names(template.defaults)}
+    builder = entries.make_builder(
+        names,
+        campaign_variables=own,
+        defaults={**custom, **template.defaults},
+        company=site.company,
+        postal_address=site.postal_address,
+    )
+    links = entries.links_for(installation.public_url(site), tokens.make_test_token(0, person.subscriber_id))
+    return builder.as_dict(entries.person_values(person, links))
+
+
+def browser_copy(*, run_id: int, subscriber_id: int) -> Rendered:
+    """The mail of a run as one person got it, from the version that was sent. Raises `NoCopy`."""
+    run = Run.objects.select_related("template_version", "campaign").filter(pk=run_id).first()
+    subscriber = Subscriber.objects.filter(pk=subscriber_id).first()
+    if run is None or subscriber is None:
+        raise NoCopy("This mail cannot be shown any more.")
+    context = entries.RunContext.load(run)
+    token = tokens.make_unsubscribe_token(run_id, subscriber_id)
+    values = entries.person_values(person_of(subscriber), entries.links_for(context.public_url, token))
+    version = run.template_version
+    parts = {Part.SUBJECT: version.subject, Part.HTML: version.html, Part.TEXT: version.text}
+    return render_stored(parts, context.builder.as_dict(values))
+
+
+def _own_host() -> str:
+    return urlsplit(installation.public_url()).hostname or ""

@@ -1,0 +1,140 @@
+"""Publish templates: immutable versions, stored in Amazon SES under a name that carries their content's hash.
+
+SES renders conditionals only in stored templates, so a version is stored before a launch may send. Storing is
+idempotent: equal content has an equal name, and "already exists" is success.
+"""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.db import transaction
+from django.db.models import Max
+
+from mailplatform.accounts.models import User
+from mailplatform.accounts.services import audit, installation
+from mailplatform.aws import control
+from mailplatform.aws import templates as ses_templates
+from mailplatform.core import clock
+
+from ..models import Campaign, Template, TemplateVersion
+from ..rendering import Finding, StoredTemplate, build_stored
+from ..selectors import templates as selectors
+from . import templates
+
+
+class NotPublishable(Exception):
+    """Something in the template blocks; `findings` says what and where."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        self.findings = findings
+        super().__init__("; ".join(f.message for f in findings))
+
+
+class StorageFailed(Exception):
+    """Amazon SES did not take the template; the message says why."""
+
+
+class NoTemplate(Exception):
+    """The campaign has no template yet."""
+
+
+def publish(*, template: Template, actor: User | None) -> TemplateVersion:
+    """Make the draft a version; unchanged content gives back the existing one. Raises `NotPublishable`."""
+    return _publish(template=template, actor=actor, subject=template.subject, preheader=template.preheader)
+
+
+def version_for_campaign(*, campaign: Campaign, actor: User | None) -> TemplateVersion:
+    """The version that this campaign sends: its template's draft under its own subject and preheader.
+
+    A bulk call cannot override a subject, so the campaign's own is part of the version.
+    Raises `NoTemplate`, `NotPublishable`.
+    """
+    if campaign.template is None:
+        raise NoTemplate("Choose a template first.")
+    return _publish(
+        template=campaign.template,
+        actor=actor,
+        subject=campaign.subject or campaign.template.subject,
+        preheader=campaign.preheader or campaign.template.preheader,
+    )
+
+
+def campaign_variables(campaign: Campaign) -> dict[str, Any]:
+    """The campaign's values for what its template declares and no person has; the template's own stand in."""
+    if campaign.template is None:
+        return {}
+    defaults = campaign.template.defaults
+    names = selectors.campaign_names(defaults)
+    return {name: campaign.variables.get(name) or defaults[name] for name in names}
+
+
+def ensure_stored(*, version: TemplateVersion) -> bool:
+    """Store the version in SES unless it is there. True if it was stored now. Raises `StorageFailed`."""
+    try:
+        made = ses_templates.ensure_stored(
+            installation.aws_connection(),
+            name=version.ses_name,
+            subject=version.subject,
+            html=version.html,
+            text=version.text,
+        )
+    except (ses_templates.TemplateStoreError, control.ControlQueueBusy) as error:
+        raise StorageFailed(str(error)) from error
+    if version.stored_at is None:
+        version.stored_at = clock.now()
+        TemplateVersion.objects.filter(pk=version.pk).update(stored_at=version.stored_at)
+    return made
+
+
+@transaction.atomic
+def _publish(*, template: Template, actor: User | None, subject: str, preheader: str) -> TemplateVersion:
+    locked = Template.objects.select_for_update().get(pk=template.pk)
+    host = urlsplit(installation.public_url()).hostname or ""
+    checked = templates.check(locked, subject=subject, preheader=preheader, public_host=host)
+    blocking = [f for f in checked.findings if f.is_blocking]
+    if blocking:
+        raise NotPublishable(blocking)
+    stored = build_stored(checked)
+    fields = selectors.custom_field_defaults()
+    defaults = {**{k: v for k, v in fields.items() if v}, **locked.defaults}
+    same = (
+        locked.versions.filter(content_hash=stored.content_hash, defaults=defaults)
+        .order_by("-number")
+        .first()
+    )
+    return same or _create_version(locked, stored, defaults, actor, subject=subject, preheader=preheader)
+
+
+def _create_version(
+    template: Template,
+    stored: StoredTemplate,
+    defaults: dict[str, Any],
+    actor: User | None,
+    *,
+    subject: str,
+    preheader: str,
+) -> TemplateVersion:
+    newest = template.versions.aggregate(number=Max("number"))["number"] or 0
+    version = TemplateVersion.objects.create(
+        template=template,
+        number=newest + 1,
+        subject=stored.subject,
+        html=stored.html,
+        text=stored.text,
+        source={
+            "subject": subject,
+            "preheader": preheader,
+            "html": template.html,
+            "text": template.text,
+            "defaults": template.defaults,
+        },
+        defaults=defaults,
+        variables=stored.variables.as_json(),
+        content_hash=stored.content_hash,
+        ses_name=stored.ses_name,
+        created_at=clock.now(),
+        created_by=actor,
+    )
+    detail = {"version": version.number, "hash": stored.content_hash}
+    audit.record(actor=actor, action="template.published", obj=template, detail=detail)
+    return version

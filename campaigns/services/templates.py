@@ -1,0 +1,206 @@
+"""Write templates: create, save a draft without overwriting anybody, copy, archive, restore, starters."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils.text import slugify
+
+from mailplatform.accounts.models import User
+from mailplatform.accounts.services import audit
+from mailplatform.core import clock
+
+from ..models import Template, TemplateVersion
+from ..rendering import Checked, Source, check_template
+from ..rendering.publishing import insert_preheader
+from ..selectors import templates as selectors
+
+STARTERS: Final = ("welcome-campaign", "product-promotion")
+EDITABLE: Final = frozenset({"name", "subject", "preheader", "html", "text", "defaults"})
+_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]*$")
+
+
+class StaleTemplate(Exception):
+    """Somebody else saved in between. `current` is what is stored now; nothing was changed."""
+
+    def __init__(self, current: Template) -> None:
+        self.current = current
+        super().__init__(f"“{current.name}” was changed by somebody else.")
+
+
+class TemplateNameTaken(Exception):
+    """There is another template of this name."""
+
+
+class InvalidVariableName(ValueError):
+    """A declared variable has a name that Handlebars cannot read, or one that is reserved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """A template that comes with the product, as read from `templates/email/starters/`."""
+
+    slug: str
+    name: str
+    subject: str
+    preheader: str
+    defaults: dict[str, Any]
+
+
+_STARTERS: Final = {
+    "welcome-campaign": Starter(
+        "welcome-campaign",
+        "Welcome campaign",
+        "Welcome to our community, {{name}}!",
+        "A 10% gift for your first order is inside.",
+        {"name": "there", "preferences": [], "shop_url": "https://example.com/shop"},
+    ),
+    "product-promotion": Starter(
+        "product-promotion",
+        "Product promotion",
+        "Exclusive offer: {{discount}}% off {{product_name}}",
+        "Only until {{expiry_date}}.",
+        {
+            "name": "there",
+            "discount": "20",
+            "product_name": "Smart Watch",
+            "product_url": "https://example.com/smartwatch",
+            "expiry_date": "31 December",
+        },
+    ),
+}
+
+
+@transaction.atomic
+def create(*, actor: User | None, name: str, **content: Any) -> Template:
+    """Create a template. Raises `TemplateNameTaken`, `InvalidVariableName`."""
+    name = " ".join(name.split())
+    if Template.objects.filter(name__iexact=name).exists():
+        raise TemplateNameTaken(f"There is already a template called “{name}”.")
+    fields = {key: content[key] for key in EDITABLE & content.keys()}
+    _check_defaults(fields.get("defaults", {}))
+    slug = _free_slug(content.get("slug") or slugify(name) or "template")
+    text_is_generated = not str(fields.get("text", "")).strip()
+    template = Template.objects.create(
+        name=name, slug=slug, updated_by=actor, text_is_generated=text_is_generated, **fields
+    )
+    audit.record(actor=actor, action="template.created", obj=template, detail={"name": name})
+    return template
+
+
+@transaction.atomic
+def save_draft(*, template_id: int, actor: User | None, revision: int, **changes: Any) -> Template:
+    """Save what an editor shows, if nobody saved since it was opened.
+
+    Raises `StaleTemplate` (with the stored state), `TemplateNameTaken`, `InvalidVariableName`.
+    """
+    template = Template.objects.select_for_update().get(pk=template_id)
+    if template.revision != revision:
+        raise StaleTemplate(template)
+    for key in EDITABLE & changes.keys():
+        setattr(template, key, changes[key])
+    template.name = " ".join(template.name.split())
+    _check_defaults(template.defaults)
+    template.text_is_generated = not template.text.strip()
+    template.revision += 1
+    template.updated_by = actor
+    try:
+        with transaction.atomic():
+            template.save()
+    except IntegrityError as error:
+        raise TemplateNameTaken(f"There is already a template called “{template.name}”.") from error
+    return template
+
+
+def duplicate(*, template: Template, actor: User | None) -> Template:
+    """Copy a template's draft under a free name."""
+    name = _free_name(f"{template.name} (copy)")
+    return create(
+        actor=actor,
+        name=name,
+        subject=template.subject,
+        preheader=template.preheader,
+        html=template.html,
+        text=template.text,
+        defaults=template.defaults,
+    )
+
+
+@transaction.atomic
+def set_archived(*, template: Template, actor: User | None, archived: bool) -> Template:
+    """Put a template away, or take it out again. Sent campaigns keep their versions either way."""
+    template.archived_at = clock.now() if archived else None
+    template.save(update_fields=["archived_at", "updated_at"])
+    action = "template.archived" if archived else "template.restored"
+    audit.record(actor=actor, action=action, obj=template)
+    return template
+
+
+def restore_version(*, version: TemplateVersion, actor: User | None, revision: int) -> Template:
+    """Make an old version the draft again; publishing it makes a new version. Raises `StaleTemplate`."""
+    source = version.source
+    return save_draft(
+        template_id=version.template_id,
+        actor=actor,
+        revision=revision,
+        subject=source.get("subject", ""),
+        preheader=source.get("preheader", ""),
+        html=source.get("html", ""),
+        text=source.get("text", ""),
+        defaults=version.source.get("defaults", version.defaults),
+    )
+
+
+def check(template: Template, *, subject: str = "", preheader: str = "", public_host: str = "") -> Checked:
+    """Guard and check a draft, optionally under a campaign's own subject and preheader."""
+    source = Source(
+        subject=subject or template.subject,
+        html=insert_preheader(template.html, preheader or template.preheader),
+        text=template.text,
+    )
+    return check_template(source, known=selectors.known_names(template.defaults), public_host=public_host)
+
+
+def ensure_starters(*, actor: User | None = None) -> list[Template]:
+    """The two starter templates; one that exists is left as it is."""
+    return [_ensure_starter(_STARTERS[slug], actor) for slug in STARTERS]
+
+
+def _ensure_starter(starter: Starter, actor: User | None) -> Template:
+    existing = Template.objects.filter(slug=starter.slug).first()
+    if existing is not None:
+        return existing
+    folder = Path(settings.BASE_DIR) / "templates" / "email" / "starters"
+    return create(
+        actor=actor,
+        name=_free_name(starter.name),
+        slug=starter.slug,
+        subject=starter.subject,
+        preheader=starter.preheader,
+        html=(folder / f"{starter.slug}.html").read_text(encoding="utf-8"),
+        text=(folder / f"{starter.slug}.txt").read_text(encoding="utf-8"),
+        defaults=starter.defaults,
+    )
+
+
+def _check_defaults(defaults: dict[str, Any]) -> None:
+    for name in defaults:
+        if not _NAME.match(name) or name in {"html", "this"}:
+            raise InvalidVariableName(f"“{name}” cannot be a variable: use letters, digits, - and _.")
+
+
+def _free_slug(wanted: str) -> str:
+    slug, number = wanted[:110], 2
+    while Template.objects.filter(slug=slug).exists():
+        slug, number = f"{wanted[:110]}-{number}", number + 1
+    return slug
+
+
+def _free_name(wanted: str) -> str:
+    name, number = wanted[:110], 2
+    while Template.objects.filter(name__iexact=name).exists():
+        name, number = f"{wanted[:110]} {number}", number + 1
+    return name

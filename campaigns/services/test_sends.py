@@ -1,0 +1,150 @@
+"""Test mails: to at most ten addresses, marked [TEST], with inert links, never counted and never tracked."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from mailplatform.accounts.models import User
+from mailplatform.accounts.services import audit, installation
+from mailplatform.aws import errors, limits
+
+from .. import entries, headers, tokens
+from ..models import CallKind, Campaign, Sender, Template
+from ..rendering import Finding, Rendered
+from ..selectors import campaigns as selectors
+from ..sending import single
+from . import campaigns, previews
+
+MAX_ADDRESSES: Final = 10
+PREFIX: Final = "[TEST] "
+
+
+class TooManyAddresses(ValueError):
+    """A test goes to ten addresses at most."""
+
+
+class InvalidAddress(ValueError):
+    """One of the addresses cannot be mailed; the message names it."""
+
+
+class TemplateNotReady(Exception):
+    """The template cannot be rendered; `findings` says why."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        self.findings = findings
+        super().__init__("The template has errors. Mend them first.")
+
+
+class NoSender(Exception):
+    """There is no verified sender to send the test from."""
+
+
+class TestNotSent(Exception):
+    """Amazon SES did not take the test; the message says why."""
+
+
+def send_campaign_test(
+    *, campaign: Campaign, addresses: Sequence[str], person: entries.Person, actor: User | None
+) -> list[str]:
+    """Send the campaign as `person` would get it. Returns SES's message ids.
+
+    Raises `TooManyAddresses`, `InvalidAddress`, `TemplateNotReady`, `NoSender`, `TestNotSent`.
+    """
+    if campaign.template is None:
+        raise TemplateNotReady([])
+    shown = previews.preview(
+        campaign.template,
+        person,
+        subject=campaign.subject,
+        preheader=campaign.preheader,
+        variables=campaign.variables,
+    )
+    return _send(shown, addresses, _usable(campaign.sender), actor, campaign)
+
+
+def send_template_test(
+    *, template: Template, addresses: Sequence[str], person: entries.Person, actor: User | None
+) -> list[str]:
+    """Send a template's draft as `person` would get it, from the default sender. Raises as above."""
+    return _send(previews.preview(template, person), addresses, _usable(None), actor, template)
+
+
+def send_greeting(*, address: str, actor: User | None) -> str:
+    """The settings page's "send me a test": shows that the account, the sender and the Region work."""
+    site = installation.get()
+    rendered = Rendered(
+        subject=f"{PREFIX}mailplatform can send",
+        html=f"<p>This mail came through Amazon SES in {installation.region(site)}. Sending works.</p>",
+        text=f"This mail came through Amazon SES in {installation.region(site)}. Sending works.\n",
+    )
+    sender = _usable(None)
+    audit.record(actor=actor, action="test.sent", obj=site, detail={"count": 1})
+    return _send_one(_clean([address])[0], rendered, sender, [])
+
+
+def parse_addresses(text: str) -> list[str]:
+    """Addresses from a text box: separated by commas, semicolons, spaces or lines; each once."""
+    parts = text.replace(",", " ").replace(";", " ").split()
+    return list(dict.fromkeys(part.strip().lower() for part in parts))
+
+
+def _usable(sender: Sender | None) -> Sender:
+    sender = sender or campaigns.default_sender()
+    if sender is None or not selectors.is_verified(sender.address, installation.get()):
+        raise NoSender("Choose a sender whose address is verified in Amazon SES.")
+    return sender
+
+
+def _send(
+    shown: previews.Preview, addresses: Sequence[str], sender: Sender, actor: User | None, about: Any
+) -> list[str]:
+    if shown.rendered is None:
+        raise TemplateNotReady(shown.findings)
+    recipients = _clean(addresses)
+    token = tokens.make_test_token()
+    links = entries.links_for(installation.public_url(), token)
+    own = headers.unsubscribe_headers(
+        links["unsubscribe_url"], allow_http=entries.is_loopback(links["unsubscribe_url"])
+    )
+    rendered = Rendered(PREFIX + shown.rendered.subject, shown.rendered.html, shown.rendered.text)
+    # An address is personal: the log holds how many, not which.
+    audit.record(actor=actor, action="test.sent", obj=about, detail={"count": len(recipients)})
+    return [_send_one(address, rendered, sender, own) for address in recipients]
+
+
+def _clean(addresses: Sequence[str]) -> list[str]:
+    if not addresses:
+        raise InvalidAddress("Write at least one address.")
+    if len(addresses) > MAX_ADDRESSES:
+        raise TooManyAddresses(f"A test goes to {MAX_ADDRESSES} addresses at most.")
+    try:
+        return [limits.check_address(address) for address in addresses]
+    except limits.LimitError as error:
+        raise InvalidAddress(str(error)) from error
+
+
+def _send_one(address: str, rendered: Rendered, sender: Sender, own: list[headers.Header]) -> str:
+    prefix = installation.get().configuration_set_prefix
+    request: dict[str, Any] = {
+        "FromEmailAddress": entries.from_header(sender.name, sender.address),
+        "Destination": {"ToAddresses": [address]},
+        "Content": {
+            "Simple": {
+                "Subject": {"Data": rendered.subject, "Charset": "UTF-8"},
+                "Body": {
+                    "Html": {"Data": rendered.html, "Charset": "UTF-8"},
+                    "Text": {"Data": rendered.text, "Charset": "UTF-8"},
+                },
+                "Headers": [dict(header) for header in own],
+            }
+        },
+        # Without tracking and without the tags that events are counted by.
+        "ConfigurationSetName": f"{prefix}-none",
+    }
+    if sender.reply_to:
+        request["ReplyToAddresses"] = [sender.reply_to]
+    if not own:
+        del request["Content"]["Simple"]["Headers"]
+    try:
+        return single.send(request=request, kind=CallKind.TEST)
+    except errors.SesError as error:
+        raise TestNotSent(f"Amazon SES did not take the test mail: {error}") from error
