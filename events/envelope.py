@@ -38,6 +38,10 @@ class Refused(Exception):
         self.reason, self.status = reason, status
 
 
+class UnknownTopic(Refused):
+    """The topic is not one of ours; perhaps it became one a moment ago."""
+
+
 class CannotVerifyNow(Exception):
     """Whether this message is genuine cannot be told now; SNS should send it again (503)."""
 
@@ -73,7 +77,7 @@ def region_of(topic_arn: str) -> str:
     """Return the Region of an SNS topic; `Refused` for what is no topic."""
     arn = _ARN.fullmatch(topic_arn)
     if arn is None:
-        raise Refused("the topic is not one of ours")
+        raise UnknownTopic("the topic is not one of ours")
     return arn[1]
 
 
@@ -131,3 +135,16 @@ def string_to_sign(fields: dict[str, str]) -> bytes:
     """Build the bytes that SNS signs: name, line break, value, line break, in the order of its documentation."""
     names = (name for name in _SIGNED[fields["Type"]] if name in fields)
     return "".join(f"{name}\n{fields[name]}\n" for name in names).encode()
+
+
+def message_of(fields: dict[str, str], timestamp: datetime) -> SnsMessage:
+    """Return what the fields of a message say; they must be believed already."""
+    return SnsMessage(
+        type=fields["Type"],
+        message_id=fields["MessageId"],
+        topic_arn=fields["TopicArn"],
+        message=fields["Message"],
+        timestamp=timestamp,
+        token=fields.get("Token", ""),
+        subject=fields.get("Subject"),
+    )

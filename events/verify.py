@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from . import envelope as envelopes
 from . import trust
-from .envelope import CannotVerifyNow, Envelope, Refused, SnsMessage
+from .envelope import CannotVerifyNow, Envelope, Refused, SnsMessage, UnknownTopic
 
-__all__ = ["CannotVerifyNow", "Envelope", "Refused", "SnsMessage", "Verifier"]
+__all__ = ["CannotVerifyNow", "Envelope", "Refused", "SnsMessage", "UnknownTopic", "Verifier"]
 
 MAX_CERTIFICATE_BYTES: Final = 16_384
 MAX_AGE: Final = timedelta(days=15)  # a dead-letter queue keeps 14 days
@@ -60,7 +60,7 @@ class Verifier:
         fields = envelopes.read_fields(body)
         region = envelopes.region_of(fields["TopicArn"])
         if fields["TopicArn"] not in self._topics():
-            raise Refused("the topic is not one of ours")
+            raise UnknownTopic("the topic is not one of ours")
         envelopes.check_url(fields["SigningCertURL"], region)
         timestamp = envelopes.parse_time(fields["Timestamp"])
         age = self._now() - timestamp
@@ -107,15 +107,7 @@ class Verifier:
             key.verify(envelope.signature, signed, padding.PKCS1v15(), algorithm)
         except InvalidSignature as error:
             raise Refused("the signature does not fit the message") from error
-        return SnsMessage(
-            type=fields["Type"],
-            message_id=fields["MessageId"],
-            topic_arn=fields["TopicArn"],
-            message=fields["Message"],
-            timestamp=envelope.timestamp,
-            token=fields.get("Token", ""),
-            subject=fields.get("Subject"),
-        )
+        return envelopes.message_of(fields, envelope.timestamp)
 
     def _check_budget(self, url: str) -> None:
         now = self._now()

@@ -69,6 +69,9 @@ class DeadLetter(models.Model):
     replayed_at = models.DateTimeField(null=True, blank=True)
     replay_error = models.CharField(max_length=300, blank=True)
 
+    class Meta:
+        indexes = (models.Index(fields=("message_id",), name="deadletter_by_message"),)
+
     def __str__(self) -> str:
         return self.reason
 

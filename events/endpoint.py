@@ -1,0 +1,166 @@
+"""`POST /sns/events/`: a small ASGI callable in front of Django, whose request path would cost ten times the work.
+
+Answers: 200 stored or seen before; 400 or 403 not to be believed (SNS does not repeat these); 413 too large; 503 not
+now, SNS sends it again. Nothing of the request is ever put into an answer.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+import structlog
+from django.db import close_old_connections, connection
+
+from . import verify, wiring
+from .envelope import UnknownTopic
+from .ingest import Inbound
+from .services import handshake
+from .writer import GroupWriter
+
+log = structlog.get_logger(__name__)
+PATH: Final = "/sns/events/"
+MAX_BODY: Final = 256 * 1024  # what SNS itself allows
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_TEXTS: Final = {
+    200: b"",
+    400: b"bad request\n",
+    403: b"refused\n",
+    405: b"only POST\n",
+    413: b"too large\n",
+    503: b"not now, please send it again\n",
+}
+
+
+def mount(django_application: Application) -> Application:
+    """Put the event endpoint in front of `django_application`."""
+    endpoint = Endpoint()
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == PATH:
+            await endpoint.handle(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await endpoint.live(receive, send)
+        else:
+            await django_application(scope, receive, send)
+
+    return application
+
+
+class Endpoint:
+    """Verifies posts and hands them to the group commit. One per process."""
+
+    def __init__(self, verifier: verify.Verifier | None = None, topics: wiring.Topics | None = None) -> None:
+        if verifier is None or topics is None:
+            verifier, topics = wiring.make_verifier()
+        self._verifier, self._topics = verifier, topics
+        self.writer = GroupWriter()
+
+    async def live(self, receive: Receive, send: Send) -> None:
+        """Answer the server's start and end: the writer finishes what waits before the process ends."""
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                self.writer.start()
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await asyncio.to_thread(self.writer.stop)
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["method"] != "POST":
+            await _answer(send, 405, (b"allow", b"POST"))
+            return
+        body = await _read(scope, receive)
+        if body is None:
+            await _answer(send, 413, (b"connection", b"close"))
+            return
+        status = await self.status_of(body)
+        if status in {400, 403}:
+            self.writer.refused += 1
+        await _answer(send, status)
+
+    async def status_of(self, body: bytes) -> int:
+        """Verify and take in one body; return the HTTP status."""
+        try:
+            message = await self._verify(body)
+        except verify.Refused as refused:
+            log.warning("sns_refused", reason=refused.reason)
+            return refused.status
+        except verify.CannotVerifyNow as error:
+            log.warning("sns_not_verified", reason=str(error))
+            return 503
+        if message.type == "Notification":
+            return 200 if await self.writer.write(Inbound(message, body)) else 503
+        try:
+            await asyncio.to_thread(_in_thread, handshake.answer, message, body)
+        except Exception:
+            log.exception("sns_handshake_failed")
+            return 503
+        return 200
+
+    async def _verify(self, body: bytes) -> verify.SnsMessage:
+        if self._topics.is_stale():
+            await self._refresh()
+        try:
+            envelope = self._verifier.read(body)
+        except UnknownTopic:
+            # It may be a topic that was made a moment ago.
+            if not self._topics.is_stale(wiring.KNOWN_FOR):
+                raise
+            await self._refresh()
+            envelope = self._verifier.read(body)
+        if not self._verifier.is_ready(envelope):
+            await asyncio.to_thread(self._verifier.prepare, envelope)
+        return self._verifier.check(envelope)
+
+    async def _refresh(self) -> None:
+        try:
+            await asyncio.to_thread(_in_thread, self._topics.refresh)
+        except Exception as error:
+            raise verify.CannotVerifyNow("our topics cannot be read now") from error
+
+
+def _in_thread(call: Callable[..., None], *arguments: object) -> None:
+    """Run `call` with a connection of this thread, and close it: the threads of the pool come and go."""
+    close_old_connections()
+    try:
+        call(*arguments)
+    finally:
+        connection.close()
+
+
+async def _read(scope: Scope, receive: Receive) -> bytes | None:
+    """Return the body, or None where it is larger than SNS's own limit; never holds more than that."""
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value) > MAX_BODY:
+            return None
+    chunks, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return b""
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > MAX_BODY:
+            return None
+        chunks.append(chunk)
+        if not message.get("more_body"):
+            return b"".join(chunks)
+
+
+async def _answer(send: Send, status: int, *headers: tuple[bytes, bytes]) -> None:
+    text = _TEXTS[status]
+    start = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(text)).encode()),
+        (b"cache-control", b"no-store"),
+        *headers,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": start})
+    await send({"type": "http.response.body", "body": text})

@@ -1,0 +1,24 @@
+"""The address of a link as all recipients share it: what belongs to one person is left out. Pure."""
+
+import hashlib
+import re
+from typing import Final
+from urllib.parse import quote
+
+# Our hosted pages carry a token that stands for one person.
+_PERSONAL: Final = re.compile(r"/(u|p|v)/[A-Za-z0-9_-]{20,}/?")
+MAX_LENGTH: Final = 2_000
+
+
+def shared_address(link: str, recipient: str) -> str:
+    """Return `link` without tokens of our own pages and without the recipient's address in any spelling."""
+    text = _PERSONAL.sub(r"/\1/…", link)
+    if recipient:
+        for spelling in {recipient, quote(recipient), quote(recipient, safe="@"), quote(recipient, safe="")}:
+            text = re.sub(re.escape(spelling), "…", text, flags=re.IGNORECASE)
+    return text[:MAX_LENGTH]
+
+
+def digest(address: str) -> bytes:
+    """Return the 16 bytes under which a link is found."""
+    return hashlib.sha256(address.encode()).digest()[:16]

@@ -1,0 +1,105 @@
+"""From verified messages to events that know whose they are. Pure."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from events import envelope, parsing
+from events.parsing import ParsedEvent
+
+MAX_AHEAD: Final = timedelta(hours=1)
+TAG_EPOCH, TAG_RUN, TAG_SUBSCRIBER = "mp-epoch", "mp-run", "mp-sub"
+MAX_ID: Final = 2**63 - 1
+
+
+class Undigestible(Exception):
+    """A message that is genuine and that we cannot take in; the text is the reason in its dead letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A verified notification and the bytes it came in. `is_replay` skips the dedupe of transport retries."""
+
+    message: envelope.SnsMessage
+    body: bytes
+    is_replay: bool = False
+
+    @property
+    def key(self) -> tuple[datetime, str]:
+        return self.message.timestamp, self.message.message_id
+
+
+@dataclass(slots=True)
+class Hit:
+    """An event with the run and person that its tags name. Later steps fill in the rest."""
+
+    event: ParsedEvent
+    run_id: int | None = None
+    subscriber_id: int | None = None
+    is_foreign: bool = False
+    is_inert: bool = False
+    person_exists: bool = False
+    is_allowed: bool = True
+    is_new: bool = True
+    machine_reason: str = ""
+    link_id: int = 0
+
+    @property
+    def key(self) -> tuple[int, int] | None:
+        if self.run_id is None or self.subscriber_id is None:
+            return None
+        return self.run_id, self.subscriber_id
+
+    @property
+    def hour(self) -> datetime:
+        return self.event.occurred_at.replace(minute=0, second=0, microsecond=0)
+
+
+@dataclass(slots=True)
+class Batch:
+    """The new messages of one transaction."""
+
+    hits: list[Hit] = field(default_factory=list)
+
+
+def check_id(inbound: Inbound) -> UUID:
+    """Return the SNS MessageId; everything that SNS signs has a UUID there."""
+    try:
+        return UUID(inbound.message.message_id)
+    except ValueError as error:
+        raise Undigestible("the MessageId of SNS is not a UUID") from error
+
+
+def read(inbound: Inbound, *, own: str, now: datetime) -> list[Hit]:
+    """Parse a notification; `own` is the hex id of this installation. Raises `Undigestible`."""
+    message = inbound.message
+    try:
+        events = parsing.parse(message.message, fallback_time=message.timestamp)
+    except parsing.NotAnEvent:
+        return []
+    except parsing.Unreadable as error:
+        raise Undigestible(str(error)) from error
+    if any(event.occurred_at > now + MAX_AHEAD for event in events):
+        raise Undigestible("the event lies in the future")
+    return [_claim(event, own) for event in events]
+
+
+def _claim(event: ParsedEvent, own: str) -> Hit:
+    epoch = event.tags.get(TAG_EPOCH, "")
+    if not epoch:
+        return Hit(event)
+    if epoch.partition("-")[0] != own:
+        return Hit(event, is_foreign=True)
+    run_id, subscriber_id = _number(event.tags.get(TAG_RUN)), _number(event.tags.get(TAG_SUBSCRIBER))
+    if run_id is None or subscriber_id is None:
+        # A test mail or one about a user's account: it belongs to no run and counts nowhere.
+        return Hit(event, is_inert=True)
+    return Hit(event, run_id=run_id, subscriber_id=subscriber_id)
+
+
+def _number(text: str | None) -> int | None:
+    if not text or not text.isascii() or not text.isdecimal():
+        return None
+    number = int(text[:20])
+    return number if 0 < number <= MAX_ID else None

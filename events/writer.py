@@ -1,0 +1,138 @@
+"""The group commit: posts that arrive while a transaction runs share the next one.
+
+One thread with one connection writes; the event loop only waits. A post is answered after its transaction committed,
+so nothing that was acknowledged can be lost.
+"""
+
+import asyncio
+import queue
+import threading
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+from django.db import DatabaseError, connection
+
+from mailplatform.core import clock
+
+from . import ingest
+from .ingest import store
+
+log = structlog.get_logger(__name__)
+MAX_GROUP: Final = 500
+MAX_WAITING: Final = 20_000
+IDLE_SECONDS: Final = 20.0
+
+
+@dataclass(slots=True)
+class _Post:
+    inbound: ingest.Inbound
+    loop: asyncio.AbstractEventLoop
+    done: "asyncio.Future[bool]"
+
+
+@dataclass
+class GroupWriter:
+    """Takes posts from the event loop and writes them in groups. Starts with the first post or `start()`."""
+
+    _posts: "queue.SimpleQueue[_Post | None]" = field(default_factory=queue.SimpleQueue)
+    _thread: threading.Thread | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    refused: int = 0
+
+    def start(self) -> None:
+        """Start the writing thread where none runs."""
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="event-writer", daemon=True)
+                self._thread.start()
+
+    def stop(self, timeout: float = 12.0) -> None:
+        """Write what waits, then end the thread."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+        if thread is not None and thread.is_alive():
+            self._posts.put(None)
+            thread.join(timeout)
+
+    async def write(self, inbound: ingest.Inbound) -> bool:
+        """Wait until `inbound` is stored. False: it could not be stored now and SNS should send it again."""
+        if self._posts.qsize() >= MAX_WAITING:
+            return False
+        if self._thread is None or not self._thread.is_alive():
+            self.start()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[bool] = loop.create_future()
+        self._posts.put(_Post(inbound, loop, done))
+        return await done
+
+    def _run(self) -> None:
+        try:
+            while self._round():
+                pass
+        finally:
+            connection.close()
+
+    def _round(self) -> bool:
+        """Wait for posts and write them; False when told to stop. Without posts only the heartbeat is written."""
+        try:
+            first = self._posts.get(timeout=IDLE_SECONDS)
+        except queue.Empty:
+            self._beat()
+            return True
+        if first is None:
+            return False
+        group, go_on = [first], True
+        while len(group) < MAX_GROUP and go_on:
+            try:
+                post = self._posts.get_nowait()
+            except queue.Empty:
+                break
+            if post is None:
+                go_on = False
+            else:
+                group.append(post)
+        _answer(group, is_stored=_write([post.inbound for post in group]))
+        return go_on
+
+    def _beat(self) -> None:
+        refused, self.refused = self.refused, 0
+        try:
+            connection.close_if_unusable_or_obsolete()
+            with connection.cursor() as cursor:
+                store.beat(cursor.cursor, clock.now(), 0, refused)
+        except DatabaseError:
+            log.warning("heartbeat_failed", exc_info=True)
+            connection.close()
+
+
+def _write(group: list[ingest.Inbound]) -> bool:
+    try:
+        connection.close_if_unusable_or_obsolete()
+        ingest.take_in(group)
+    except ingest.DatabaseDown as error:
+        log.error("events_not_stored", messages=len(group), error=str(error))
+        connection.close()
+        return False
+    except Exception:
+        log.exception("events_not_stored", messages=len(group))
+        connection.close()
+        return False
+    return True
+
+
+def _answer(group: list[_Post], *, is_stored: bool) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[bool]]] = {}
+    for post in group:
+        by_loop.setdefault(post.loop, []).append(post.done)
+    for loop, futures in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, futures, is_stored)
+        except RuntimeError:  # the loop was closed meanwhile: nobody waits
+            log.info("answer_not_wanted", messages=len(futures))
+
+
+def _resolve(futures: "list[asyncio.Future[bool]]", is_stored: bool) -> None:  # noqa: FBT001 - a callback
+    for future in futures:
+        if not future.done():
+            future.set_result(is_stored)
