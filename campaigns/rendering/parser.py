@@ -62,6 +62,7 @@ class _Parser:
     partials: dict[str, list[Node]] = field(default_factory=dict)
     stack: list[_Frame] = field(default_factory=list)
     tags: int = 0
+    stopped: bool = False
 
     def fail(self, line: int, code: str, message: str) -> None:
         self.findings.append(Finding(Level.BLOCKING, code, message, self.part, line))
@@ -83,7 +84,7 @@ class _Parser:
         for token in tokenize(source):
             if not self._take(token):
                 break
-        for frame in self.stack[1:]:
+        for frame in [] if self.stopped else self.stack[1:]:
             tag = f"{{{{#{frame.block.helper}}}}}" if frame.block else f'{{{{#* inline "{frame.inline}"}}}}'
             self.fail(frame.line, "unclosed_block", f"{tag} is never closed.")
         self.findings.sort(key=lambda f: f.line)
@@ -96,12 +97,13 @@ class _Parser:
         self.tags += 1
         if self.tags > MAX_TAGS:
             self.fail(token.line, "too_many_tags", f"More than {MAX_TAGS} tags in one part.")
+            self.stopped = True
             return False
         if token.kind == "broken":
             self.fail(token.line, "broken_tag", f"This tag is not complete or not supported: {token.value!r}")
             return True
         self._tag(token)
-        return True
+        return not self.stopped
 
     def _tag(self, token: Token) -> None:
         value = token.value
@@ -178,6 +180,7 @@ class _Parser:
             path = self._path(match["argument"].strip(), token.line)
         if sum(1 for f in self.stack if f.block) >= MAX_DEPTH:
             self.fail(token.line, "too_deep", f"Blocks may be nested {MAX_DEPTH} deep at most.")
+            self.stopped = True
         # A block that is wrong still opens, so that its closing tag is not reported a second time.
         block = Block(helper, path or Path(("_",)), token.line, trims=[(token.opened, token.closed)])
         self.here.append(block)
