@@ -98,6 +98,15 @@ class CheckpointFile:
                 yield from file
 
 
+    def tail(self) -> Iterator[bytes]:
+        """Yield the last few lines only."""
+        if self.path.exists():
+            with self.path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                lines = os.pread(file.fileno(), TAIL_BYTES, max(0, size - TAIL_BYTES)).splitlines(keepends=True)
+            yield from lines[1:] if size > TAIL_BYTES else lines
+
+
 @dataclass(slots=True)
 class Audit:
     """What a store holds: block number → hash that was signed for it, the newest, and what is wrong, in words."""

@@ -74,9 +74,12 @@ def canonical_json(data: Mapping[str, Any]) -> str:
     """
     _refuse_floats(data)
     try:
-        return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     except TypeError as error:
         raise EncodingError(str(error)) from error
+    if "\\u0000" in text:
+        raise EncodingError("a text with a NUL cannot be stored")
+    return text
 
 
 def commitment(salt: bytes, personal: str) -> bytes:
