@@ -1,7 +1,7 @@
 """What each column of a file means: the automatic match, and the checked mapping a person confirmed.
 
-A target is ``email``, ``name``, ``first_name``, ``last_name``, ``language``, ``tags``, one of the consent targets,
-``field:<key>`` for a custom field, or empty for a column that is not imported.
+A target is ``email``, ``name``, ``first_name``, ``last_name``, ``language``, ``tags``, one of the consent
+targets, ``field:<key>`` for a custom field, or empty for a column that is not imported.
 """
 
 import re
@@ -14,7 +14,15 @@ from .addresses import looks_like_address
 from .cells import Cell, as_text
 from .values import NO, READERS, YES, ValueRefusedError
 
-CONSENT_TARGETS = ("consent_basis", "consent_at", "consent_source", "consent_wording", "opens", "clicks")
+CONSENT_TARGETS = (
+    "consent_basis",
+    "consent_at",
+    "consent_source",
+    "consent_wording",
+    "consent_reference",
+    "opens",
+    "clicks",
+)
 FIXED_TARGETS = ("email", "name", "first_name", "last_name", "language", "tags", *CONSENT_TARGETS)
 FIELD_PREFIX = "field:"
 MAX_KEY = 50
@@ -34,6 +42,7 @@ _SYNONYMS = {
     "confirm_time confirmed_at",
     "consent_source": "consent_source optin_source opt_in_source signup_source",
     "consent_wording": "consent_wording consent_text",
+    "consent_reference": "consent_reference order order_id order_number contract contract_number",
     "opens": "opens open_tracking track_opens tracking_opens tracking_opens_consent consent_opens opens_consent",
     "clicks": "clicks click_tracking track_clicks tracking_clicks tracking_clicks_consent consent_clicks "
     "clicks_consent",

@@ -35,7 +35,7 @@ _MAX_NAME = 200
 _MAX_SOURCE = 200
 _MAX_TAG = 60
 _MAX_LANGUAGE = 10
-_CLOCK_SLACK = timedelta(days=1)  # files carry local times without a zone
+_CLOCK_SLACK = timedelta(minutes=5)
 
 
 @dataclass(slots=True)
@@ -47,6 +47,7 @@ class ConsentCells:
     at_is_mapped: bool = False
     source: str = ""
     wording: str = ""
+    reference: str = ""
     opens: bool | None = None
     clicks: bool | None = None
 
@@ -190,6 +191,10 @@ def _set_wording(person: Person, cell: Cell) -> None:
     person.consent.wording = read_text(cell)
 
 
+def _set_reference(person: Person, cell: Cell) -> None:
+    person.consent.reference = _short(cell, _MAX_SOURCE)
+
+
 def _set_opens(person: Person, cell: Cell) -> None:
     person.consent.opens = bool(READERS["boolean"](cell))
 
@@ -214,6 +219,7 @@ _SETTERS: dict[str, _Setter] = {
     "consent_basis": _set_basis,
     "consent_source": _set_source,
     "consent_wording": _set_wording,
+    "consent_reference": _set_reference,
     "opens": _set_opens,
     "clicks": _set_clicks,
 }

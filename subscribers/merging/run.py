@@ -1,0 +1,163 @@
+"""The two passes of an import over its file: the dry run, and the import itself, which may be taken up again."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from django.db import connection
+
+from mailplatform.core import clock
+
+from ..importing.errors import FileRefusedError
+from ..models import ImportJob, ImportState, MailingList, RefusedRow
+from ..services import fields, segments
+from . import sorting
+from .merge import CHUNK, Merge
+from .staging import Staging, staged
+
+log = structlog.get_logger(__name__)
+SAMPLE_ROWS = 10
+SAMPLE_REFUSED = 20
+# One worker per import: a task that was delivered twice must not stage and merge beside the first.
+_LOCK_CLASS = 7320
+
+
+@contextmanager
+def alone_with(job: ImportJob) -> Iterator[bool]:
+    """Hold the lock of this job for the session; yield False where another worker has it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK_CLASS, job.pk])
+        got = bool(cursor.fetchone()[0])
+    try:
+        yield got
+    finally:
+        if got:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK_CLASS, job.pk])
+
+
+def check_job(*, job_id: int) -> None:
+    """Dry run: read the whole file, compare it with the people we know, change nothing but the job.
+
+    Ends in state ready, or in failed with the reason in words. Does nothing unless the job is being checked.
+    """
+    job = ImportJob.objects.filter(pk=job_id, state=ImportState.CHECKING).first()
+    if job is None:
+        return
+    with _answering(job), alone_with(job) as mine:
+        if mine:
+            with staged(job) as staging:
+                _note_findings(job, staging)
+
+
+def _note_findings(job: ImportJob, staging: Staging) -> None:
+    update = job.options.get("existing", "update") == "update"
+    list_id = job.mailing_list_id or 0
+    counts = sorting.sort_rows(after=0, upto=staging.total, list_id=list_id, update=update)
+    sample = _sample()
+    staging.store_set_aside()
+    preview = {
+        "new": counts.new,
+        "changed": counts.changed,
+        "same": counts.same,
+        "without_basis": counts.without_basis,
+        "refused": RefusedRow.objects.filter(job=job).count(),
+        "reasons": _reasons(job),
+        "sample": sample,
+        "warnings": staging.warnings,
+        "choices": {key: list(seen) for key, seen in staging.choices.items()},
+    }
+    ImportJob.objects.filter(pk=job.pk, state=ImportState.CHECKING).update(
+        state=ImportState.READY, preview=preview, rows_total=staging.total, rows_refused=preview["refused"]
+    )
+
+
+def _sample() -> list[dict[str, Any]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT line, email, name, fields::text, kind, basis, consent_at::date::text FROM import_staging"
+            " WHERE reason IS NULL ORDER BY seq LIMIT %s",
+            [SAMPLE_ROWS],
+        )
+        names = ("line", "email", "name", "fields", "kind", "basis", "consent_at")
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _reasons(job: ImportJob) -> list[list[Any]]:
+    """Return the reasons of the refused rows with their counts, the most frequent first."""
+    counter: Counter[str] = Counter()
+    for reason in RefusedRow.objects.filter(job=job).values_list("reason", flat=True).iterator():
+        kind = "the same address stands in an earlier line" if reason.startswith("the same address") else reason
+        counter[kind] += 1
+    return [list(pair) for pair in counter.most_common(SAMPLE_REFUSED)]
+
+
+def run_job(*, job_id: int) -> None:
+    """Import: read the file again and merge it in chunks, each one transaction.
+
+    A run that was killed goes on after its last whole chunk. Ends in state done, or failed with the reason.
+    """
+    job = ImportJob.objects.filter(pk=job_id, state=ImportState.RUNNING).first()
+    if job is None:
+        return
+    with _answering(job), alone_with(job) as mine:
+        if mine:
+            with staged(job) as staging:
+                _merge(job, staging)
+
+
+def _merge(job: ImportJob, staging: Staging) -> None:
+    _make_fields(job, staging)
+    fields.ensure_tags(names=sorted(staging.tags))
+    ImportJob.objects.filter(pk=job.pk).update(rows_total=staging.total)
+    merge = Merge(job)
+    for after in range(job.rows_done, staging.total, CHUNK):
+        merge.run_chunk(after, min(after + CHUNK, staging.total))
+    staging.store_set_aside()
+    for key in job.options.get("create_segments", []):
+        segments.ensure_for_field(key=key, values=list(staging.choices.get(key, ())))
+    ImportJob.objects.filter(pk=job.pk, state=ImportState.RUNNING).update(
+        state=ImportState.DONE,
+        finished_at=clock.now(),
+        rows_done=staging.total,
+        rows_refused=RefusedRow.objects.filter(job=job).count(),
+    )
+    log.info("import_done", job=job.pk, rows=staging.total)
+
+
+def _make_fields(job: ImportJob, staging: Staging) -> None:
+    for column in job.mapping["columns"]:
+        key = column["target"].removeprefix("field:") if column["target"].startswith("field:") else ""
+        if key:
+            label = column.get("label") or column["name"]
+            fields.ensure_field(
+                key=key, label=label, field_type=column["type"], choices=staging.choices.get(key, ())
+            )
+        elif column["target"] in {"first_name", "last_name"}:
+            fields.ensure_field(
+                key=column["target"], label=column["target"].replace("_", " ").capitalize(), field_type="text"
+            )
+
+
+@contextmanager
+def _answering(job: ImportJob) -> Iterator[None]:
+    """Turn what stops an import into its state and words; what nobody foresaw is raised on for the log."""
+    try:
+        if job.mailing_list_id and not MailingList.objects.filter(pk=job.mailing_list_id).exists():
+            raise FileRefusedError("list_gone", "The mailing list does not exist any more.")
+        yield
+    except (FileRefusedError, fields.FieldError) as error:
+        _fail(job, str(error))
+    except FileNotFoundError:
+        _fail(job, "The uploaded file is gone. Upload it again.")
+    except Exception:
+        _fail(job, "Something went wrong on our side. Nothing of the current part was imported; try again.")
+        raise
+
+
+def _fail(job: ImportJob, message: str) -> None:
+    ImportJob.objects.filter(pk=job.pk).update(
+        state=ImportState.FAILED, error=message[:500], finished_at=clock.now()
+    )

@@ -1,0 +1,19 @@
+"""What segments can be made of here and now: the built-in subjects, the custom fields, the lists and tags."""
+
+from ..models import CustomField, MailingList, Tag
+from ..segments.catalogue import BUILT_IN, Catalogue, field_subject, list_subject, tag_subject
+
+
+def current() -> Catalogue:
+    """Return the catalogue of this installation (three queries)."""
+    fields = CustomField.objects.all()
+    lists = MailingList.objects.filter(archived_at=None).values_list("pk", "name")
+    tags = Tag.objects.values_list("pk", "name")
+    return Catalogue(
+        [
+            *(field_subject(field.key, field.label, field.type, field.slot, field.choices) for field in fields),
+            *BUILT_IN,
+            list_subject([(str(key), name) for key, name in lists]),
+            tag_subject([(str(key), name) for key, name in tags]),
+        ]
+    )

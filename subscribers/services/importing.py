@@ -1,0 +1,219 @@
+"""Imports of people from files: upload → map and declare → dry run → import.
+
+The file is kept in the configured storage. The work itself is in `subscribers.merging`; it runs in a worker
+(`start_check`, `start_import`) or, for commands and tests, right here (`check`, `commit`).
+"""
+
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+from itertools import islice
+from typing import BinaryIO
+
+from django.core.files.base import File
+from django.db import transaction
+
+from mailplatform.accounts.models import User
+from mailplatform.accounts.services import audit
+from mailplatform.core import clock
+
+from .. import tasks
+from ..importing import columns as mapping
+from ..importing.columns import Column
+from ..importing.errors import FileRefusedError
+from ..importing.reading import open_table
+from ..merging import run
+from ..merging.statement import Statement, StatementError, check_statement
+from ..models import CustomField, ImportJob, ImportState, MailingList
+
+MAX_FILE = 1_000_000_000  # bytes
+SAMPLE_ROWS = 10
+GUESS_ROWS = 500
+_BLOCK = 1 << 20
+_OPEN_STATES = (ImportState.UPLOADED, ImportState.READY, ImportState.FAILED)
+
+# What a caller may catch: the file as a whole, the mapping, the declaration.
+__all__ = [
+    "FileRefusedError",
+    "ImportStateError",
+    "Statement",
+    "StatementError",
+    "cancel",
+    "check",
+    "commit",
+    "create_job",
+    "declare",
+    "reread",
+    "start_check",
+    "start_import",
+]
+
+
+class ImportStateError(Exception):
+    """The import is not in the state that this step needs; somebody was faster, or it is over."""
+
+
+def create_job(
+    *,
+    file: File[bytes],
+    file_name: str = "",
+    actor: User | None = None,
+    mailing_list: MailingList | None = None,
+    encoding: str = "",
+    delimiter: str = "",
+) -> ImportJob:
+    """Store an uploaded file as a new import with a proposed mapping.
+
+    ``file`` is read twice, in blocks. Raises FileRefusedError, and then stores nothing, for what is no table.
+    """
+    name = (file_name or file.name or "file").rsplit("/", 1)[-1][-200:]
+    if file.size > MAX_FILE:
+        message = f"The file is larger than {MAX_FILE // 1_000_000:,} MB. Split it."
+        raise FileRefusedError("too_large", message)
+    proposal, file_format = _propose(file, encoding, delimiter)
+    file.seek(0)
+    digest = hashlib.sha256()
+    for block in iter(partial(file.read, _BLOCK), b""):
+        digest.update(block)
+    file.seek(0)
+    job = ImportJob(
+        file_name=name,
+        file_sha256=digest.digest(),
+        file_format=file_format,
+        mapping=proposal,
+        mailing_list=mailing_list,
+        created_by=actor,
+    )
+    with transaction.atomic():
+        job.file.save(f"{job.public_id}.{file_format}", file, save=False)
+        job.save()
+        audit.record(actor=actor, action="import.uploaded", obj=job, detail={"size": file.size})
+    return job
+
+
+def reread(*, job: ImportJob, encoding: str, delimiter: str) -> ImportJob:
+    """Read the stored file again with another encoding or delimiter and propose the mapping anew."""
+    with job.file.storage.open(job.file.name, "rb") as stream:
+        proposal, file_format = _propose(stream, encoding, delimiter)
+    changed = ImportJob.objects.filter(pk=job.pk, state__in=_OPEN_STATES).update(
+        mapping=proposal, file_format=file_format, state=ImportState.UPLOADED, error="", options={}
+    )
+    if not changed:
+        raise ImportStateError
+    job.refresh_from_db()
+    return job
+
+
+def _propose(file: BinaryIO | File[bytes], encoding: str, delimiter: str) -> tuple[dict[str, object], str]:
+    known = dict(CustomField.objects.values_list("key", "type"))
+    with open_table(_stream(file), encoding=encoding, delimiter=delimiter) as (table, dialect):
+        rows = [record.cells for record in islice(table.records, GUESS_ROWS) if not record.problem]
+        columns = mapping.match_columns(table.columns, rows, known)
+    proposal: dict[str, object] = {
+        "columns": mapping.to_json(columns),
+        "encoding": dialect.encoding,
+        "delimiter": dialect.delimiter,
+        "sample": rows[:SAMPLE_ROWS],
+    }
+    return proposal, dialect.format
+
+
+def _stream(file: BinaryIO | File[bytes]) -> BinaryIO:
+    """Return a stream that the text layer accepts; Django's File wraps the real one."""
+    return file.file if isinstance(file, File) else file  # type: ignore[return-value]
+
+
+def declare(
+    *,
+    job: ImportJob,
+    columns: Sequence[Column],
+    statement: Statement,
+    mailing_list: MailingList | None = None,
+    create_segments: Sequence[str] = (),
+    update_existing: bool = True,
+    actor: User | None = None,
+) -> ImportJob:
+    """Fix what the columns mean and on what basis the people may be written to; the dry run comes next.
+
+    ``create_segments`` are keys of choice fields that get one segment per value. Raises MappingError or
+    StatementError with words for the person, ImportStateError when the import is running or over.
+    """
+    mapping.check_mapping(columns)
+    targets = {column.target for column in columns}
+    check_statement(statement, targets, now=clock.now())
+    keys = {column.field_key for column in columns if column.type == "choice"}
+    options = {
+        "statement": statement.to_json(),
+        "existing": "update" if update_existing else "keep",
+        "create_segments": [key for key in create_segments if key in keys],
+    }
+    with transaction.atomic():
+        changed = ImportJob.objects.filter(pk=job.pk, state__in=_OPEN_STATES).update(
+            mapping={**job.mapping, "columns": mapping.to_json(columns)},
+            options=options,
+            mailing_list=mailing_list,
+            state=ImportState.CHECKING,
+            error="",
+        )
+        if not changed:
+            raise ImportStateError
+        audit.record(actor=actor, action="import.declared", obj=job, detail={"basis": statement.basis})
+    job.refresh_from_db()
+    return job
+
+
+def start_check(*, job: ImportJob) -> None:
+    """Queue the dry run of a declared import."""
+    transaction.on_commit(partial(tasks.check_import.delay, job_id=job.pk))
+
+
+def check(*, job: ImportJob) -> ImportJob:
+    """Do the dry run of a declared import now; its findings are in ``job.preview``."""
+    run.check_job(job_id=job.pk)
+    job.refresh_from_db()
+    return job
+
+
+def start_import(*, job: ImportJob, actor: User | None = None) -> None:
+    """Queue the import of a checked file. Raises ImportStateError when it is not ready, or started already."""
+    with transaction.atomic():
+        _set_running(job, actor)
+        transaction.on_commit(partial(tasks.run_import.delay, job_id=job.pk))
+
+
+def commit(*, job: ImportJob, actor: User | None = None) -> ImportJob:
+    """Import a checked file now. Raises ImportStateError when it is not ready, or started already."""
+    with transaction.atomic():
+        _set_running(job, actor)
+    run.run_job(job_id=job.pk)
+    job.refresh_from_db()
+    return job
+
+
+def _set_running(job: ImportJob, actor: User | None) -> None:
+    started = ImportJob.objects.filter(pk=job.pk, state=ImportState.READY).update(
+        state=ImportState.RUNNING,
+        started_at=clock.now(),
+        finished_at=None,
+        rows_done=0,
+        rows_new=0,
+        rows_changed=0,
+        rows_unchanged=0,
+    )
+    if not started:
+        raise ImportStateError
+    audit.record(actor=actor, action="import.started", obj=job, detail={"rows": job.rows_total})
+
+
+def cancel(*, job: ImportJob, actor: User | None = None) -> None:
+    """Give an import up before it started, and remove its file. Raises ImportStateError when it is too late."""
+    with transaction.atomic():
+        changed = ImportJob.objects.filter(pk=job.pk, state__in=_OPEN_STATES).update(
+            state=ImportState.CANCELLED, finished_at=clock.now()
+        )
+        if not changed:
+            raise ImportStateError
+        audit.record(actor=actor, action="import.cancelled", obj=job)
+        transaction.on_commit(partial(job.file.storage.delete, job.file.name))
+
+

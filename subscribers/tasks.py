@@ -1,0 +1,19 @@
+"""Queued work of the app: ids in, one call each. Delivered twice, each does nothing the second time."""
+
+from typing import Any
+
+from celery import shared_task
+
+from .merging import run
+
+
+@shared_task(name="subscribers.check_import")
+def check_import(*, job_id: int, **_: Any) -> None:
+    """Dry run of an import."""
+    run.check_job(job_id=job_id)
+
+
+@shared_task(name="subscribers.run_import")
+def run_import(*, job_id: int, **_: Any) -> None:
+    """Import a file."""
+    run.run_job(job_id=job_id)
