@@ -29,7 +29,7 @@ def trust_errors() -> list[str]:
             errors.append("SANDBOX_URL must be a loopback address or the compose host “sandbox”.")
         if not session.is_sandbox(endpoints, ""):
             errors.append(
-                "SANDBOX_URL is set, but not every AWS endpoint is local (AWS_ENDPOINT_URL_SESV2 and "
+                "SANDBOX_URL is set, but not every AWS endpoint is local (AWS_ENDPOINT_URL_SESV2, "
                 "AWS_ENDPOINT_URL_SNS must be set too): events signed by the sandbox would be believed beside "
                 "real ones."
             )

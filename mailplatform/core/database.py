@@ -10,7 +10,8 @@ PARTS = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST
 def from_url(url: str) -> dict[str, Any]:
     """Return a Django DATABASES entry for `postgresql://user:password@host:port/name?host=/socket/dir`."""
     parts = conninfo_to_dict(url)
-    entry: dict[str, Any] = {"ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    # Under ASGI each request may run in another thread, which would keep its connection for itself for ever.
+    entry: dict[str, Any] = {"ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": 0}
     entry |= {ours: str(parts.pop(theirs)) for theirs, ours in PARTS.items() if theirs in parts}
     entry["OPTIONS"] = dict(parts)
     return entry

@@ -7,7 +7,6 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import mailplatform.accounts.models.user
 import mailplatform.core.clock
 
 
@@ -77,9 +76,6 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ("email",),
             },
-            managers=[
-                ("objects", mailplatform.accounts.models.user.UserManager()),
-            ],
         ),
         migrations.CreateModel(
             name="AuditEntry",

@@ -23,8 +23,6 @@ ROLE_ORDER = [Role.VIEWER, Role.MARKETER, Role.ADMIN]
 class UserManager(BaseUserManager["User"]):
     """Makes users whose address is their name."""
 
-    use_in_migrations = True
-
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Create a user; an address is stored in lower case."""
         user = self.model(email=email.strip().lower(), **fields)

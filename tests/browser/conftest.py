@@ -1,0 +1,160 @@
+"""A real server, a real browser, and what every page must keep to.
+
+The server is the ASGI application of production in a thread of the test process, so that it sees the test database.
+"""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Route
+
+from mailplatform.accounts.models import User
+
+BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+SERIOUS = {"serious", "critical"}
+WIDTHS = (1280, 390)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder needs a browser."""
+    here = os.path.dirname(__file__)  # noqa: PTH120 (a prefix to compare, nothing more)
+    for item in items:
+        if str(item.path).startswith(here) and not item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """Serve the ASGI application on a free port until the tests end."""
+    from mailplatform.asgi import application
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(application, log_level="warning", access_log=False, lifespan="off", ws="none")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="uvicorn", daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the server did not start"
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(timeout=10)
+    listener.close()
+
+
+@dataclass
+class Visitor:
+    """A browser window that notes everything that must not happen."""
+
+    page: Page
+    base: str
+    problems: list[str] = field(default_factory=list)
+    expected_statuses: set[int] = field(default_factory=set)
+
+    def goto(self, path: str) -> None:
+        """Open a page of the site and wait until it is quiet."""
+        response = self.page.goto(self.base + path, wait_until="load")
+        assert response is not None
+        if response.status >= 400 and response.status not in self.expected_statuses:
+            self.problems.append(f"{path} answered {response.status}")
+        self.page.wait_for_load_state("networkidle")
+
+    def look(self, where: str) -> None:
+        """Check the open page at both widths in both themes; problems are collected, not raised."""
+        for theme in ("light", "dark"):
+            self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+            for width in WIDTHS:
+                self.page.set_viewport_size({"width": width, "height": 900})
+                self._sideways(f"{where} {theme} {width}")
+                # Colours do not change with the width: they are checked once for each theme.
+                self._axe(f"{where} {theme} {width}", rules=None if theme == "light" else ["color-contrast"])
+        self._inline(where)
+
+    def _sideways(self, where: str) -> None:
+        overflow = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if overflow > 0:
+            wide = self.page.evaluate(
+                """[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right >
+                innerWidth + 1).slice(0, 3).map(e => e.outerHTML.slice(0, 120))"""
+            )
+            self.problems.append(f"{where}: scrolls {overflow} px sideways: {wide}")
+
+    def _axe(self, where: str, *, rules: list[str] | None) -> None:
+        options: dict[str, Any] = {"resultTypes": ["violations"]}
+        if rules:
+            options["runOnly"] = {"type": "rule", "values": rules}
+        found = Axe().run(self.page, options=options).response["violations"]
+        for violation in found:
+            if violation["impact"] in SERIOUS:
+                nodes = [f"{node['html'][:160]} ({node['failureSummary'][:300]})" for node in violation["nodes"][:3]]
+                self.problems.append(f"{where}: {violation['id']}: {nodes}")
+
+    def _inline(self, where: str) -> None:
+        inline = self.page.evaluate(
+            """[...document.querySelectorAll('script:not([src]):not([type="application/json"]), head style')]
+            .map(e => e.outerHTML.slice(0, 120))"""
+        )
+        if inline:
+            self.problems.append(f"{where}: inline script or style: {inline}")
+
+    def quiet(self) -> None:
+        """Raise unless nothing forbidden happened."""
+        assert not self.problems, "\n".join(self.problems)
+
+
+def watch(context: BrowserContext, base: str) -> Visitor:
+    """Open a window whose console, failed requests and foreign requests are noted."""
+    page = context.new_page()
+    visitor = Visitor(page, base)
+    host = urlsplit(base).netloc
+
+    def on_console(message: ConsoleMessage) -> None:
+        expected = any(f"status of {status}" in message.text for status in visitor.expected_statuses)
+        if not expected:
+            visitor.problems.append(f"{page.url}: console {message.type}: {message.text}")
+
+    def on_request(route: Route, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme in {"data", "blob", "about"} or parts.netloc == host:
+            route.continue_()
+        else:
+            visitor.problems.append(f"{page.url}: request to {request.url}")
+            route.abort()
+
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: visitor.problems.append(f"{page.url}: {error}"))
+    context.route("**/*", on_request)
+    return visitor
+
+
+def sign_in(context: BrowserContext, base: str, user: User) -> None:
+    """Give the browser the session of `user`, without the form."""
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = BACKEND
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.save()
+    cookie: Any = {"name": settings.SESSION_COOKIE_NAME, "value": session.session_key, "url": base}
+    context.add_cookies([cookie])
+
+
+@pytest.fixture
+def visitor(transactional_db: None, browser: Browser, server_url: str) -> Iterator[Visitor]:
+    """A stranger's window; everything forbidden is raised at the end of the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    window = watch(context, server_url)
+    yield window
+    context.close()
+    window.quiet()
