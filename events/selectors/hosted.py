@@ -1,0 +1,90 @@
+"""What the hosted pages show to the reader of a mail."""
+
+from dataclasses import dataclass, field
+
+from campaigns.models import Run
+from campaigns.tokens import UnsubscribeClaim
+from mailplatform.accounts.services import installation
+from subscribers.models import MailingList, Profile, Subscriber, Subscription, SubscriptionState
+
+KEPT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """The person behind a link, as far as a page may show them: a forwarded mail brings strangers here."""
+
+    exists: bool
+    address: str = ""
+    language: str = "en"
+    lists: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A public list and whether the reader is on it."""
+
+    id: int
+    name: str
+    description: str
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What the reader chose."""
+
+    topics: list[Topic]
+    opens_allowed: bool
+    clicks_allowed: bool
+
+
+def masked(address: str) -> str:
+    """Show enough of an address to know one's own, and too little to learn another's: `ad…@e….org`."""
+    local, _, domain = address.partition("@")
+    name, dot, rest = domain.rpartition(".")
+    return f"{local[:KEPT]}…@{name[:1]}…{dot}{rest}" if domain else "…"
+
+
+def reader_of(claim: UnsubscribeClaim) -> Reader:
+    """Return the person of a link; `exists` is False for test mails and erased people."""
+    person = None if claim.is_test else Subscriber.objects.filter(pk=claim.subscriber_id).first()
+    if person is None:
+        return Reader(exists=False)
+    frozen = Run.objects.filter(pk=claim.run_id).values_list("frozen", flat=True).first() or {}
+    lists = MailingList.objects.filter(pk__in=frozen.get("list_ids", []), is_public=True)
+    return Reader(
+        exists=True,
+        address=masked(person.email),
+        language=person.language or "en",
+        lists=list(lists.values_list("name", flat=True)),
+    )
+
+
+def preferences_of(claim: UnsubscribeClaim) -> Preferences:
+    """Return the reader's lists (public ones and their own) and tracking consents."""
+    on = dict(Subscription.objects.filter(subscriber_id=claim.subscriber_id).values_list("mailing_list_id", "state"))
+    shown = MailingList.objects.filter(archived_at=None, is_public=True) | MailingList.objects.filter(
+        pk__in=[pk for pk, state in on.items() if state == SubscriptionState.CONFIRMED]
+    )
+    topics = [
+        Topic(row.pk, row.name, row.description, on.get(row.pk) == SubscriptionState.CONFIRMED)
+        for row in shown.distinct()
+        if row.pk in on
+    ]
+    profile = Profile.objects.filter(pk=claim.subscriber_id).first()
+    return Preferences(
+        topics,
+        opens_allowed=bool(profile and profile.opens_allowed),
+        clicks_allowed=bool(profile and profile.clicks_allowed),
+    )
+
+
+def imprint() -> dict[str, str]:
+    """Who stands behind the page: company, postal address and where to write to."""
+    row = installation.get()
+    return {
+        "company": row.company,
+        "postal_address": row.postal_address,
+        "contact": row.reply_to or row.sender_address,
+    }

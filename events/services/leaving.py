@@ -1,0 +1,133 @@
+"""What a subscriber decides on a hosted page: leave, leave everything, come back. Each is one transaction.
+
+The link's token names a run and a person; it is all the proof that is asked for, because only the mailbox has it.
+"""
+
+import secrets
+from collections import Counter as Tally
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+from django.db import connection, transaction
+
+from campaigns.models import Run
+from campaigns.tokens import UnsubscribeClaim
+from events.ingest import store
+from events.ingest.merging import People
+from events.models import Event, EventType, Outcome
+from mailplatform.core import clock
+from subscribers.models import Subscription, SubscriptionState
+from subscribers.services import unsubscribe
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """The lists that the run was sent to, and whether a segment chose the people."""
+
+    list_ids: list[int]
+    by_segment: bool
+
+
+def audience_of(run_id: int) -> Audience:
+    """Return whom a run was sent to. A run that is gone (a restored backup) counts as one of a segment."""
+    frozen = Run.objects.filter(pk=run_id).values_list("frozen", flat=True).first()
+    if frozen is None:
+        return Audience([], by_segment=True)
+    list_ids = [int(pk) for pk in frozen.get("list_ids", [])]
+    return Audience(list_ids, by_segment=bool(frozen.get("segment_chosen")) or not list_ids)
+
+
+@transaction.atomic
+def leave(*, claim: UnsubscribeClaim, method: str, ip: str = "") -> bool:
+    """Leave every list that the run was sent to; where a segment chose, withdraw consent. True if anything changed.
+
+    A second time, for an erased person or with the link of a test mail nothing changes.
+    """
+    if claim.is_test:
+        return False
+    audience = audience_of(claim.run_id)
+    before = clock.now()
+    changed = unsubscribe.leave(
+        subscriber_id=claim.subscriber_id,
+        list_ids=audience.list_ids,
+        withdraw_marketing=audience.by_segment,
+        source=source_of(claim),
+        method=method,
+        ip=ip,
+    )
+    if changed:
+        _note(claim, before)
+    return changed
+
+
+@transaction.atomic
+def leave_all(*, claim: UnsubscribeClaim, ip: str = "") -> bool:
+    """Object to all marketing mail. True if anything changed."""
+    if claim.is_test:
+        return False
+    before = clock.now()
+    changed = unsubscribe.leave_all(
+        subscriber_id=claim.subscriber_id, source=source_of(claim), method="page", ip=ip
+    )
+    if changed:
+        _note(claim, before)
+    return changed
+
+
+@transaction.atomic
+def come_back(*, claim: UnsubscribeClaim, ip: str = "") -> bool:
+    """Undo what was left through this link: the same lists and no others. True if anything changed."""
+    if claim.is_test:
+        return False
+    since = left_at(claim)
+    if since is None:
+        return False
+    lists = Subscription.objects.filter(
+        subscriber_id=claim.subscriber_id, state=SubscriptionState.UNSUBSCRIBED, unsubscribed_at__gte=since
+    )
+    changed = unsubscribe.undo(
+        subscriber_id=claim.subscriber_id,
+        list_ids=list(lists.order_by("mailing_list_id").values_list("mailing_list_id", flat=True)),
+        restore_marketing=True,
+        source=source_of(claim),
+        ip=ip,
+    )
+    hour = since.replace(minute=0, second=0, microsecond=0)
+    Outcome.objects.filter(run_id=claim.run_id, subscriber_id=claim.subscriber_id).update(unsubscribed_at=None)
+    _count(Tally(), Tally({(claim.run_id, hour, EventType.UNSUBSCRIBE.value, 0, False): -1}))
+    return changed
+
+
+def left_at(claim: UnsubscribeClaim) -> datetime | None:
+    """Return when the person left through this link, or None."""
+    found = Outcome.objects.filter(run_id=claim.run_id, subscriber_id=claim.subscriber_id)
+    return found.values_list("unsubscribed_at", flat=True).first()
+
+
+def source_of(claim: UnsubscribeClaim) -> str:
+    """Return how the ledger names the link: the run, and nothing that a lower app would have to understand."""
+    return f"run:{claim.run_id}"
+
+
+def _note(claim: UnsubscribeClaim, at: datetime) -> None:
+    """Count the person once in the run's report, however many ways out they try."""
+    Outcome.objects.bulk_create(
+        [Outcome(run_id=claim.run_id, subscriber_id=claim.subscriber_id)], ignore_conflicts=True
+    )
+    first = Outcome.objects.filter(
+        run_id=claim.run_id, subscriber_id=claim.subscriber_id, unsubscribed_at=None
+    ).update(unsubscribed_at=at)
+    Event.objects.create(
+        occurred_at=at, identity=secrets.token_bytes(16), type=EventType.UNSUBSCRIBE, run_id=claim.run_id,
+        subscriber_id=claim.subscriber_id, received_at=at, detail={},
+    )  # fmt: skip
+    hour = at.replace(minute=0, second=0, microsecond=0)
+    place = (claim.run_id, hour, EventType.UNSUBSCRIBE.value, 0, False)
+    _count(Tally({place: 1}), Tally({place: first}))
+
+
+def _count(events: People, people: People) -> None:
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        store.add_counters(cursor, events, people)
