@@ -21,7 +21,9 @@ class EnvError(Exception):
     """A variable is missing or holds nonsense."""
 
 
-def str(name: str, default: str | None = None, *, choices: tuple[str, ...] = ()) -> builtins.str:  # noqa: A001
+def str(
+    name: builtins.str, default: builtins.str | None = None, *, choices: tuple[builtins.str, ...] = ()
+) -> builtins.str:
     """Return the value without surrounding white space; without a default it is required."""
     value = _raw(name)
     if value is None:
@@ -33,7 +35,7 @@ def str(name: str, default: str | None = None, *, choices: tuple[str, ...] = ())
     return value
 
 
-def bool(name: str, *, default: builtins.bool = False) -> builtins.bool:  # noqa: A001
+def bool(name: builtins.str, *, default: builtins.bool = False) -> builtins.bool:
     """Return true for 1, true, yes, on; false for 0, false, no, off, in any case."""
     value = _raw(name)
     if value is None:
@@ -45,8 +47,12 @@ def bool(name: str, *, default: builtins.bool = False) -> builtins.bool:  # noqa
     raise EnvError(f"{name} is {value!r}: expected yes or no")
 
 
-def int(  # noqa: A001
-    name: str, default: builtins.int, *, minimum: builtins.int = 0, maximum: builtins.int | None = None
+def int(
+    name: builtins.str,
+    default: builtins.int,
+    *,
+    minimum: builtins.int = 0,
+    maximum: builtins.int | None = None,
 ) -> builtins.int:
     """Return a whole number within its bounds, both included."""
     value = _raw(name)
@@ -61,7 +67,7 @@ def int(  # noqa: A001
     return number
 
 
-def list(name: str, default: builtins.list[builtins.str]) -> builtins.list[builtins.str]:  # noqa: A001
+def list(name: builtins.str, default: builtins.list[builtins.str]) -> builtins.list[builtins.str]:
     """Return the values between commas; empty ones are dropped."""
     value = _raw(name)
     if value is None:
@@ -69,7 +75,7 @@ def list(name: str, default: builtins.list[builtins.str]) -> builtins.list[built
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
-def url(name: str, default: builtins.str | None = None) -> builtins.str:
+def url(name: builtins.str, default: builtins.str | None = None) -> builtins.str:
     """Return an http(s) address without its last slash, credentials, query or fragment."""
     value = str(name, default).rstrip("/")
     parts = urlsplit(value)
@@ -80,16 +86,14 @@ def url(name: str, default: builtins.str | None = None) -> builtins.str:
     return value
 
 
-def secret(name: str, *, data_dir: Path) -> builtins.str:
-    """Return a secret; on a machine without https one is made at the first start and kept in the data directory.
+def secret(name: builtins.str, *, data_dir: Path) -> builtins.str:
+    """Return a secret; without https one is made at the first start and kept in the data directory.
 
     A real site must name its secrets: its processes may run in several places, which must agree.
     """
     value = _raw(name)
     if value is None and _raw("PUBLIC_URL") is not None and str("PUBLIC_URL").startswith("https://"):
-        raise EnvError(
-            f"{name} is required where PUBLIC_URL is https (python -c 'import secrets; print(secrets.token_urlsafe(48))')"
-        )
+        raise EnvError(f"{name} is required where PUBLIC_URL is https; .env.example says how to make one")
     if value is None:
         return _kept_secret(data_dir / "keys" / name.lower())
     if len(value) < SHORTEST_SECRET:
@@ -97,7 +101,7 @@ def secret(name: str, *, data_dir: Path) -> builtins.str:
     return value
 
 
-def _raw(name: str) -> builtins.str | None:
+def _raw(name: builtins.str) -> builtins.str | None:
     direct, file_name = os.environ.get(name, "").strip(), os.environ.get(f"{name}_FILE", "").strip()
     if direct and file_name:
         raise EnvError(f"{name} and {name}_FILE are both set: choose one")

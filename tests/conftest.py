@@ -1,7 +1,8 @@
 """What all tests share.
 
-The test database is made, migrated and emptied by the owner's role and used as the application's role. Postgres
-and Redis themselves are started by `mailplatform.embedded.pytest_plugin`, before Django reads its settings.
+The test database is made, migrated and emptied by the owner's role and used as the application's role.
+Postgres and Redis themselves are started by `mailplatform.embedded.pytest_plugin`, before Django reads its
+settings.
 """
 
 import os
@@ -73,10 +74,9 @@ def django_db_setup(
 @pytest.fixture(scope="session", autouse=True)
 def _flush_as_owner() -> Iterator[None]:
     """Clean up after real transactions as the owner: the application's role may not empty tables."""
-    original = TransactionTestCase._fixture_teardown
-    TransactionTestCase._fixture_teardown = lambda _: flush()  # type: ignore[method-assign]
-    yield
-    TransactionTestCase._fixture_teardown = original  # type: ignore[method-assign]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: flush())
+        yield
 
 
 def flush() -> None:
@@ -122,9 +122,9 @@ def _chromium() -> str | None:
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
     """Start the machine's own Chromium, which must not call home."""
-    quiet = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-sync", *quiet]
-    return {"executable_path": _chromium(), "headless": True, "args": arguments}
+    able = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-sync"]
+    quiet = ["--disable-quic", "--disable-background-networking", "--disable-component-update"]
+    return {"executable_path": _chromium(), "headless": True, "args": [*able, *quiet]}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

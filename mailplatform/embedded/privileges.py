@@ -61,4 +61,4 @@ def is_reachable(path: Path) -> bool:
 def _works(prefix: tuple[str, ...]) -> bool:
     if shutil.which(prefix[0]) is None:
         return False
-    return subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0  # noqa: S603
+    return subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0

@@ -1,7 +1,7 @@
-"""Starts the services before Django reads its settings; loaded by `-p` in pyproject.toml (a conftest is too late).
+"""Starts the services before Django reads its settings; loaded by `-p` in pyproject.toml.
 
-The tests get a data directory of their own (`.data/tests` unless MAILPLATFORM_DATA_DIR says otherwise), so that
-a running demo is left alone, and each xdist worker a Redis database of its own.
+The tests get a data directory of their own (`.data/tests` unless MAILPLATFORM_DATA_DIR says otherwise), so
+that a running demo is left alone, and each xdist worker a Redis database of its own.
 """
 
 import os

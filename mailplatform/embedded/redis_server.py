@@ -8,7 +8,9 @@ import time
 from pathlib import Path
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from .errors import EmbeddedError
 from .layout import Layout
@@ -27,12 +29,12 @@ def start(layout: Layout, program: Path) -> None:
         private_folder(folder, os.geteuid())
     log = layout.redis_home / "redis.log"
     log.unlink(missing_ok=True)
-    command = [
+    command: list[str | Path] = [
         program, "--port", "0", "--unixsocket", layout.redis_socket, "--unixsocketperm", "700",
         "--save", "", "--appendonly", "no", "--dir", layout.redis_home, "--databases", "64",
         "--daemonize", "yes", "--pidfile", _pid_file(layout), "--logfile", log,
     ]  # fmt: skip
-    result = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False)  # noqa: S603
+    result = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False)
     deadline = time.monotonic() + SECONDS_TO_START
     while not answers(layout):
         if result.returncode != 0 or time.monotonic() > deadline:
@@ -56,7 +58,8 @@ def stop(layout: Layout) -> None:
 def answers(layout: Layout) -> bool:
     if not layout.redis_socket.exists():
         return False
-    client = Redis(unix_socket_path=str(layout.redis_socket), socket_timeout=2)
+    once = Retry(NoBackoff(), 0)
+    client = Redis(unix_socket_path=str(layout.redis_socket), socket_timeout=2, retry=once)
     with contextlib.closing(client):
         try:
             return bool(client.ping())
