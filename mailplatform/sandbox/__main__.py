@@ -1,0 +1,5 @@
+"""``python -m mailplatform.sandbox``: needs neither Django nor a database."""
+
+from .cli import main
+
+main()

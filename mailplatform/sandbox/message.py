@@ -1,0 +1,112 @@
+"""One accepted mail: what SES knows of it, packed small for the mailbox.
+
+Mails of one template differ little, so each is compressed against its template as a dictionary:
+a 20 kB mail takes a few hundred bytes, and a hundred thousand fit in memory.
+"""
+
+import hashlib
+import uuid
+import zlib
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import orjson
+
+# SES message ids begin with a number of the Region, then the time in milliseconds.
+_REGION_PREFIX = {"us-east-1": "0100", "us-west-2": "0101", "eu-west-1": "0102", "eu-central-1": "0107"}
+_WINDOW = 32_000
+
+
+@dataclass
+class Link:
+    """A link that was rewritten for click tracking."""
+
+    url: str
+    tags: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass
+class Attachment:
+    """One attachment, its content base64 as MIME wants it."""
+
+    name: str
+    content_type: str
+    disposition: str
+    content: str
+    content_id: str = ""
+    description: str = ""
+
+
+@dataclass
+class Message:
+    """An accepted mail. ``headers`` are those on the wire, in order, without the MIME ones."""
+
+    id: str
+    sent_at: float
+    source: str
+    source_arn: str
+    destination: list[str]
+    headers: list[tuple[str, str]]
+    tags: dict[str, list[str]]
+    configuration_set: str = ""
+    subject: str = ""
+    text: str | None = None
+    html: str | None = None
+    raw: str = ""
+    template: str = ""
+    failure: str = ""
+    region: str = "eu-central-1"
+    open_tracking: bool = False
+    links: list[Link] = field(default_factory=list)
+    attachments: list[Attachment] = field(default_factory=list)
+    infected: bool = False
+
+    def header(self, name: str) -> str:
+        """Value of a header, empty where it is missing."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), "")
+
+    @property
+    def host(self) -> str:
+        """Domain of the Message-ID header."""
+        return "email.amazonses.com" if self.region == "us-east-1" else f"{self.region}.amazonses.com"
+
+
+def new_id(region: str, sent_at: float) -> str:
+    """A message id of SES's shape."""
+    prefix = _REGION_PREFIX.get(region, "0110")
+    return f"{prefix}{int(sent_at * 1000):012x}-{uuid.uuid4()}-000000"
+
+
+def new_feedback_id(region: str, at: float) -> str:
+    """A feedback id of SES's shape."""
+    return new_id(region, at)
+
+
+def dictionary_of(template: str) -> bytes:
+    """The compression dictionary of a template: its last 32 kB, the reach of deflate."""
+    return template.encode()[-_WINDOW:]
+
+
+def digest(dictionary: bytes) -> bytes:
+    """Name of a dictionary."""
+    return hashlib.sha256(dictionary).digest()
+
+
+def pack(message: Message, dictionary: bytes) -> bytes:
+    """Serialise and compress."""
+    data = orjson.dumps(asdict(message))
+    packer = zlib.compressobj(1, zdict=dictionary) if dictionary else zlib.compressobj(1)
+    return packer.compress(data) + packer.flush()
+
+
+def unpack(content: bytes, dictionary: bytes) -> Message:
+    """The inverse of ``pack``."""
+    opener = zlib.decompressobj(zdict=dictionary) if dictionary else zlib.decompressobj()
+    value: dict[str, Any] = orjson.loads(opener.decompress(content))
+    known = {item.name for item in fields(Message)}
+    value = {key: item for key, item in value.items() if key in known}
+    value["headers"] = [(name, text) for name, text in value["headers"]]
+    value["links"] = [Link(**link) for link in value["links"]]
+    value["attachments"] = [Attachment(**item) for item in value["attachments"]]
+    return Message(**value)
