@@ -51,6 +51,18 @@ end
 return {granted, math.ceil(wait)}
 """.replace("__RECOVERY__", str(RECOVERY_PER_S)).replace("__EXPIRY__", str(_EXPIRY_MS))
 
+# KEYS: buckets. ARGV: tokens, then each bucket's capacity. Puts back what was not spent.
+_GIVE: Final = """
+for i, key in ipairs(KEYS) do
+  local tokens = tonumber(redis.call('HGET', key, 'tokens'))
+  if tokens then
+    tokens = math.min(tonumber(ARGV[i + 1]), tokens + tonumber(ARGV[1]))
+    redis.call('HSET', key, 'tokens', string.format('%.6f', tokens))
+  end
+end
+return 1
+"""
+
 # KEYS: the account's bucket. Halves its factor, at most once a second; returns the factor in thousandths.
 _SLOW: Final = (
     """
@@ -124,11 +136,12 @@ def block_size(rate: float) -> int:
 class Limiter:
     """Takes tokens for a sender. All methods raise LimiterUnavailableError when Redis does not answer."""
 
-    def __init__(self, client: "redis.Redis", *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, client: "redis.Redis[bytes]", *, sleep: Callable[[float], None] = time.sleep) -> None:
         """`sleep` waits the given number of seconds."""
         self._client = client
         self._sleep = sleep
         self._take: Any = client.register_script(_TAKE)
+        self._give: Any = client.register_script(_GIVE)
         self._slow: Any = client.register_script(_SLOW)
 
     def try_take(self, buckets: Sequence[Bucket], *, least: int, most: int) -> tuple[int, float]:
@@ -160,6 +173,11 @@ class Limiter:
         """At the socket, for tokens that lapsed on the way: take them again at once or not at all."""
         granted, _ = self.try_take(buckets, least=count, most=count)
         return granted == count
+
+    def give_back(self, buckets: Sequence[Bucket], count: int) -> None:
+        """Return tokens that nobody needed, so that people who may not be mailed cost no time."""
+        args: list[float] = [count, *(bucket.capacity for bucket in buckets)]
+        self._call(self._give, [bucket.key for bucket in buckets], args)
 
     def slow_down(self, bucket: Bucket) -> float:
         """SES throttled: empty the bucket, halve its factor (at most once a second); returns the factor."""

@@ -14,18 +14,18 @@ _numbers = itertools.count()
 
 
 @pytest.fixture
-def bucket_key(redis_client: "redis.Redis") -> Iterator[str]:
+def bucket_key(redis_client: "redis.Redis[bytes]") -> Iterator[str]:
     key = limiter.account_key("123456789012", f"test-{next(_numbers)}-{time.time_ns()}")
     yield key
     redis_client.delete(key)
 
 
 @pytest.fixture
-def tokens(redis_client: "redis.Redis") -> limiter.Limiter:
+def tokens(redis_client: "redis.Redis[bytes]") -> limiter.Limiter:
     return limiter.Limiter(redis_client)
 
 
-def _age(redis_client: "redis.Redis", key: str, seconds: float) -> None:
+def _age(redis_client: "redis.Redis[bytes]", key: str, seconds: float) -> None:
     """Let the bucket believe that it was last touched `seconds` ago, instead of waiting."""
     at = float(str(redis_client.hget(key, "at").decode()))  # type: ignore[union-attr]
     redis_client.hset(key, "at", f"{at - seconds:.6f}")
@@ -55,7 +55,9 @@ def test_a_missing_bucket_starts_empty(tokens: limiter.Limiter, bucket_key: str)
     assert 0 < wait <= 0.1
 
 
-def test_it_fills_at_the_rate(tokens: limiter.Limiter, bucket_key: str, redis_client: "redis.Redis") -> None:
+def test_it_fills_at_the_rate(
+    tokens: limiter.Limiter, bucket_key: str, redis_client: "redis.Redis[bytes]"
+) -> None:
     bucket = limiter.Bucket(bucket_key, 100)
     tokens.try_take([bucket], least=1, most=1)
     _age(redis_client, bucket_key, 0.2)
@@ -64,7 +66,7 @@ def test_it_fills_at_the_rate(tokens: limiter.Limiter, bucket_key: str, redis_cl
 
 
 def test_it_holds_at_most_one_block(
-    tokens: limiter.Limiter, bucket_key: str, redis_client: "redis.Redis"
+    tokens: limiter.Limiter, bucket_key: str, redis_client: "redis.Redis[bytes]"
 ) -> None:
     bucket = limiter.Bucket(bucket_key, 500)
     tokens.try_take([bucket], least=1, most=1)
@@ -73,7 +75,7 @@ def test_it_holds_at_most_one_block(
 
 
 def test_below_one_per_second_tokens_accrue_in_fractions(
-    tokens: limiter.Limiter, bucket_key: str, redis_client: "redis.Redis"
+    tokens: limiter.Limiter, bucket_key: str, redis_client: "redis.Redis[bytes]"
 ) -> None:
     bucket = limiter.Bucket(bucket_key, 0.1)
     tokens.try_take([bucket], least=1, most=1)
@@ -86,7 +88,7 @@ def test_below_one_per_second_tokens_accrue_in_fractions(
 
 
 def test_less_than_the_least_grants_nothing_and_keeps_the_tokens(
-    tokens: limiter.Limiter, bucket_key: str, redis_client: "redis.Redis"
+    tokens: limiter.Limiter, bucket_key: str, redis_client: "redis.Redis[bytes]"
 ) -> None:
     bucket = limiter.Bucket(bucket_key, 50)
     tokens.try_take([bucket], least=1, most=1)
@@ -96,7 +98,7 @@ def test_less_than_the_least_grants_nothing_and_keeps_the_tokens(
 
 
 def test_a_caps_bucket_decides_when_it_is_smaller(
-    tokens: limiter.Limiter, bucket_key: str, redis_client: "redis.Redis"
+    tokens: limiter.Limiter, bucket_key: str, redis_client: "redis.Redis[bytes]"
 ) -> None:
     account, cap = limiter.Bucket(bucket_key, 500), limiter.Bucket(f"{bucket_key}:cap", 4)
     tokens.try_take([account, cap], least=1, most=1)
@@ -108,7 +110,7 @@ def test_a_caps_bucket_decides_when_it_is_smaller(
 
 
 def test_throttling_halves_once_a_second_and_recovers_slowly(
-    tokens: limiter.Limiter, bucket_key: str, redis_client: "redis.Redis"
+    tokens: limiter.Limiter, bucket_key: str, redis_client: "redis.Redis[bytes]"
 ) -> None:
     bucket = limiter.Bucket(bucket_key, 100)
     assert tokens.slow_down(bucket) == 0.5
@@ -124,7 +126,7 @@ def test_throttling_halves_once_a_second_and_recovers_slowly(
 
 
 def test_take_waits_for_a_block_and_gives_up_after_its_patience(
-    redis_client: "redis.Redis", bucket_key: str
+    redis_client: "redis.Redis[bytes]", bucket_key: str
 ) -> None:
     slept: list[float] = []
 
@@ -149,7 +151,7 @@ def test_tokens_lapse(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_retake_is_all_or_nothing(
-    tokens: limiter.Limiter, bucket_key: str, redis_client: "redis.Redis"
+    tokens: limiter.Limiter, bucket_key: str, redis_client: "redis.Redis[bytes]"
 ) -> None:
     bucket = limiter.Bucket(bucket_key, 50)
     assert not tokens.retake([bucket], 10)
@@ -157,7 +159,9 @@ def test_retake_is_all_or_nothing(
     assert tokens.retake([bucket], 10)
 
 
-def test_many_workers_together_stay_within_the_bucket(bucket_key: str, redis_client: "redis.Redis") -> None:
+def test_many_workers_together_stay_within_the_bucket(
+    bucket_key: str, redis_client: "redis.Redis[bytes]"
+) -> None:
     bucket = limiter.Bucket(bucket_key, 400)
     taken: list[int] = []
 
@@ -175,7 +179,7 @@ def test_many_workers_together_stay_within_the_bucket(bucket_key: str, redis_cli
 
 
 def test_redis_gone_has_a_name() -> None:
-    nowhere = redis.Redis(unix_socket_path="/nonexistent/redis.sock")
+    nowhere = redis.Redis(unix_socket_path="/nonexistent/redis.sock", retry=None)
     with pytest.raises(limiter.LimiterUnavailableError):
         limiter.Limiter(nowhere).take([limiter.Bucket("x", 1)], most=1, patience=1)
     nowhere.close()

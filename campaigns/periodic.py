@@ -1,0 +1,48 @@
+"""What beat does for campaigns: takes up what was left, starts what is due. Each may run twice at once."""
+
+from typing import Any
+
+import structlog
+from celery import shared_task
+
+from mailplatform.aws import errors, session
+
+from . import tasks
+from .selectors import sending as selectors
+from .sending import quota, recover
+from .services import runs
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(name="campaigns.reissue", ignore_result=True)
+def reissue(**_: Any) -> None:
+    """Send the runs on that nobody works on: a worker died, a message was lost, Redis was emptied."""
+    for run_id in selectors.runs_to_prepare():
+        tasks.prepare_run.delay(run_id=run_id)
+    for run_id in selectors.runs_without_drain():
+        tasks.drain_run.delay(run_id=run_id)
+
+
+@shared_task(name="campaigns.recover", ignore_result=True)
+def recover_leases(**_: Any) -> None:
+    """Take over calls and batches whose worker did not come back."""
+    found = recover.recover()
+    if found.calls or found.batches:
+        log.warning("sending.recovered", calls=found.calls, people=found.people, batches=found.batches)
+
+
+@shared_task(name="campaigns.start_due", ignore_result=True)
+def start_due(**_: Any) -> None:
+    """Launch scheduled campaigns, and go on with those that waited for the daily quota."""
+    runs.start_due()
+    runs.resume_after_quota()
+
+
+@shared_task(name="campaigns.refresh_account", ignore_result=True)
+def refresh_account(**_: Any) -> None:
+    """Keep the account's rate and quota fresh for the pages, also when nothing is sent."""
+    try:
+        quota.refresh()
+    except (errors.AccountUnreadableError, session.AwsConfigurationError) as error:
+        log.warning("sending.account_unreadable", error=str(error))

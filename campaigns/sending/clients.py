@@ -1,0 +1,39 @@
+"""This process's connections to SES and Redis, made on first use and again when the settings changed."""
+
+import threading
+from functools import cache
+
+import redis
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from mailplatform.accounts.services import installation
+from mailplatform.aws import ses, session
+
+from . import limiter
+
+MAX_CONNECTIONS = 64
+_lock = threading.Lock()
+_current: list[tuple[session.Connection, ses.BulkSender]] = []
+
+
+@cache
+def rate_limiter() -> limiter.Limiter:
+    """The limiter of this process. redis-py notices a fork and reconnects by itself."""
+    # A repeated script would take its tokens twice.
+    once = Retry(NoBackoff(), 0)
+    client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=5, retry=once)
+    return limiter.Limiter(client)
+
+
+def sender() -> ses.BulkSender:
+    """The client to SES. Raises session.AwsConfigurationError when keys or Region are missing or wrong."""
+    connection = installation.aws_connection()
+    with _lock:
+        if not _current or _current[0][0] != connection:
+            made = ses.BulkSender(
+                connection, use_boto3=settings.SES_SEND_WITH_BOTO3, connections=MAX_CONNECTIONS
+            )
+            _current[:] = [(connection, made)]
+        return _current[0][1]

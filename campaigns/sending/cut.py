@@ -1,0 +1,208 @@
+"""The cut: who is mailed is decided here, at most two seconds before the socket.
+
+In one transaction: advance a batch's cursor, read who may still be mailed and who agreed to tracking, write a
+`skipped` row for everybody else, write one call row per `SendBulkEmail` call. After its commit these people
+are on their way: a person is in no other batch, and a call that nobody records becomes `unresolved`, never a
+second mail.
+"""
+
+import datetime as dt
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+import structlog
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+from mailplatform.core import clock
+
+from .. import entries
+from ..models import DeliveryState, RunState
+from . import plans, rows, timing
+
+log = structlog.get_logger(__name__)
+
+_RUN: Final = "SELECT state, clock_timestamp() FROM campaigns_run WHERE id = %s FOR SHARE"
+
+# Claims a batch where none is held, and advances its cursor in the same statement.
+_ADVANCE: Final = """
+UPDATE campaigns_batch b SET
+    cursor = least(b.count, b.cursor + %(most)s),
+    state = CASE WHEN b.cursor + %(most)s >= b.count THEN 'done' ELSE 'claimed' END,
+    lease_token = %(token)s,
+    lease_until = %(until)s
+FROM (SELECT id, cursor FROM campaigns_batch WHERE {condition} FOR UPDATE {wait}) old
+WHERE b.id = old.id
+RETURNING b.id, b.attempt, b.subscriber_ids[old.cursor + 1 : b.cursor], b.state = 'done'
+"""
+_HELD: Final = _ADVANCE.format(
+    condition="id = %(held)s AND lease_token = %(token)s AND state = 'claimed'", wait=""
+)
+_NEXT: Final = _ADVANCE.format(
+    condition="""id = (SELECT id FROM campaigns_batch WHERE run_id = %(run)s AND state = 'waiting'
+        AND (not_before IS NULL OR not_before <= %(now)s) ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED)""",
+    wait="SKIP LOCKED",
+)
+
+_CALL: Final = """
+INSERT INTO campaigns_call (run_id, batch_id, kind, state, subscriber_ids, configuration_set, lease_token,
+    lease_until, started_at, error)
+VALUES {values} RETURNING id
+"""
+_CALL_VALUES: Final = "(%s, %s, 'campaign', 'in_flight', %s::bigint[], %s, %s, %s, %s, '')"
+
+
+class ClockSkewError(Exception):
+    """This machine's clock and Postgres's differ too far to sign anything."""
+
+
+class RunNotSendingError(Exception):
+    """The run was paused, cancelled or finished: nobody else is cut from it."""
+
+
+@dataclass(slots=True)
+class PreparedCall:
+    """One call, committed and ready for the socket."""
+
+    id: int
+    batch_id: int
+    attempt: int
+    subscriber_ids: list[int]
+    opens: bool
+    clicks: bool
+    request: dict[str, Any]
+    lease_until: dt.datetime
+
+
+@dataclass(slots=True)
+class Cut:
+    """What one cut took from a batch."""
+
+    batch_id: int
+    batch_is_done: bool
+    lease_token: uuid.UUID
+    checked_at: float  # time.monotonic() when eligibility was read
+    calls: list[PreparedCall] = field(default_factory=list)
+    people: int = 0
+    skipped: int = 0
+
+    @property
+    def sendable(self) -> int:
+        """How many people are in the calls."""
+        return sum(len(call.subscriber_ids) for call in self.calls)
+
+
+@dataclass(slots=True)
+class _Group:
+    opens: bool
+    clicks: bool
+    ids: list[int] = field(default_factory=list)
+    entries: list[dict[str, Any]] = field(default_factory=list)
+
+
+def cut(plan: plans.Plan, *, held: int | None, token: uuid.UUID, most: int, call_size: int) -> Cut | None:
+    """Take at most `most` people from the held batch or the next one; None when nothing is waiting.
+
+    Raises RunNotSendingError, ClockSkewError; then nothing changed.
+    """
+    now = clock.now()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_RUN, [plan.run_id])
+        found = cursor.fetchone()
+        _check_run(found, now)
+        taken = _advance(cursor, run_id=plan.run_id, held=held, token=token, most=most, now=now)
+        if taken is None:
+            return None
+        batch_id, attempt, ids, done = taken
+        made = Cut(batch_id, done, token, time.monotonic(), people=len(ids))
+        cursor.execute(plan.people_sql, {"ids": ids, "run": plan.run_id, "lists": plan.list_ids})
+        groups, ends = _decide(plan, cursor.fetchall(), batch_id, attempt)
+        made.skipped = rows.copy_deliveries(cursor, ends, now)
+        _write_calls(cursor, plan, made, groups, attempt=attempt, call_size=call_size, now=now)
+    return made
+
+
+def _check_run(found: tuple[str, dt.datetime] | None, now: dt.datetime) -> None:
+    if found is None or found[0] != RunState.SENDING:
+        raise RunNotSendingError
+    if abs(found[1] - now) > timing.MAX_CLOCK_SKEW:
+        raise ClockSkewError(f"this clock says {now:%H:%M:%S}, the database's {found[1]:%H:%M:%S} (UTC)")
+
+
+def _advance(
+    cursor: CursorWrapper, *, run_id: int, held: int | None, token: uuid.UUID, most: int, now: dt.datetime
+) -> tuple[int, int, list[int], bool] | None:
+    params = {
+        "run": run_id,
+        "held": held,
+        "token": token,
+        "most": most,
+        "now": now,
+        "until": now + timing.BATCH_LEASE,
+    }
+    cursor.execute(_NEXT if held is None else _HELD, params)
+    found: tuple[int, int, list[int], bool] | None = cursor.fetchone()
+    return found
+
+
+def _decide(
+    plan: plans.Plan, people: list[tuple[Any, ...]], batch_id: int, attempt: int
+) -> tuple[list[_Group], list[rows.DeliveryRow]]:
+    """Split people into calls by what may be tracked, and into rows for those who are not mailed."""
+    groups: dict[tuple[bool, bool], _Group] = {}
+    ends: list[rows.DeliveryRow] = []
+    for id_, public_id, email, name, language, fields, opens, clicks, reason, left, known in people:
+        if known:
+            # Cannot happen: a person is in one batch at a time. If it does, better no mail than two.
+            log.error("sending.person_cut_twice", run=plan.run_id, batch=batch_id, subscriber=id_)
+            continue
+        why = reason or ("left_list" if left else "")
+        state = DeliveryState.SKIPPED
+        if not why:
+            person = entries.Person(id_, public_id, email, name, language, _json(fields))
+            try:
+                entry = entries.build_entry(plan.context, person)
+            except entries.UnmailableEntry as error:
+                why, state = error.reason, DeliveryState.FAILED
+            else:
+                key = (plan.track_opens and bool(opens), plan.track_clicks and bool(clicks))
+                group = groups.setdefault(key, _Group(*key))
+                group.ids.append(id_)
+                group.entries.append(entry)
+                continue
+        ends.append(rows.DeliveryRow(plan.run_id, id_, state.value, why, batch_id=batch_id, attempt=attempt))
+    return list(groups.values()), ends
+
+
+def _json(value: Any) -> dict[str, Any]:
+    return orjson.loads(value) if isinstance(value, str) else value or {}
+
+
+def _write_calls(
+    cursor: CursorWrapper,
+    plan: plans.Plan,
+    made: Cut,
+    groups: list[_Group],
+    *,
+    attempt: int,
+    call_size: int,
+    now: dt.datetime,
+) -> None:
+    until = now + timing.CALL_LEASE
+    values: list[Any] = []
+    for group in groups:
+        name = plans.configuration_set(plan.set_prefix, opens=group.opens, clicks=group.clicks)
+        for start in range(0, len(group.ids), call_size):
+            ids = group.ids[start : start + call_size]
+            request = entries.request(plan.context, name, group.entries[start : start + call_size])
+            made.calls.append(
+                PreparedCall(0, made.batch_id, attempt, ids, group.opens, group.clicks, request, until)
+            )
+            values += [plan.run_id, made.batch_id, ids, name, made.lease_token, until, now]
+    if made.calls:
+        cursor.execute(_CALL.format(values=", ".join([_CALL_VALUES] * len(made.calls))), values)
+        for call, (id_,) in zip(made.calls, cursor.fetchall(), strict=True):
+            call.id = id_

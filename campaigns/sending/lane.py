@@ -1,0 +1,198 @@
+"""One lane of a drain: tokens, cut, calls, record; again and again, one batch at a time."""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+import structlog
+from django.db import InterfaceError, OperationalError, close_old_connections
+
+from mailplatform.aws import errors
+from mailplatform.aws.errors import Verdict
+
+from ..models import PauseReason
+from . import call, cut, limiter, plans, record, recover
+
+log = structlog.get_logger(__name__)
+
+RECORD_TRIES = 5
+PATIENCE_S = 2.0
+LONGEST_WAIT_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why the run cannot go on by itself."""
+
+    by: PauseReason
+    reason: str
+
+
+@dataclass(slots=True)
+class Step:
+    """What one round did."""
+
+    people: int = 0
+    idle: bool = False
+    obstacle: Obstacle | None = None
+    tally: record.Tally = field(default_factory=record.Tally)
+
+
+class Health:
+    """How the calls of a drain have been going; shared by its lanes."""
+
+    # So many calls in a row without an answer, or refused as a whole, and a person has to look.
+    LOST_STREAK = 5
+    REFUSED_STREAK = 20
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lost = self._unreached = self._refused = 0
+
+    def note(self, answer: call.Answer) -> None:
+        """Count one call."""
+        verdict = answer.verdict
+        with self._lock:
+            self._lost = self._lost + 1 if verdict is Verdict.LOST else 0
+            unreached = isinstance(answer.error, errors.NotReachedError)
+            self._unreached = self._unreached + 1 if unreached else 0
+            if verdict is Verdict.REFUSED:
+                self._refused += 1
+            elif any(result.verdict is Verdict.ACCEPTED for result in answer.results or ()):
+                self._refused = 0
+
+    @property
+    def obstacle(self) -> str:
+        """Why going on makes no sense, or ''."""
+        if self._lost >= self.LOST_STREAK:
+            return f"Amazon SES left {self._lost} calls in a row without an answer."
+        if self._refused >= self.REFUSED_STREAK:
+            return f"Amazon SES refused {self._refused} calls in a row as malformed."
+        return ""
+
+    @property
+    def wait(self) -> float:
+        """Seconds to let pass before the next call: without an answer it is worth waiting for."""
+        silent = max(self._lost, self._unreached)
+        return min(2.0 ** min(silent, 10), LONGEST_WAIT_S) if silent else 0.0
+
+
+class Lane:
+    """Belongs to one thread, as its database connection does."""
+
+    def __init__(
+        self,
+        plan: plans.Plan,
+        *,
+        sender: call.Sender,
+        rate: limiter.Limiter,
+        buckets: Callable[[], list[limiter.Bucket]],
+        pool: Executor,
+        health: Health,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`buckets` gives the current limits, the account's first."""
+        self._plan = plan
+        self._sender = sender
+        self._rate = rate
+        self._buckets = buckets
+        self._pool = pool
+        self._sleep = sleep
+        self._token = uuid.uuid4()
+        self._held: int | None = None
+        self._health = health
+
+    def step(self) -> Step:
+        """One round. Raises RunNotSendingError, ClockSkewError, LimiterUnavailableError: nothing is lost."""
+        buckets = self._buckets()
+        tokens = self._rate.take(buckets, most=limiter.MAX_BLOCK, patience=PATIENCE_S)
+        if tokens is None:
+            return Step()
+        made = self._cut(buckets, tokens)
+        if made is None:
+            return Step(idle=True)
+        tally = self._send(buckets, tokens, made) if made.calls else record.Tally()
+        step = Step(people=made.people, tally=tally)
+        step.obstacle = self._react(buckets[0], tally)
+        return step
+
+    def close(self) -> None:
+        """Give back the batch that is not used up."""
+        if self._held is not None:
+            recover.release(self._held, self._token)
+            self._held = None
+
+    def _cut(self, buckets: list[limiter.Bucket], tokens: limiter.Tokens) -> cut.Cut | None:
+        size = limiter.call_size(min(bucket.rate for bucket in buckets))
+        made = None
+        try:
+            made = self._next_cut(tokens.count, size)
+        finally:
+            unspent = tokens.count - (made.sendable if made else 0)
+            if unspent:
+                self._rate.give_back(buckets, unspent)
+        return made
+
+    def _next_cut(self, most: int, call_size: int) -> cut.Cut | None:
+        if self._held is not None:
+            made = cut.cut(self._plan, held=self._held, token=self._token, most=most, call_size=call_size)
+            if made is not None:
+                self._keep(made)
+                return made
+            # Recovery or a cancellation took it from us.
+            self._held = None
+        made = cut.cut(self._plan, held=None, token=self._token, most=most, call_size=call_size)
+        if made is not None:
+            self._keep(made)
+        return made
+
+    def _keep(self, made: cut.Cut) -> None:
+        self._held = None if made.batch_is_done else made.batch_id
+
+    def _send(self, buckets: list[limiter.Bucket], tokens: limiter.Tokens, made: cut.Cut) -> record.Tally:
+        def may_spend(count: int) -> bool:
+            return not tokens.lapsed or self._rate.retake(buckets, count)
+
+        def make(prepared: cut.PreparedCall) -> call.Answer:
+            return call.make(self._sender, prepared, checked_at=made.checked_at, may_spend=may_spend)
+
+        answers = list(self._pool.map(make, made.calls)) if len(made.calls) > 1 else [make(made.calls[0])]
+        for answer in answers:
+            self._note(answer)
+        return self._record(made, answers)
+
+    def _record(self, made: cut.Cut, answers: list[call.Answer]) -> record.Tally:
+        """Repeats itself while the database is away: the calls are closed once only, whatever happens."""
+        for attempt in range(RECORD_TRIES):
+            try:
+                return record.record(self._plan.run_id, made.batch_id, made.lease_token, answers)
+            except (OperationalError, InterfaceError):
+                if attempt == RECORD_TRIES - 1:
+                    raise
+                log.warning("sending.record_repeated", run=self._plan.run_id, attempt=attempt + 1)
+                self._sleep(2.0**attempt)
+                close_old_connections()
+        raise AssertionError
+
+    def _note(self, answer: call.Answer) -> None:
+        self._health.note(answer)
+        if answer.error is not None:
+            log.warning(
+                "sending.call_failed", run=self._plan.run_id, call=answer.call.id, error=str(answer.error)
+            )
+
+    def _react(self, account: limiter.Bucket, tally: record.Tally) -> Obstacle | None:
+        if tally.throttled:
+            self._rate.slow_down(account)
+        if tally.stop:
+            return Obstacle(PauseReason.ACCOUNT, tally.stop)
+        if tally.quota:
+            return Obstacle(PauseReason.QUOTA, tally.quota)
+        if self._health.obstacle:
+            return Obstacle(PauseReason.ACCOUNT, self._health.obstacle)
+        if self._health.wait:
+            self._sleep(self._health.wait)
+        return None

@@ -1,0 +1,70 @@
+"""What a drain knows of its run, and the query that decides about its people."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from subscribers.selectors import eligibility
+
+from .. import entries
+from ..models import Run
+
+# Left-joined from the array: somebody erased since the freeze still gets a row.
+_PEOPLE: Final = """
+SELECT a.id, s.public_id, s.email, s.name, s.language, s.fields, p.opens_allowed, p.clicks_allowed,
+    {reason}, {left_list}, d.subscriber_id IS NOT NULL
+FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY a(id, position)
+LEFT JOIN subscribers_subscriber s ON s.id = a.id
+LEFT JOIN subscribers_profile p ON p.subscriber_id = a.id
+LEFT JOIN campaigns_delivery d ON d.run_id = %(run)s AND d.subscriber_id = a.id
+LEFT JOIN LATERAL (
+    SELECT bool_or(m.state = 'confirmed') AS confirmed, bool_or(m.state = 'unsubscribed') AS gone
+    FROM subscribers_subscription m WHERE m.subscriber_id = a.id AND m.mailing_list_id =
+    ANY(%(lists)s::bigint[])
+) l ON true
+ORDER BY a.position
+"""
+# Chosen by lists alone: still confirmed on one of them. With segments: did not leave the lists it was sent
+# to.
+_LEFT_ALL_LISTS: Final = "l.confirmed IS NOT TRUE"
+_LEFT_A_LIST: Final = "(l.gone IS TRUE AND l.confirmed IS NOT TRUE)"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a drain needs to know of its run, read once."""
+
+    run_id: int
+    kind: eligibility.Kind
+    list_ids: list[int]
+    segment_chosen: bool
+    track_opens: bool
+    track_clicks: bool
+    set_prefix: str
+    context: entries.RunContext
+
+    @classmethod
+    def load(cls, run: Run, set_prefix: str) -> "Plan":
+        """From a run with its campaign and version."""
+        frozen = run.frozen
+        return cls(
+            run_id=run.pk,
+            kind=frozen["kind"],
+            list_ids=list(frozen["list_ids"]),
+            segment_chosen=bool(frozen["segment_chosen"]),
+            track_opens=bool(frozen["track_opens"]),
+            track_clicks=bool(frozen["track_clicks"]),
+            set_prefix=set_prefix,
+            context=entries.RunContext.load(run),
+        )
+
+    @property
+    def people_sql(self) -> str:
+        """The query that decides who may be mailed."""
+        left = _LEFT_A_LIST if self.segment_chosen or not self.list_ids else _LEFT_ALL_LISTS
+        return _PEOPLE.format(reason=eligibility.reason_sql(self.kind), left_list=left)
+
+
+def configuration_set(prefix: str, *, opens: bool, clicks: bool) -> str:
+    """The configuration set that tracks exactly this."""
+    names = {(False, False): "none", (True, False): "opens", (False, True): "clicks", (True, True): "both"}
+    return f"{prefix}-{names[opens, clicks]}"
