@@ -1,4 +1,4 @@
-"""The tamper-evident consent ledger, without a database: Merkle trees, encoding, blocks, keys, checkpoints, exports.
+"""The tamper-evident consent ledger without a database: Merkle trees, blocks, keys, checkpoints, exports.
 
 Nothing below this package imports Django models, so an export can be verified on a machine that has none.
 """

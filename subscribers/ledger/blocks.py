@@ -1,4 +1,4 @@
-"""Blocks: the seal over the records that one transaction wrote, signed with Ed25519 and chained to the one before."""
+"""Blocks: signed seals (Ed25519) over the records that one transaction wrote, each naming the one before."""
 
 import datetime as dt
 from collections.abc import Callable, Sequence
@@ -27,11 +27,11 @@ class Block:
     signature: bytes = b""
 
     def payload(self) -> bytes:
-        """Return the canonical bytes that are signed and hashed: one `name=value` line per field, all but the signature."""
+        """Return the bytes that are signed and hashed: a `name=value` line per field but the signature."""
         lines = (
-            f"number={self.number}", f"first_id={self.first_id}", f"last_id={self.last_id}", f"count={self.count}",
-            f"root={self.root.hex()}", f"previous_hash={self.previous_hash.hex()}", f"key_id={self.key_id}",
-            f"sealed_at={encoding.format_time(self.sealed_at)}",
+            f"number={self.number}", f"first_id={self.first_id}", f"last_id={self.last_id}",
+            f"count={self.count}", f"root={self.root.hex()}", f"previous_hash={self.previous_hash.hex()}",
+            f"key_id={self.key_id}", f"sealed_at={encoding.format_time(self.sealed_at)}",
         )  # fmt: skip
         return MAGIC + "\n".join(lines).encode()
 
@@ -51,7 +51,12 @@ class Head:
 
 
 def seal(
-    leaves: Sequence[bytes], head: Head, *, key_id: str, sign: Callable[[bytes], bytes], sealed_at: dt.datetime
+    leaves: Sequence[bytes],
+    head: Head,
+    *,
+    key_id: str,
+    sign: Callable[[bytes], bytes],
+    sealed_at: dt.datetime,
 ) -> Block:
     """Seal the leaves that follow `head` into the next block."""
     if not leaves:
@@ -77,7 +82,9 @@ def link_faults(block: Block, head: Head) -> list[str]:
     if block.first_id != head.last_id + 1:
         faults.append(f"block {block.number} begins at record {block.first_id} instead of {head.last_id + 1}")
     if block.count != block.last_id - block.first_id + 1:
-        faults.append(f"block {block.number} counts {block.count} records from {block.first_id} to {block.last_id}")
+        faults.append(
+            f"block {block.number} counts {block.count} records from {block.first_id} to {block.last_id}"
+        )
     if block.previous_hash != head.block_hash:
         faults.append(f"block {block.number} does not name the hash of the block before it")
     return faults

@@ -1,8 +1,8 @@
 """Checkpoints: signed heads of the ledger, kept outside the database.
 
-Whoever can rewrite the whole database cannot rewrite these, so a tail that was cut off shows. `CheckpointFile` is an
-append-only file of JSON lines, each naming the hash of the line before it; other stores (an S3 bucket with Object
-Lock) need only the two methods of `CheckpointStore`.
+Whoever can rewrite the whole database cannot rewrite these, so a tail that was cut off shows.
+`CheckpointFile` is an append-only file of JSON lines, each naming the hash of the line before it; other
+stores (an S3 bucket with Object Lock) need only the two methods of `CheckpointStore`.
 """
 
 import fcntl
@@ -97,19 +97,20 @@ class CheckpointFile:
             with self.path.open("rb") as file:
                 yield from file
 
-
     def tail(self) -> Iterator[bytes]:
         """Yield the last few lines only."""
         if self.path.exists():
             with self.path.open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
-                lines = os.pread(file.fileno(), TAIL_BYTES, max(0, size - TAIL_BYTES)).splitlines(keepends=True)
+                lines = os.pread(file.fileno(), TAIL_BYTES, max(0, size - TAIL_BYTES)).splitlines(
+                    keepends=True
+                )
             yield from lines[1:] if size > TAIL_BYTES else lines
 
 
 @dataclass(slots=True)
 class Audit:
-    """What a store holds: block number → hash that was signed for it, the newest, and what is wrong, in words."""
+    """What a store holds: the signed hash per block number, the newest, and what is wrong, in words."""
 
     hashes: dict[int, str] = field(default_factory=dict)
     newest: Checkpoint | None = None
@@ -157,7 +158,11 @@ def _parse(line: bytes) -> Checkpoint | None:
     except (ValueError, TypeError):
         return None
     kinds = {name: int if name in {"block", "last_id"} else str for name in Checkpoint.__slots__}
-    return checkpoint if all(isinstance(getattr(checkpoint, name), kind) for name, kind in kinds.items()) else None
+    return (
+        checkpoint
+        if all(isinstance(getattr(checkpoint, name), kind) for name, kind in kinds.items())
+        else None
+    )
 
 
 def _last_line(handle: int) -> bytes:

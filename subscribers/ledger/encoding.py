@@ -1,14 +1,16 @@
-"""The canonical bytes of a ledger record, and the salted commitment to the personal data beside it.
+r"""The canonical bytes of a ledger record, and the salted commitment to the personal data beside it.
 
-A record is a tuple of texts, and these texts are at once what is hashed and what stands in an export: whoever holds
-the export needs nothing but SHA-256 to recompute a leaf. Version 1 of the leaf is
+A record is a tuple of texts, and these texts are at once what is hashed and what stands in an export: whoever
+holds the export needs nothing but SHA-256 to recompute a leaf. Version 1 of the leaf is
 
-    b"mailplatform-consent-1\\n" + for each field of `Record`, in that order: 4-byte big-endian length, UTF-8 bytes
+    b"mailplatform-consent-1\\n" + for each field of `Record`, in that order: 4-byte big-endian length, UTF-8
+    bytes
 
 and the leaf's hash is `merkle.leaf_hash` of it. An absent value is the empty text.
 
-The commitment is SHA-256(0x02 || salt || canonical JSON of the personal data), the salt being 32 random bytes.
-Erasure deletes salt and data; the commitment stays and says nothing any more, because the salt cannot be guessed.
+The commitment is SHA-256(0x02 || salt || canonical JSON of the personal data), the salt being 32 random
+bytes. Erasure deletes salt and data; the commitment stays and says nothing any more, because the salt cannot
+be guessed.
 """
 
 import datetime as dt

@@ -1,11 +1,10 @@
 """Writing a register export: a zip that proves itself with nothing but a public key.
 
-    register.csv | register.json   the rows
-    blocks.jsonl                   per sealed block: the seal, the leaf hashes of the rows exported from it, and the
+    register.csv | register.json   the rows blocks.jsonl                   per sealed block: the seal, the
+    leaf hashes of the rows exported from it, and the
                                    Merkle hashes that stand for the rows left out
-    notices.json                   the exact wordings that the rows name
-    manifest.json, manifest.sig    filters, which records, SHA-256 of each file, head of the ledger, keys; signed
-    public-key.pem, README.txt
+    notices.json                   the exact wordings that the rows name manifest.json, manifest.sig
+    filters, which records, SHA-256 of each file, head of the ledger, keys; signed public-key.pem, README.txt
 
 Memory stays flat: rows and proofs go to temporary files on the way into the zip.
 """
@@ -42,8 +41,8 @@ Each row is sealed in a signed block. To check this file, on any machine, withou
 
     python manage.py verify_register THIS-FILE.zip --public-key public-key.pem
 
-Take the public key from the register page or from your own records rather than from this archive: a forger could
-have replaced the one in here. The command names every row that was changed, removed, added or cut off.
+Take the public key from the register page or from your own records rather than from this archive: a forger
+could have replaced the one in here. The command names every row that was changed, removed, added or cut off.
 Cells that a spreadsheet would run as formulas begin with an apostrophe, which is not part of the value.
 """
 
@@ -60,7 +59,7 @@ class Notice:
 
 
 def proof_line(block: Block, chosen: Sequence[int], leaves: Sequence[bytes]) -> dict[str, Any]:
-    """Return what proves the chosen positions of a block: its seal, their leaves, and the hashes of the rest."""
+    """Return what proves the chosen positions of a block: its seal, their leaves, hashes for the rest."""
     return {
         "number": block.number,
         "first_id": block.first_id,

@@ -1,8 +1,8 @@
 """Ed25519 keys of the ledger: the private one in a file outside the database, the public ones in a chain.
 
-The private key is a PEM file (PKCS #8) that only its owner may read. A key's id is the first 32 hex digits of the
-SHA-256 of its public key. Rotation makes a new key and signs it with the old one, so that whoever trusts one key can
-follow to every later one.
+The private key is a PEM file (PKCS #8) that only its owner may read. A key's id is the first 32 hex digits of
+the SHA-256 of its public key. Rotation makes a new key and signs it with the old one, so that whoever trusts
+one key can follow to every later one.
 """
 
 import os
@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -147,9 +147,15 @@ def trusted(start: PublicKey | bytes, known: Iterable[PublicKey]) -> dict[str, b
 def chain_faults(known: Iterable[PublicKey]) -> list[str]:
     """Say, in words, what is wrong with a chain of keys; nothing for one first key and signed successors."""
     chain = list(known)
-    faults = [f"key {key.key_id} is not the hash of its public key" for key in chain if key_id(key.public_key) != key.key_id]
+    faults = [
+        f"key {key.key_id} is not the hash of its public key"
+        for key in chain
+        if key_id(key.public_key) != key.key_id
+    ]
     first = [key for key in chain if not key.signed_by]
-    faults += [f"key {key.key_id} was brought in without the signature of the key before it" for key in first[1:]]
+    faults += [
+        f"key {key.key_id} was brought in without the signature of the key before it" for key in first[1:]
+    ]
     if first:
         reached = trusted(first[0], chain)
         faults += [
@@ -163,17 +169,17 @@ def chain_faults(known: Iterable[PublicKey]) -> list[str]:
 def parse_public_key(text: str) -> bytes:
     """Read a public key given as PEM or as 64 hex digits."""
     given = text.strip()
+    key = None
     try:
         if given.startswith("-----BEGIN"):
             key = serialization.load_pem_public_key(given.encode())
-            if not isinstance(key, Ed25519PublicKey):
-                raise PublicKeyError("the public key is of another kind than Ed25519")
-            return key.public_bytes_raw()
-        raw = bytes.fromhex(given)
-    except PublicKeyError:
-        raise
-    except ValueError as error:
+        raw = b"" if key else bytes.fromhex(given)
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise PublicKeyError("this is neither a PEM public key nor 64 hex digits") from error
+    if isinstance(key, Ed25519PublicKey):
+        return key.public_bytes_raw()
+    if key is not None:
+        raise PublicKeyError("the public key is of another kind than Ed25519")
     if len(raw) != PUBLIC_SIZE:
         raise PublicKeyError(f"an Ed25519 public key has {PUBLIC_SIZE} bytes, not {len(raw)}")
     return raw

@@ -1,7 +1,7 @@
 """Merkle trees as in RFC 9162, section 2.1 (Certificate Transparency 2.0), over SHA-256.
 
-Every hash is 32 raw bytes. Leaves and inner nodes are hashed apart (prefixes 0x00 and 0x01), so that no inner node
-can be passed off as a leaf. Positions count from 0. All functions are pure.
+Every hash is 32 raw bytes. Leaves and inner nodes are hashed apart (prefixes 0x00 and 0x01), so that no inner
+node can be passed off as a leaf. Positions count from 0. All functions are pure.
 """
 
 from bisect import bisect_left
@@ -59,7 +59,7 @@ def inclusion_proof(leaves: Sequence[bytes], position: int) -> list[bytes]:
 
 
 def verify_inclusion(leaf: bytes, position: int, size: int, proof: Sequence[bytes], head: bytes) -> bool:
-    """Tell whether `leaf` stands at `position` in the tree of `size` leaves with this head (RFC 9162, 2.1.3.2)."""
+    """Tell whether `leaf` stands at `position` in the tree of that size and head (RFC 9162, 2.1.3.2)."""
     if not 0 <= position < size:
         return False
     node, last, current = position, size - 1, leaf
@@ -115,10 +115,10 @@ def verify_consistency(
 
 
 def siblings(leaves: Sequence[bytes], positions: Sequence[int]) -> list[bytes]:
-    """Return what is missing to recompute the head from some leaves: one hash per subtree that holds none of them.
+    """Return what is missing to recompute the head from some leaves: a hash per subtree without any of them.
 
-    `positions` is sorted and without repetition. The hashes stand from left to right. All leaves need none; one
-    leaf needs its audit path, in another order.
+    `positions` is sorted and without repetition. The hashes stand from left to right. All leaves need none;
+    one leaf needs its audit path, in another order.
     """
     if not positions or positions[0] < 0 or positions[-1] >= len(leaves):
         message = "the positions do not lie in the tree"
@@ -129,7 +129,7 @@ def siblings(leaves: Sequence[bytes], positions: Sequence[int]) -> list[bytes]:
 
 
 def root_from(size: int, known: Mapping[int, bytes], others: Sequence[bytes]) -> bytes:
-    """Recompute a head from some leaves and the `siblings` of the rest; raise `ProofError` where they do not fit."""
+    """Recompute a head from some leaves and the `siblings` of the rest, or raise `ProofError`."""
     positions = sorted(known)
     if not positions or positions[0] < 0 or positions[-1] >= size:
         message = "the positions do not lie in the tree"

@@ -52,7 +52,7 @@ class Ranges:
 
 
 def parse(text: str, *, limit: int = 2**31) -> Ranges:
-    """Read what `str()` of a set gave; raise ValueError for anything else, or for more than `limit` numbers."""
+    """Read what `str()` of a set gave; raise ValueError for anything else, or for over `limit` numbers."""
     ranges = Ranges()
     for part in filter(None, text.split(",")):
         first, dash, last = part.partition("-")

@@ -1,16 +1,16 @@
 """A register row and its two file forms, CSV and JSON.
 
-The cells of a row are the canonical texts that the leaf hashes, plus the personal data that the commitment binds; a
-reader gets back exactly what was written. In CSV a cell that a spreadsheet would run as a formula (it begins with
-= + - @, their full-width forms, a tab or a line break) is written with an apostrophe in front, and so is one that
-begins with an apostrophe, so the reader can always take exactly one away.
+The cells of a row are the canonical texts that the leaf hashes, plus the personal data that the commitment
+binds; a reader gets back exactly what was written. In CSV a cell that a spreadsheet would run as a formula
+(it begins with = + - @, their full-width forms, a tab or a line break) is written with an apostrophe in
+front, and so is one that begins with an apostrophe, so the reader can always take exactly one away.
 """
 
 import csv
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO, Any, Final
+from typing import IO, Any, ClassVar, Final, Protocol
 
 from .encoding import Record, canonical_json, commitment, leaf
 
@@ -26,7 +26,7 @@ class RowError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A record with the personal data beside it; `salt` in hex. An erased record has neither data nor salt."""
+    """A record with the personal data beside it; `salt` in hex. An erased record has neither."""
 
     record: Record
     email: str = ""
@@ -50,21 +50,38 @@ class Row:
         """Tell whether the personal data is what the record's commitment was made of."""
         try:
             salt = bytes.fromhex(self.salt)
-            return commitment(salt, personal_text(self.email, self.ip, self.evidence)).hex() == self.record.commitment
+            return (
+                commitment(salt, personal_text(self.email, self.ip, self.evidence)).hex()
+                == self.record.commitment
+            )
         except ValueError:
             return False
 
 
 def personal_text(email: str, ip: str, evidence: str) -> str:
-    """Return the canonical JSON of the personal data; `evidence` is itself a canonical JSON object, or empty."""
+    """Return the canonical JSON of the personal data; `evidence` is itself canonical JSON, or empty."""
     data: dict[str, Any] = {"email": email, "ip": ip, "evidence": json.loads(evidence) if evidence else None}
     return canonical_json({name: value for name, value in data.items() if value})
+
+
+class RowWriter(Protocol):
+    """Writes rows in one of the two forms."""
+
+    name: ClassVar[str]
+
+    def __init__(self, file: IO[str]) -> None: ...
+
+    def write(self, row: Row) -> None:
+        """Write one row."""
+
+    def close(self) -> None:
+        """Write what follows the last row; the file stays open."""
 
 
 class CsvWriter:
     """Writes rows as CSV, UTF-8 with a byte-order mark, so that spreadsheets read it as such."""
 
-    name: Final = "register.csv"
+    name: ClassVar[str] = "register.csv"
 
     def __init__(self, file: IO[str]) -> None:
         file.write("\ufeff")
@@ -82,7 +99,7 @@ class CsvWriter:
 class JsonWriter:
     """Writes rows as one JSON array, a row per line."""
 
-    name: Final = "register.json"
+    name: ClassVar[str] = "register.json"
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
@@ -100,7 +117,7 @@ class JsonWriter:
         self._file.write("[]\n" if self._separator == "[\n" else "\n]\n")
 
 
-WRITERS: Final = {"csv": CsvWriter, "json": JsonWriter}
+WRITERS: Final[dict[str, type[RowWriter]]] = {"csv": CsvWriter, "json": JsonWriter}
 
 
 def cells(row: Row) -> tuple[str, ...]:

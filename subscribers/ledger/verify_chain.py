@@ -1,4 +1,4 @@
-"""Checking the live ledger: every record, every seal, the chain of blocks, and the newest signed checkpoint."""
+"""Checking the live ledger: every record, every seal, the chain of blocks, and the signed checkpoints."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,18 +35,18 @@ def verify_ledger(
     rows: Iterable[Row],
     public_keys: Sequence[keys.PublicKey],
     notices: Iterable[export.Notice],
-    checkpoint_lines: Iterable[bytes],
+    audit: checkpoints.Audit,
 ) -> Report:
     """Check the whole ledger and name every record that was changed, removed, added or cut from the tail.
 
-    `blocks` and `rows` come in ascending order and are read side by side, so memory stays flat. A row may be a
-    record whose personal data is gone; that is a fault unless the ledger records the erasure of its person.
+    `audit` is what the checkpoints say; it must be read before the ledger, which may grow meanwhile.
+    `blocks` and `rows` come in ascending order and are read side by side, so memory stays flat. A row may be
+    a record whose personal data is gone; that is a fault unless the ledger records the erasure of its person.
     """
     report = Report()
     for fault in keys.chain_faults(public_keys):
         report.add(Kind.KEY, fault)
     trusted = {key.key_id: key.public_key for key in public_keys}
-    audit = checkpoints.audit(checkpoint_lines, trusted)
     for fault in audit.faults:
         report.add(Kind.CHECKPOINT, fault)
     state = _State(report, trusted, _notices(notices, report), audit.hashes)
@@ -56,7 +56,11 @@ def verify_ledger(
     _check_tail(stream, audit.newest, state)
     for subject, record_id in state.blanked.items():
         if subject not in state.erased:
-            report.add(Kind.CHANGED, f"the personal data of record {record_id} was taken out without an erasure", record_id)
+            report.add(
+                Kind.CHANGED,
+                f"the personal data of record {record_id} was taken out without an erasure",
+                record_id,
+            )
     report.head = f"block {state.head.number}, record {state.head.last_id}"
     return report
 
@@ -83,7 +87,12 @@ def _notices(notices: Iterable[export.Notice], report: Report) -> set[str]:
     known = set()
     for notice in notices:
         known.add(notice.hash)
-        fields = {"version": notice.version, "language": notice.language, "purpose": notice.purpose, "text": notice.text}
+        fields = {
+            "version": notice.version,
+            "language": notice.language,
+            "purpose": notice.purpose,
+            "text": notice.text,
+        }
         if encoding.notice_hash(**fields) != notice.hash:  # type: ignore[arg-type]
             name = f"{notice.purpose} version {notice.version} ({notice.language})"
             report.add(Kind.CHANGED, f"the wording {name} was changed")
@@ -139,12 +148,16 @@ def _check_rows(sealed: Sealed, stream: _Stream, state: _State, name: str) -> No
 
 
 def _check_without_leaves(block: Block, found: Mapping[int, Row], state: _State, name: str) -> None:
-    """The leaf list itself was tampered with: the sealed root alone still says whether the records are whole."""
+    """The leaf list itself was tampered with: the sealed root still says whether the records are whole."""
     state.report.add(Kind.SEAL, f"{name}: its list of leaf hashes was changed")
     leaves = [found[record_id].leaf() for record_id in sorted(found)]
     if len(leaves) == block.count and merkle.root(leaves) != block.root:
         one = block.first_id if block.count == 1 else None
-        which = f"record {one} was changed" if one else f"one or more of records {block.first_id} to {block.last_id} were changed"
+        which = (
+            f"record {one} was changed"
+            if one
+            else f"one or more of records {block.first_id} to {block.last_id} were changed"
+        )
         state.report.add(Kind.CHANGED, which, one)
 
 
@@ -166,11 +179,17 @@ def _check_tail(stream: _Stream, newest: checkpoints.Checkpoint | None, state: _
         state.report.add(Kind.ADDED, f"record {row.id} was added: no block seals it", row.id)
     if newest is None:
         if state.head.number:
-            state.report.add(Kind.CHECKPOINT, "there is no checkpoint: nothing outside the database vouches for the tail")
+            state.report.add(
+                Kind.CHECKPOINT, "there is no checkpoint: nothing outside the database vouches for the tail"
+            )
         return
-    state.report.notes.append(f"Newest checkpoint: block {newest.block}, record {newest.last_id}, {newest.sealed_at}.")
+    state.report.notes.append(
+        f"Newest checkpoint: block {newest.block}, record {newest.last_id}, {newest.sealed_at}."
+    )
     if newest.block > state.head.number:
         for record_id in range(state.head.last_id + 1, newest.last_id + 1)[:10_000]:
             state.report.add(Kind.CUT, f"record {record_id} was cut from the tail", record_id)
         if newest.last_id <= state.head.last_id:
-            state.report.add(Kind.CUT, f"blocks {state.head.number + 1} to {newest.block} were cut from the tail")
+            state.report.add(
+                Kind.CUT, f"blocks {state.head.number + 1} to {newest.block} were cut from the tail"
+            )

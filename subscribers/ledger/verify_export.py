@@ -18,8 +18,8 @@ UNREADABLE: Final = (OSError, KeyError, ValueError, TypeError, AttributeError, z
 def verify_export(path: Path, public_key: bytes | None = None) -> Report:
     """Check an export and name every row that was changed, removed, added or cut off.
 
-    `public_key` is the 32-byte key that the reader trusts; without it the one inside the export is used, and the
-    report says that this proves less.
+    `public_key` is the 32-byte key that the reader trusts; without it the one inside the export is used, and
+    the report says that this proves less.
     """
     report = Report()
     try:
@@ -62,8 +62,8 @@ class _Check:
         if public_key is None:
             public_key = keys.parse_public_key(self.bundle.read(export.PUBLIC_KEY).decode())
             self.report.notes.append(
-                f"Checked with the key inside the export, {keys.key_id(public_key)}: compare it with the one on your "
-                "register page, or give yours with --public-key."
+                f"Checked with the key inside the export, {keys.key_id(public_key)}: compare it with the one "
+                "on your register page, or give yours with --public-key."
             )
         reached = keys.trusted(public_key, listed)
         signer = reached.get(str(self.manifest["key_id"]))
@@ -73,7 +73,9 @@ class _Check:
         elif not keys.verify(signer, signature, export.MANIFEST_MAGIC + raw):
             self.report.add(Kind.FILE, "the manifest was changed: its signature is wrong")
         else:  # the signed manifest vouches for the keys before its own
-            reached |= {key.key_id: key.public_key for key in listed if keys.key_id(key.public_key) == key.key_id}
+            reached |= {
+                key.key_id: key.public_key for key in listed if keys.key_id(key.public_key) == key.key_id
+            }
         return reached
 
     def _check_files(self) -> None:
@@ -111,7 +113,10 @@ class _Check:
         if whole and (head.number, head.last_id, head.block_hash.hex()) != (
             signed["block"], signed["last_id"], signed["block_hash"],
         ):  # fmt: skip
-            self.report.add(Kind.CUT, f"the blocks end at record {head.last_id}, not at the signed head: {self.report.head}")
+            self.report.add(
+                Kind.CUT,
+                f"the blocks end at record {head.last_id}, not at the signed head: {self.report.head}",
+            )
 
     def _read_block(self, fields: dict[str, Any], trusted: dict[str, bytes]) -> Block:
         block = _block(fields)
@@ -136,7 +141,10 @@ class _Check:
         erased = ranges.parse(self.manifest["erased"])
         seen = bytearray(self.proven.count)
         extra: set[int] = set()
-        with self.bundle.open(rows.WRITERS[form].name) as raw, TextIOWrapper(raw, "utf-8-sig", newline="") as text:
+        with (
+            self.bundle.open(rows.WRITERS[form].name) as raw,
+            TextIOWrapper(raw, "utf-8-sig", newline="") as text,
+        ):
             for line, row in rows.READERS[form](text):
                 self.report.records += 1
                 if isinstance(row, rows.RowError):
@@ -161,10 +169,12 @@ class _Check:
         elif not row.keeps_its_commitment():
             self.report.add(Kind.CHANGED, f"the personal data of record {row.id} was changed", row.id)
         if row.record.notice_hash and row.record.notice_hash not in self.notices:
-            self.report.add(Kind.CHANGED, f"record {row.id} names a wording that is not in the export", row.id)
+            self.report.add(
+                Kind.CHANGED, f"record {row.id} names a wording that is not in the export", row.id
+            )
 
     def _name_missing(self, expected: ranges.Ranges, seen: bytearray, extra: set[int]) -> None:
-        """Name what proofs or signed manifest hold and the rows lack; an unbroken end of it was cut off the tail."""
+        """Name what proofs or manifest hold and the rows lack; an unbroken end of it was cut off the tail."""
         missing = {number for place, number in enumerate(self.proven) if not seen[place]}
         missing |= {number for number in expected if number not in self.proven and number not in extra}
         tail = set()
@@ -189,7 +199,10 @@ def _hashes(text: str) -> list[bytes]:
 
 def _key(fields: dict[str, str]) -> keys.PublicKey:
     return keys.PublicKey(
-        fields["key_id"], bytes.fromhex(fields["public_key"]), fields["signed_by"], bytes.fromhex(fields["signature"])
+        fields["key_id"],
+        bytes.fromhex(fields["public_key"]),
+        fields["signed_by"],
+        bytes.fromhex(fields["signature"]),
     )
 
 

@@ -1,10 +1,11 @@
 """May this person be mailed? This is the one place that decides it; everything else asks here.
 
-Read `RULES` from top to bottom: the first one that applies keeps the mail back, and its code stands on the `skipped`
-row. Nobody is mailed by silence: without a profile, without a basis, without a row, the answer is no.
+Read `RULES` from top to bottom: the first one that applies keeps the mail back, and its code stands on the
+`skipped` row. Nobody is mailed by silence: without a profile, without a basis, without a row, the answer is
+no.
 
-Each rule stands here twice, side by side: as SQL, which counts audiences, freezes them and cuts calls by the million,
-and as Python, the oracle that the tests hold against it.
+Each rule stands here twice, side by side: as SQL, which counts audiences, freezes them and cuts calls by the
+million, and as Python, the oracle that the tests hold against it.
 """
 
 import datetime as dt
@@ -21,7 +22,7 @@ MARKETING: Final[frozenset[str]] = frozenset({"marketing"})
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that the decision rests on. `suppressions` are the live reasons; `marketing_basis` as on `Profile`."""
+    """All that the decision rests on. `suppressions` are the live reasons; the bases as on `Profile`."""
 
     exists: bool = True
     suppressions: frozenset[str] = field(default_factory=frozenset)
@@ -43,7 +44,7 @@ class Rule:
 
 
 def _suppressed(reason: str) -> str:
-    """EXISTS, so that the planner may choose between one hash of all suppressions and a look-up per person."""
+    """EXISTS lets the planner choose between one hash of all suppressions and a look-up per person."""
     return (
         "EXISTS (SELECT FROM subscribers_suppression x WHERE x.email_key = {s}.email_key"
         f" AND x.reason = '{reason}' AND x.lifted_at IS NULL)"
@@ -99,15 +100,18 @@ REASONS: Final[dict[str, str]] = {
 }
 
 
-def reason_sql(kind: Kind, *, subscriber: str = "s", profile: str = "p", now: dt.datetime | None = None) -> str:
-    """Return the SQL expression that is '' for a person who may be mailed and the reason's code for one who may not.
+def reason_sql(
+    kind: Kind, *, subscriber: str = "s", profile: str = "p", now: dt.datetime | None = None
+) -> str:
+    """Return the SQL expression that is '' for a person who may be mailed, else the reason's code.
 
-    `subscriber` and `profile` are the aliases of both tables, either of which may be outer-joined. The expression
-    holds the time but no parameters and no percent sign.
+    `subscriber` and `profile` are the aliases of both tables, either of which may be outer-joined. The
+    expression holds the time but no parameters and no percent sign.
     """
     moment = f"'{(now or clock.now()).astimezone(dt.UTC).isoformat()}'::timestamptz"
     cases = (
-        f"WHEN {rule.sql.format(s=subscriber, p=profile, now=moment)} THEN '{rule.code}'" for rule in _rules(kind)
+        f"WHEN {rule.sql.format(s=subscriber, p=profile, now=moment)} THEN '{rule.code}'"
+        for rule in _rules(kind)
     )
     return f"CASE {' '.join(cases)} ELSE '' END"
 

@@ -8,13 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from ..ledger import blocks, checkpoints, encoding, export, keys, rows
 from ..ledger.report import Report
 from ..ledger.verify_chain import Sealed, verify_ledger
-from ..models import Act, ConsentBlock, ConsentNotice, ConsentPersonal, ConsentRecord, LawfulBasis, Purpose, SigningKey
+from ..models import (
+    Act,
+    ConsentBlock,
+    ConsentNotice,
+    ConsentPersonal,
+    ConsentRecord,
+    LawfulBasis,
+    Purpose,
+    SigningKey,
+)
 
 PAGE_SIZE = 50
 CHUNK = 2_000
@@ -49,7 +58,7 @@ class RegisterPage:
 
 @dataclass(frozen=True, slots=True)
 class LedgerState:
-    """How the ledger stands: its head, the newest checkpoint, its public key, and what is wrong with its guards."""
+    """How the ledger stands: its head, the newest checkpoint, its public key, what its guards lack."""
 
     head: ConsentBlock | None
     checkpoint: checkpoints.Checkpoint | None
@@ -100,7 +109,9 @@ def state() -> LedgerState:
     newest = checkpoints.newest(_checkpoint_lines(tail_only=True))
     warnings = role_warnings()
     if head and (newest is None or newest.block < head.number):
-        warnings.append("The newest checkpoint lags behind the ledger: the file outside the database could not be written.")
+        warnings.append(
+            "The newest checkpoint lags behind the ledger: its file outside the database was not written."
+        )
     pem = keys.public_pem(bytes(key.public_key)) if key else ""
     return LedgerState(head, newest, key, pem, warnings)
 
@@ -121,19 +132,25 @@ def role_warnings() -> list[str]:
     if owner:
         return ["The application's database role owns the ledger: it could rewrite it."]
     if may_change:
-        return ["The application's database role may change the ledger: run setup_database to take that right away."]
+        return [
+            "The application's database role may change the ledger: run setup_database to take that away."
+        ]
     return []
 
 
 def verify() -> Report:
-    """Check the whole ledger against its seals and its checkpoints; memory stays flat."""
-    return verify_ledger(
-        blocks=_sealed(),
-        rows=_rows(),
-        public_keys=public_keys(),
-        notices=notices(),
-        checkpoint_lines=_checkpoint_lines(),
-    )
+    """Check the whole ledger against its seals and its checkpoints; memory stays flat.
+
+    Checkpoints are read first and the ledger in one snapshot after them: it may only have grown in between.
+    """
+    audit = checkpoints.audit(_checkpoint_lines(), {key.key_id: key.public_key for key in public_keys()})
+    is_outermost = not connection.in_atomic_block
+    with transaction.atomic(), connection.cursor() as cursor:
+        if is_outermost:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        return verify_ledger(
+            blocks=_sealed(), rows=_rows(), public_keys=public_keys(), notices=notices(), audit=audit
+        )
 
 
 def public_keys() -> list[keys.PublicKey]:

@@ -1,9 +1,9 @@
-"""The columns of `Profile` that are derived from the ledger: on what basis a person may be written to and tracked.
+"""The columns of `Profile` that are derived from the ledger: on what basis we may write to or track people.
 
-For each topic (marketing, a contract, legitimate interest, opens, clicks) the newest grant counts, unless a "no"
-(withdrawn, objected, refused) came after it. After a "no" only the person's own act counts again: granted by them
-through a link that only their mailbox has. A grant for somebody who is suppressed counts only if it is their own and
-was recorded since. Records about one list (`form` = "list:...") move no basis.
+For each topic (marketing, a contract, legitimate interest, opens, clicks) the newest grant counts, unless a
+"no" (withdrawn, objected, refused) came after it. After a "no" only the person's own act counts again:
+granted by them through a link that only their mailbox has. A grant for somebody who is suppressed counts only
+if it is their own and was recorded since. Records about one list (`form` = "list:...") move no basis.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,10 @@
-"""Recording consent: who was asked what, in which words, what they did, and on what basis we may therefore write.
+"""Recording consent: who was asked what, in which words, what they did, on what basis we may therefore write.
 
-Every call writes one sealed block of the ledger and brings the people's profiles up to date in the same transaction.
+Every call writes one sealed block of the ledger and brings the people's profiles up to date in the same
+transaction.
 
-Lock order, for every transaction that ends here: suppression keys (sorted), then profiles (ascending), then the
-ledger. So call once per transaction, and last; several people or purposes go into one `record_many`.
+Lock order, for every transaction that ends here: suppression keys (sorted), then profiles (ascending), then
+the ledger. So call once per transaction, and last; several people or purposes go into one `record_many`.
 """
 
 import datetime as dt
@@ -26,8 +27,8 @@ from . import basis, sealing
 NOTICE_LOCK = 7303
 CLOCK_TOLERANCE = dt.timedelta(minutes=5)
 
-# What must be shown for each basis, should anybody ask (GDPR Art. 7(1); ePrivacy Art. 13(2) for soft opt-in, which
-# needs a sale; Art. 6(1)(f) needs a written assessment). Consent needs the wording or other evidence.
+# What must be shown for each basis, should anybody ask (GDPR Art. 7(1); ePrivacy Art. 13(2) for soft opt-in,
+# which needs a sale; Art. 6(1)(f) needs a written assessment). Consent needs the wording or other evidence.
 REQUIRED_EVIDENCE: dict[str, tuple[str, ...]] = {
     LawfulBasis.SOFT_OPT_IN: ("order", "order_date"),
     LawfulBasis.CONTRACT: ("contract",),
@@ -51,8 +52,9 @@ class UnknownSubscriber(ConsentError):
 class ConsentEntry:
     """One act of one person about one purpose, to be recorded.
 
-    `occurred_at` is when they acted (aware), `evidence` what proves it (JSON without floats), `ip` their address,
-    which is cut to its network, `page` where it happened, whose query is dropped, `confirms` the record it answers.
+    `occurred_at` is when they acted (aware), `evidence` what proves it (JSON without floats), `ip` their
+    address, which is cut to its network, `page` where it happened, whose query is dropped, `confirms` the
+    record it answers.
     """
 
     subscriber_id: int
@@ -90,7 +92,7 @@ def record(
     language: str = "",
     confirms: int = 0,
 ) -> ConsentRecord:
-    """Record one act; see `ConsentEntry` for the meaning of each field and `record_many` for what is raised."""
+    """Record one act; see `ConsentEntry` for the fields and `record_many` for what is raised."""
     entry = ConsentEntry(
         subscriber_id=subscriber_id, purpose=purpose, act=act, lawful_basis=lawful_basis, method=method,
         source=source, occurred_at=occurred_at, actor=actor, notice=notice, evidence=evidence or {}, ip=ip,
@@ -102,8 +104,8 @@ def record(
 def record_many(*, entries: Sequence[ConsentEntry]) -> range:
     """Record many acts as one block, an import's chunk for instance; return the ids, in the order given.
 
-    Raises `ConsentError` (nothing is written) for values that do not exist, a time in the future, a grant without its
-    evidence, or a person whom nobody knows.
+    Raises `ConsentError` (nothing is written) for values that do not exist, a time in the future, a grant
+    without its evidence, or a person whom nobody knows.
     """
     if not entries:
         return range(0)
@@ -115,7 +117,9 @@ def record_many(*, entries: Sequence[ConsentEntry]) -> range:
         with transaction.atomic(), connection.cursor() as cursor:
             basis.lock_profiles(cursor, subscriber_ids)
             people = _people(cursor, subscriber_ids)
-            ids = sealing.append([partial(_make, entry, people[entry.subscriber_id], now) for entry in entries])
+            ids = sealing.append(
+                [partial(_make, entry, people[entry.subscriber_id], now) for entry in entries]
+            )
             basis.derive(cursor, subscriber_ids)
     except (encoding.EncodingError, UnicodeEncodeError) as error:
         raise ConsentError(str(error)) from error
@@ -136,7 +140,9 @@ def ensure_notice(*, purpose: str, text: str, language: str = "en") -> ConsentNo
     newest = same.order_by("-version").first()
     version = newest.version + 1 if newest else 1
     digest = encoding.notice_hash(version=version, language=language, purpose=purpose, text=text)
-    return ConsentNotice.objects.create(hash=digest, purpose=purpose, language=language, version=version, text=text)
+    return ConsentNotice.objects.create(
+        hash=digest, purpose=purpose, language=language, version=version, text=text
+    )
 
 
 def minimise_ip(address: str) -> str:
@@ -178,7 +184,8 @@ def _check_grant(entry: ConsentEntry) -> None:
 def _people(cursor: Any, subscriber_ids: Sequence[int]) -> dict[int, tuple[str, str, bytes]]:
     wanted = set(subscriber_ids)
     cursor.execute(
-        "SELECT id, public_id::text, email, email_key FROM subscribers_subscriber WHERE id = ANY(%s)", [list(wanted)]
+        "SELECT id, public_id::text, email, email_key FROM subscribers_subscriber WHERE id = ANY(%s)",
+        [list(wanted)],
     )
     people = {row[0]: (row[1], row[2], bytes(row[3])) for row in cursor.fetchall()}
     if len(people) < len(wanted):

@@ -1,7 +1,8 @@
-"""Erasure (GDPR Art. 17): what names the person goes; what proves that we asked, and that they must not be mailed, stays.
+"""Erasure (GDPR Art. 17): what names the person goes; what proves that we may not mail them again stays.
 
-Gone: the subscriber with subscriptions, tags and profile; addresses, evidence and salts beside the ledger. Kept: the
-ledger's leaves, which then say nothing about anybody, and the keyed hash of the address as a suppression.
+Gone: the subscriber with subscriptions, tags and profile; addresses, evidence and salts beside the ledger.
+Kept: the ledger's leaves, which then say nothing about anybody, and the keyed hash of the address as a
+suppression.
 """
 
 from django.db import connection, transaction
@@ -29,7 +30,7 @@ class NobodyToErase(LookupError):
 
 @transaction.atomic
 def erase(*, subscriber_id: int, actor: User | None, source: str) -> int:
-    """Erase one person; return the id of the ledger record that says so. `actor` None is the person themselves."""
+    """Erase one person; return the id of the record that says so. `actor` None is the person themselves."""
     subscriber = Subscriber.objects.filter(id=subscriber_id).first()
     if subscriber is None:
         raise NobodyToErase(f"no subscriber {subscriber_id}")
@@ -52,11 +53,15 @@ def erase(*, subscriber_id: int, actor: User | None, source: str) -> int:
     ConsentPersonal.objects.filter(subscriber_id=subscriber_id).delete()
     Profile.objects.filter(subscriber_id=subscriber_id).delete()
     subscriber.delete()
-    audit.record(actor=actor, action="subscriber.erased", detail={"subscriber": subscriber_id, "record": record.id})
+    audit.record(
+        actor=actor, action="subscriber.erased", detail={"subscriber": subscriber_id, "record": record.id}
+    )
     return record.id
 
 
 def _forget_refused_rows(email: str) -> None:
     """Rows that an import refused are kept as they came, so the address may stand in any of their cells."""
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM subscribers_refusedrow WHERE position(%s IN lower(row::text)) > 0", [email])
+        cursor.execute(
+            "DELETE FROM subscribers_refusedrow WHERE position(%s IN lower(row::text)) > 0", [email]
+        )

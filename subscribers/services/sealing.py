@@ -1,6 +1,7 @@
-"""Writing to the consent ledger: one lock, gapless ids, COPY, one sealed block, and a checkpoint after the commit.
+"""Writing to the consent ledger: one lock, gapless ids, one sealed block, a checkpoint after the commit.
 
-Only `subscribers.services` write here. The lock is taken last, after every row lock (see `consent.record_many`).
+Only `subscribers.services` write here. The lock is taken last, after every row lock (see
+`consent.record_many`).
 """
 
 from collections.abc import Callable, Sequence
@@ -20,15 +21,17 @@ LEDGER_LOCK = 7301
 log = structlog.get_logger(__name__)
 
 RECORD_COPY = (
-    "COPY subscribers_consentrecord (id, schema_version, subject, purpose, act, lawful_basis, method, notice_hash,"
-    " notice_version, language, form, page, source, actor, confirms, occurred_at, recorded_at, commitment) FROM STDIN"
+    "COPY subscribers_consentrecord (id, schema_version, subject, purpose, act, lawful_basis, method,"
+    " notice_hash, notice_version, language, form, page, source, actor, confirms, occurred_at, recorded_at,"
+    " commitment) FROM STDIN"
 )
 PERSONAL_COPY = (
-    "COPY subscribers_consentpersonal (record_id, subscriber_id, email, email_key, ip, evidence, salt) FROM STDIN"
+    "COPY subscribers_consentpersonal (record_id, subscriber_id, email, email_key, ip, evidence, salt)"
+    " FROM STDIN"
 )
 BLOCK_INSERT = """
-    INSERT INTO subscribers_consentblock (number, first_id, last_id, count, root, leaves, previous_hash, block_hash,
-        key_id, signature, sealed_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    INSERT INTO subscribers_consentblock (number, first_id, last_id, count, root, leaves, previous_hash,
+        block_hash, key_id, signature, sealed_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 HEAD = "SELECT number, last_id, block_hash FROM subscribers_consentblock ORDER BY number DESC LIMIT 1"
 
@@ -54,8 +57,8 @@ Maker = Callable[[int], tuple[encoding.Record, Personal | None]]
 def append(makers: Sequence[Maker]) -> range:
     """Write records under the ledger's lock, sealed in one block; return their ids.
 
-    Each maker is given its record's id and returns the record and the personal data beside it. Must run inside a
-    transaction; the lock is held until it ends.
+    Each maker is given its record's id and returns the record and the personal data beside it. Must run
+    inside a transaction; the lock is held until it ends.
     """
     now = clock.now()
     with connection.cursor() as cursor:
@@ -105,7 +108,9 @@ def load_signer() -> keys.Signer:
     elif current.key_id != signer.key_id:
         following = _finish_rotation(path, current.key_id)
         if following is None:
-            raise LedgerKeyError(f"{path} holds key {signer.key_id}, but the ledger is signed with {current.key_id}")
+            raise LedgerKeyError(
+                f"{path} holds key {signer.key_id}, but the ledger is signed with {current.key_id}"
+            )
         return following
     return signer
 
@@ -119,8 +124,8 @@ def newest_key() -> SigningKey | None:
 def rotate_key() -> SigningKey:
     """Make a new key, endorsed by the old one, and put it in the place of the old one's file.
 
-    The new private key lies beside the old one until the public half is committed, so a crash between the two steps
-    loses neither: the next writer finishes the change.
+    The new private key lies beside the old one until the public half is committed, so a crash between the two
+    steps loses neither: the next writer finishes the change.
     """
     path = Path(settings.LEDGER_KEY_FILE)
     with connection.cursor() as cursor:
@@ -157,6 +162,6 @@ def _finish_rotation(path: Path, key_id: str) -> keys.Signer | None:
 def _write_checkpoint(point: checkpoints.Checkpoint, signer: keys.Signer) -> None:
     try:
         checkpoint_store().append(point, signer)
-    except OSError as error:
-        log.error("ledger_checkpoint_failed", block=point.block, error=str(error))
+    except OSError:
+        log.exception("ledger_checkpoint_failed", block=point.block)
         raise

@@ -1,8 +1,8 @@
 """Suppression: addresses that get no mail, whatever else is known of them, kept as keyed hashes.
 
-A hard bounce or a block by hand can be lifted by a user. A complaint, an unsubscription and an erasure only the person
-can lift, by their own act (`lift_by_own_act`). Suppressing and merging people take the same lock per key, in sorted
-order, so that an import cannot slip past a complaint that arrives meanwhile.
+A hard bounce or a block by hand can be lifted by a user. A complaint, an unsubscription and an erasure only
+the person can lift, by their own act (`lift_by_own_act`). Suppressing and merging people take the same lock
+per key, in sorted order, so that an import cannot slip past a complaint that arrives meanwhile.
 """
 
 import datetime as dt
@@ -49,7 +49,7 @@ class NotSuppressed(SuppressionError):
 
 
 class KeyRow(NamedTuple):
-    """One suppression to be made: the keyed hash, why, where it came from, the details in words, since when."""
+    """One suppression to be made: keyed hash, reason, where it came from, details in words, since when."""
 
     email_key: bytes
     reason: str
@@ -91,14 +91,19 @@ def suppress_keys(cursor: Any, rows: Sequence[tuple[bytes, str, str, str, dt.dat
 
 
 def suppress_subscribers(cursor: Any, rows: Sequence[tuple[int, str, str, dt.datetime]]) -> int:
-    """Suppress people by number: (subscriber id, reason, source, at); those who were erased meanwhile are passed over."""
+    """Suppress people by (subscriber id, reason, source, at); whoever was erased meanwhile is passed over."""
     cursor.execute(
-        "SELECT id, email_key FROM subscribers_subscriber WHERE id = ANY(%s)", [list({row[0] for row in rows})]
+        "SELECT id, email_key FROM subscribers_subscriber WHERE id = ANY(%s)",
+        [list({row[0] for row in rows})],
     )
     keys = {row[0]: bytes(row[1]) for row in cursor.fetchall()}
     return suppress_keys(
         cursor,
-        [KeyRow(keys[number], reason, source, "", at) for number, reason, source, at in rows if number in keys],
+        [
+            KeyRow(keys[number], reason, source, "", at)
+            for number, reason, source, at in rows
+            if number in keys
+        ],
     )
 
 
@@ -110,7 +115,11 @@ def lock_keys(cursor: Any, email_keys: Iterable[bytes]) -> None:
 
 def suppressed_keys(email_keys: Iterable[bytes]) -> dict[bytes, str]:
     """Return which of these keys are suppressed, and why (the weightiest reason)."""
-    weights = {SuppressionReason.ERASED: 0, SuppressionReason.COMPLAINT: 1, SuppressionReason.UNSUBSCRIBE: 2}
+    weights: dict[str, int] = {
+        SuppressionReason.ERASED: 0,
+        SuppressionReason.COMPLAINT: 1,
+        SuppressionReason.UNSUBSCRIBE: 2,
+    }
     live = Suppression.objects.filter(email_key__in=list(email_keys), lifted_at=None)
     found = sorted(live.values_list("email_key", "reason"), key=lambda row: -weights.get(row[1], 3))
     return {bytes(key): reason for key, reason in found}
@@ -134,7 +143,12 @@ def lift(*, suppression_id: int, actor: User | None, because: str) -> Suppressio
         subscriber_ids = list(Subscriber.objects.filter(email_key=key).values_list("id", flat=True))
         basis.lock_profiles(cursor, subscriber_ids)
         basis.derive(cursor, subscriber_ids)
-    audit.record(actor=actor, action="suppression.lifted", obj=found, detail={"reason": found.reason, "because": because})
+    audit.record(
+        actor=actor,
+        action="suppression.lifted",
+        obj=found,
+        detail={"reason": found.reason, "because": because},
+    )
     found.refresh_from_db()
     return found
 
@@ -142,7 +156,8 @@ def lift(*, suppression_id: int, actor: User | None, because: str) -> Suppressio
 def lift_by_own_act(cursor: Any, *, email_key: bytes, because: str) -> int:
     """Lift what the person's own confirmation lifts (all but a block by hand); return how many suppressions.
 
-    The caller holds a transaction in which that act is being recorded, and takes this lock before the profile's.
+    The caller holds a transaction in which that act is being recorded, and takes this lock before the
+    profile's.
     """
     lock_keys(cursor, [email_key])
     return _lift(email_key, LIFTED_BY_PERSON, because)

@@ -1,7 +1,7 @@
-"""Leaving, and coming back by one's own act. Everything here is idempotent and knows campaigns only as opaque sources.
+"""Leaving, and coming back by one's own act. All of it is idempotent and knows campaigns as opaque sources.
 
-Leaving one list is recorded for that list. Whoever leaves the last of their lists, or was written to as a member of a
-segment, withdraws marketing consent. "All mail" also suppresses the address.
+Leaving one list is recorded for that list. Whoever leaves the last of their lists, or was written to as a
+member of a segment, withdraws marketing consent. "All mail" also suppresses the address.
 """
 
 from collections.abc import Sequence
@@ -28,8 +28,8 @@ from ..models import (
 from . import basis, consent, suppression
 
 CONFIRM = """
-    UPDATE subscribers_subscription SET state = 'confirmed', confirmation_id = %(record)s, confirmed_at = %(now)s,
-        unsubscribed_at = NULL, updated_at = %(now)s
+    UPDATE subscribers_subscription SET state = 'confirmed', confirmation_id = %(record)s,
+        confirmed_at = %(now)s, unsubscribed_at = NULL, updated_at = %(now)s
     WHERE subscriber_id = %(person)s AND mailing_list_id = ANY(%(lists)s) AND state = 'unsubscribed'
 """
 COPY_LISTS = """
@@ -60,9 +60,15 @@ class _Act:
 
 @transaction.atomic
 def leave(
-    *, subscriber_id: int, list_ids: Sequence[int], withdraw_marketing: bool, source: str, method: str, ip: str = ""
+    *,
+    subscriber_id: int,
+    list_ids: Sequence[int],
+    withdraw_marketing: bool,
+    source: str,
+    method: str,
+    ip: str = "",
 ) -> bool:
-    """Leave these lists and, if asked (the audience was a segment) or if no list is left, withdraw marketing consent.
+    """Leave these lists; if asked (the audience was a segment) or if no list is left, withdraw consent.
 
     Returns whether anything changed; a second time, or for somebody who was erased, nothing does.
     """
@@ -71,7 +77,9 @@ def leave(
         return False
     left = _leave_lists(act.subscriber, list_ids)
     entries = [act.entry(Act.WITHDRAWN, LawfulBasis.NONE, _form(mailing_list)) for mailing_list in left]
-    on_a_list = Subscription.objects.filter(subscriber=act.subscriber, state=SubscriptionState.CONFIRMED).exists()
+    on_a_list = Subscription.objects.filter(
+        subscriber=act.subscriber, state=SubscriptionState.CONFIRMED
+    ).exists()
     if (withdraw_marketing or (left and not on_a_list)) and not _has_withdrawn(act.subscriber):
         entries.append(act.entry(Act.WITHDRAWN, LawfulBasis.NONE))
     return _record(act.subscriber, entries)
@@ -105,9 +113,9 @@ def undo(
 ) -> bool:
     """Take a leaving back, by the person's own act on a page that only their mailbox leads to.
 
-    Confirms again the lists among `list_ids` that they had left, lifts the suppression that "all mail" made, and gives
-    marketing consent anew if `restore_marketing`. Returns whether anything changed. Raises `consent.ConsentError` for
-    a `method` that is not the person's own.
+    Confirms again the lists among `list_ids` that they had left and, if there were any or if asked, gives
+    marketing consent anew and lifts the suppression that "all mail" made. Returns whether anything changed.
+    Raises `consent.ConsentError` for a `method` that is not the person's own.
     """
     if method not in basis.OWN_METHODS:
         raise consent.ConsentError(f"{method!r} is not the person's own act")
@@ -121,9 +129,11 @@ def undo(
         ).order_by("id")
     )  # fmt: skip
     key = bytes(act.subscriber.email_key)
-    suppressed = Suppression.objects.filter(email_key=key, reason=SuppressionReason.UNSUBSCRIBE, lifted_at=None)
+    suppressed = Suppression.objects.filter(
+        email_key=key, reason=SuppressionReason.UNSUBSCRIBE, lifted_at=None
+    )
     entries = [act.entry(Act.GRANTED, LawfulBasis.CONSENT, _form(mailing_list)) for mailing_list in left]
-    if restore_marketing and (_has_withdrawn(act.subscriber) or suppressed.exists()):
+    if (restore_marketing or left) and (_has_withdrawn(act.subscriber) or suppressed.exists()):
         entries.append(act.entry(Act.GRANTED, LawfulBasis.CONSENT))
         suppressed.update(lifted_at=clock.now(), lifted_because=f"undone by the person ({source})"[:200])
     return _record(act.subscriber, entries, back=[mailing_list.id for mailing_list in left])
@@ -148,7 +158,9 @@ def _leave_lists(subscriber: Subscriber, list_ids: Sequence[int] | None) -> list
     found = Subscription.objects.filter(subscriber=subscriber).exclude(state=SubscriptionState.UNSUBSCRIBED)
     if list_ids is not None:
         found = found.filter(mailing_list_id__in=list(list_ids))
-    lists = [subscription.mailing_list for subscription in found.select_related("mailing_list").order_by("id")]
+    lists = [
+        subscription.mailing_list for subscription in found.select_related("mailing_list").order_by("id")
+    ]
     found.update(state=SubscriptionState.UNSUBSCRIBED, unsubscribed_at=now, updated_at=now)
     return lists
 
@@ -159,7 +171,9 @@ def _has_withdrawn(subscriber: Subscriber) -> bool:
     ).exists()  # fmt: skip
 
 
-def _record(subscriber: Subscriber, entries: Sequence[consent.ConsentEntry], back: Sequence[int] = ()) -> bool:
+def _record(
+    subscriber: Subscriber, entries: Sequence[consent.ConsentEntry], back: Sequence[int] = ()
+) -> bool:
     """Write the records as one block and bring subscriptions and profile up to date."""
     if not entries:
         return False

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from subscribers.ledger import blocks, checkpoints, encoding, export, keys
-from subscribers.ledger.rows import Row, personal_text
 from subscribers.ledger.report import Report
+from subscribers.ledger.rows import Row, personal_text
 from subscribers.ledger.verify_chain import Sealed, verify_ledger
 
 START = dt.datetime(2026, 1, 31, 9, 30, tzinfo=dt.UTC)
@@ -24,7 +24,9 @@ def notice() -> export.Notice:
     return export.Notice(hash=encoding.notice_hash(**WORDING), **WORDING)  # type: ignore[arg-type]
 
 
-def make_row(number: int, *, email: str | None = None, evidence: str = '{"order":"A-1"}', act: str = "granted") -> Row:
+def make_row(
+    number: int, *, email: str | None = None, evidence: str = '{"order":"A-1"}', act: str = "granted"
+) -> Row:
     """One record of person `number`, complete with salt and commitment."""
     salt = bytes([number % 256]) * 32
     address = f"person{number}@example.test" if email is None else email
@@ -53,7 +55,9 @@ class MemoryLedger:
 
     def write(self, *new: Row, checkpoint: bool = True) -> None:
         leaves = [row.leaf() for row in new]
-        block = blocks.seal(leaves, self.head, key_id=self.signer.key_id, sign=self.signer.sign, sealed_at=START)
+        block = blocks.seal(
+            leaves, self.head, key_id=self.signer.key_id, sign=self.signer.sign, sealed_at=START
+        )
         self.sealed.append(Sealed(block, block.hash, b"".join(leaves)))
         self.rows.extend(new)
         if checkpoint:
@@ -75,10 +79,12 @@ class MemoryLedger:
             rows=self.rows,
             public_keys=self.public_keys,
             notices=[notice()],
-            checkpoint_lines=self.store.lines(),
+            audit=checkpoints.audit(self.store.lines(), {key.key_id: key.public_key for key in self.public_keys}),
         )
 
-    def export(self, path: Path, form: export.Format = "csv", chosen: Callable[[int], bool] | None = None) -> Path:
+    def export(
+        self, path: Path, form: export.Format = "csv", chosen: Callable[[int], bool] | None = None
+    ) -> Path:
         with path.open("wb") as file, export.Writer(file, form) as writer:
             for sealed in self.sealed:
                 own = self.rows[sealed.block.first_id - 1 : sealed.block.last_id]
@@ -121,10 +127,14 @@ def rewrite() -> Callable[[Path, str, Callable[[bytes], bytes]], None]:
 
 
 @pytest.fixture
-def resign(ledger: MemoryLedger) -> Callable[[Path, Callable[[dict[str, object]], None], keys.Signer | None], None]:
+def resign(
+    ledger: MemoryLedger,
+) -> Callable[[Path, Callable[[dict[str, object]], None], keys.Signer | None], None]:
     """Change the manifest of a zip and sign it again: what only the holder of a key can do."""
 
-    def change(path: Path, edit: Callable[[dict[str, object]], None], signer: keys.Signer | None = None) -> None:
+    def change(
+        path: Path, edit: Callable[[dict[str, object]], None], signer: keys.Signer | None = None
+    ) -> None:
         with zipfile.ZipFile(path) as old:
             files = {entry: old.read(entry) for entry in old.namelist()}
         manifest = json.loads(files[export.MANIFEST])

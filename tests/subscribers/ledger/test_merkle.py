@@ -11,7 +11,16 @@ from subscribers.ledger import merkle
 # The eight leaves used by the reference implementations of Certificate Transparency, and their published heads.
 CT_LEAVES = [
     bytes.fromhex(text)
-    for text in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")
+    for text in (
+        "",
+        "00",
+        "10",
+        "2021",
+        "3031",
+        "40414243",
+        "5051525354555657",
+        "606162636465666768696a6b6c6d6e6f",
+    )
 ]
 CT_HEADS = (
     "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
@@ -128,7 +137,9 @@ def test_no_consistency_with_a_tree_that_never_was(old_size: int) -> None:
         merkle.consistency_proof(tree(3), old_size)
 
 
-@given(st.integers(1, 60).flatmap(lambda n: st.tuples(st.just(n), st.sets(st.integers(0, n - 1), min_size=1))))
+@given(
+    st.integers(1, 60).flatmap(lambda n: st.tuples(st.just(n), st.sets(st.integers(0, n - 1), min_size=1)))
+)
 def test_some_leaves_and_their_siblings_give_the_head(case: tuple[int, set[int]]) -> None:
     size, chosen = case
     leaves = tree(size)

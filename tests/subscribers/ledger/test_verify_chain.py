@@ -112,7 +112,10 @@ def test_a_rewritten_history_contradicts_the_checkpoint(ledger: Any) -> None:
     ledger.rows.clear()
     for row, record in zip(old, rewritten, strict=True):
         ledger.write(replace(row, record=record), checkpoint=False)
-    assert any("is not the block that the checkpoint of that number names" in line for line in ledger.verify().lines())
+    assert any(
+        "is not the block that the checkpoint of that number names" in line
+        for line in ledger.verify().lines()
+    )
 
 
 def test_missing_checkpoints_are_noticed(ledger: Any) -> None:

@@ -60,7 +60,9 @@ def test_a_changed_row_is_named(ledger: Any, path: Path, form: str, rewrite: Any
     def edit(data: bytes) -> bytes:
         lines = data.decode().splitlines(keepends=True)
         mark = f"{number}," if form == "csv" else f'{{"id":"{number}"'
-        return "".join(line.replace("granted", "refused") if line.startswith(mark) else line for line in lines).encode()
+        return "".join(
+            line.replace("granted", "refused") if line.startswith(mark) else line for line in lines
+        ).encode()
 
     rewrite(path, NAMES[form], edit)
     assert named(check(path, ledger)) == [(Kind.CHANGED, number)]
@@ -78,7 +80,9 @@ def test_rows_cut_from_the_tail_are_named(ledger: Any, path: Path, form: str, re
     assert named(check(path, ledger)) == [(Kind.CUT, 11), (Kind.CUT, 12)]
 
 
-def test_rows_cut_together_with_their_proof_are_named(ledger: Any, path: Path, form: str, rewrite: Any) -> None:
+def test_rows_cut_together_with_their_proof_are_named(
+    ledger: Any, path: Path, form: str, rewrite: Any
+) -> None:
     for number in range(5, 13):
         rewrite(path, NAMES[form], drop_row(number, form))
     rewrite(path, export.BLOCKS, lambda data: b"".join(data.splitlines(keepends=True)[:2]))
@@ -99,7 +103,11 @@ def test_an_added_row_is_named(ledger: Any, path: Path, form: str, rewrite: Any)
 
 
 def test_a_row_given_twice_is_named(ledger: Any, path: Path, form: str, rewrite: Any) -> None:
-    rewrite(path, NAMES[form], lambda data: data.replace(b"\n]", b"") + b"".join(data.splitlines(keepends=True)[1:2]))
+    rewrite(
+        path,
+        NAMES[form],
+        lambda data: data.replace(b"\n]", b"") + b"".join(data.splitlines(keepends=True)[1:2]),
+    )
     assert (Kind.ADDED, 1) in named(check(path, ledger))
 
 
@@ -125,7 +133,9 @@ def test_an_address_taken_out_is_not_an_erasure(ledger: Any, tmp_path: Path, rew
     assert "the personal data of record 2 was taken out" in check(path, ledger).lines()
 
 
-def test_a_filtered_export_verifies_and_names_a_changed_row(ledger: Any, tmp_path: Path, rewrite: Any) -> None:
+def test_a_filtered_export_verifies_and_names_a_changed_row(
+    ledger: Any, tmp_path: Path, rewrite: Any
+) -> None:
     ledger.fill(5, 1, 9)
     path = ledger.export(tmp_path / "x.zip", chosen=lambda number: number % 3 == 0)
     assert check(path, ledger).ok
@@ -158,14 +168,18 @@ def test_a_forger_with_a_key_of_his_own_fails_against_ours(ledger: Any, path: Pa
 
     def edit(manifest: dict[str, Any]) -> None:
         manifest["key_id"] = forger.key_id
-        manifest["keys"] = [{"key_id": forger.key_id, "public_key": forger.public_key.hex(), "signed_by": "", "signature": ""}]
+        manifest["keys"] = [
+            {"key_id": forger.key_id, "public_key": forger.public_key.hex(), "signed_by": "", "signature": ""}
+        ]
 
     resign(path, edit, forger)
     assert not check(path, ledger).ok
 
 
 def test_a_changed_manifest_is_noticed(ledger: Any, path: Path, rewrite: Any) -> None:
-    rewrite(path, export.MANIFEST, lambda data: data.replace(b'"filters": {}', b'"filters": {"purpose": "x"}'))
+    rewrite(
+        path, export.MANIFEST, lambda data: data.replace(b'"filters": {}', b'"filters": {"purpose": "x"}')
+    )
     assert "the manifest was changed: its signature is wrong" in check(path, ledger).lines()
 
 
@@ -180,7 +194,11 @@ def test_a_removed_wording_is_noticed(ledger: Any, path: Path, rewrite: Any) -> 
 
 
 def test_a_changed_seal_is_noticed(ledger: Any, path: Path, rewrite: Any) -> None:
-    rewrite(path, export.BLOCKS, lambda data: data.replace(b'"first_id":4,', b'"first_id":4, ').replace(b"09:30", b"10:30", 1))
+    rewrite(
+        path,
+        export.BLOCKS,
+        lambda data: data.replace(b'"first_id":4,', b'"first_id":4, ').replace(b"09:30", b"10:30", 1),
+    )
     assert any("seal is not signed" in line for line in check(path, ledger).lines())
 
 
@@ -193,14 +211,20 @@ def test_a_forged_leaf_is_noticed(ledger: Any, path: Path, rewrite: Any) -> None
     assert any("does not lead to the sealed root" in line for line in check(path, ledger).lines())
 
 
-def test_a_row_that_cannot_be_read_is_named_by_its_line(ledger: Any, path: Path, form: str, rewrite: Any) -> None:
-    rewrite(path, NAMES[form], lambda data: data.replace(b"\n4,", b"\nfour,").replace(b'{"id":"4"', b'{"id":4'))
+def test_a_row_that_cannot_be_read_is_named_by_its_line(
+    ledger: Any, path: Path, form: str, rewrite: Any
+) -> None:
+    rewrite(
+        path, NAMES[form], lambda data: data.replace(b"\n4,", b"\nfour,").replace(b'{"id":"4"', b'{"id":4')
+    )
     report = check(path, ledger)
     assert any("of the register cannot be read" in line for line in report.lines())
     assert (Kind.REMOVED, 4) in named(report)
 
 
-def test_rows_in_another_order_are_genuine_but_the_file_is_not(ledger: Any, tmp_path: Path, rewrite: Any) -> None:
+def test_rows_in_another_order_are_genuine_but_the_file_is_not(
+    ledger: Any, tmp_path: Path, rewrite: Any
+) -> None:
     ledger.fill(3)
     path = ledger.export(tmp_path / "x.zip")
 
@@ -214,7 +238,9 @@ def test_rows_in_another_order_are_genuine_but_the_file_is_not(ledger: Any, tmp_
     assert [problem.text for problem in report.problems] == ["register.csv is not the file that was signed"]
 
 
-def test_a_folder_into_which_it_was_unpacked_verifies_too(ledger: Any, path: Path, form: str, tmp_path: Path) -> None:
+def test_a_folder_into_which_it_was_unpacked_verifies_too(
+    ledger: Any, path: Path, form: str, tmp_path: Path
+) -> None:
     shutil.unpack_archive(path, tmp_path / "folder")
     assert check(tmp_path / "folder", ledger).ok
     assert check(tmp_path / "folder" / NAMES[form], ledger).ok

@@ -8,7 +8,14 @@ from django.db import DatabaseError, InternalError, ProgrammingError, connection
 
 from mailplatform.core import clock
 from mailplatform.core.keys import email_key
-from subscribers.models import ConsentBlock, ConsentNotice, ConsentPersonal, ConsentRecord, Profile, Subscriber
+from subscribers.models import (
+    ConsentBlock,
+    ConsentNotice,
+    ConsentPersonal,
+    ConsentRecord,
+    Profile,
+    Subscriber,
+)
 from subscribers.selectors import register
 from subscribers.services import consent
 
@@ -36,7 +43,9 @@ def basis_of(person: Subscriber) -> str:
     return Profile.objects.get(subscriber_id=person.id).marketing_basis
 
 
-def test_a_grant_is_written_sealed_and_derived(ledger_files: Any, django_capture_on_commit_callbacks: Any) -> None:
+def test_a_grant_is_written_sealed_and_derived(
+    ledger_files: Any, django_capture_on_commit_callbacks: Any
+) -> None:
     person = make()
     with django_capture_on_commit_callbacks(execute=True):
         record = consent.record(
@@ -209,8 +218,16 @@ def test_the_application_may_not_change_the_ledger(model: Any, statement: str) -
 def test_not_even_the_owner_changes_the_ledger(table: str, statement: str, ledger_files: None) -> None:
     consent.ensure_notice(purpose="marketing_email", text="x")
     consent.record_many(entries=[entry(make())])
-    column = {"consentrecord": "id", "consentblock": "number", "consentnotice": "hash", "signingkey": "key_id"}[table]
-    with pytest.raises((DatabaseError, InternalError), match="is append-only"), connections["owner"].cursor() as cursor:
+    column = {
+        "consentrecord": "id",
+        "consentblock": "number",
+        "consentnotice": "hash",
+        "signingkey": "key_id",
+    }[table]
+    with (
+        pytest.raises((DatabaseError, InternalError), match="is append-only"),
+        connections["owner"].cursor() as cursor,
+    ):
         cursor.execute(statement.format(f"subscribers_{table}", column, column))
 
 
