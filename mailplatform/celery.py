@@ -10,3 +10,14 @@ app = Celery("mailplatform")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.autodiscover_tasks(related_name="periodic")
+# Seconds between two runs. Each entry may run twice at once, or late, and does no harm.
+app.conf.beat_schedule = {
+    "campaigns-reissue": {"task": "campaigns.reissue", "schedule": 10},
+    "campaigns-recover": {"task": "campaigns.recover", "schedule": 15},
+    "campaigns-due": {"task": "campaigns.start_due", "schedule": 10},
+    "campaigns-account": {"task": "campaigns.refresh_account", "schedule": 300},
+    "events-partitions": {"task": "events.make_partitions", "schedule": 3600},
+    "events-settle": {"task": "events.settle_unresolved", "schedule": 15},
+    "events-safety": {"task": "events.check_safety", "schedule": 30},
+    "events-machines": {"task": "events.classify_machines", "schedule": 60},
+}

@@ -20,7 +20,8 @@ def grant_app_role(connection: BaseDatabaseWrapper, role: str) -> list[str]:
         cursor.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}")
         cursor.execute(f"GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA public TO {name}")
         cursor.execute(f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {name}")
-        cursor.execute(f"GRANT TEMPORARY ON DATABASE {connection.ops.quote_name(connection.settings_dict['NAME'])} TO {name}")
+        database = connection.ops.quote_name(connection.settings_dict["NAME"])
+        cursor.execute(f"GRANT TEMPORARY ON DATABASE {database} TO {name}")
         cursor.execute(APPEND_ONLY_TABLES)
         tables = [row[0] for row in cursor.fetchall()]
         for table in tables:

@@ -11,6 +11,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from mailplatform import embedded
+from mailplatform.embedded.layout import Layout
+from mailplatform.embedded.services import remove_servers
 from mailplatform.management.demo.processes import ProcessDiedError, Supervisor, free_port, python
 from mailplatform.sandbox import constants
 
@@ -25,6 +27,8 @@ def data_directory(*, once: bool) -> Path:
     base = Path(os.environ.get("MAILPLATFORM_DATA_DIR", ROOT / ".data"))
     directory = base / ("once" if once else "demo")
     if once and (directory / MARK).exists():
+        # Servers that a kill -9 left behind would otherwise live on, on deleted files.
+        remove_servers(Layout.of(directory))
         shutil.rmtree(directory)
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     if once:
@@ -40,7 +44,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add `--once`."""
-        parser.add_argument("--once", action="store_true", help="exit when all events are in, with one JSON line")
+        parser.add_argument(
+            "--once", action="store_true", help="exit when all events are in, with one JSON line"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the demo until Ctrl-C, or until the story is told."""
@@ -48,7 +54,6 @@ class Command(BaseCommand):
         started = time.time()
         once = bool(options["once"])
         directory = data_directory(once=once)
-        # A server left by a kill -9 is taken over and stopped like our own.
         with embedded.start(directory) as services:
             supervisor = Supervisor(self.environment(directory, services, started), directory / "logs")
             try:
@@ -108,10 +113,24 @@ class Command(BaseCommand):
             "web",
             python("-m", "uvicorn", "mailplatform.asgi:application", "--port", web_port, "--no-access-log"),
         )
-        worker = ("-m", "celery", "-A", "mailplatform", "worker", "-Q", "sending,default", "-c", "2", "-l", "WARNING")
+        worker = (
+            "-m",
+            "celery",
+            "-A",
+            "mailplatform",
+            "worker",
+            "-Q",
+            "sending,default",
+            "-c",
+            "2",
+            "-l",
+            "WARNING",
+        )
         supervisor.start("worker", python(*worker))
         schedule = str(directory / "beat-schedule")
-        supervisor.start("beat", python("-m", "celery", "-A", "mailplatform", "beat", "-s", schedule, "-l", "WARNING"))
+        supervisor.start(
+            "beat", python("-m", "celery", "-A", "mailplatform", "beat", "-s", schedule, "-l", "WARNING")
+        )
         supervisor.wait_for(environment["SANDBOX_URL"] + "/_sandbox/api/summary")
         supervisor.wait_for(environment["PUBLIC_URL"] + "/account/login/")
 

@@ -16,14 +16,59 @@ COLUMNS = (
 SEGMENTS = (("new_customers", 5), ("loyal_customers", 3), ("vip_customers", 2))
 PREFERENCES = ("electronics", "books", "fashion", "home", "sports", "garden", "music")
 COUNTRIES = (("DE", 4), ("FR", 3), ("NL", 2), ("IE", 1), ("SE", 1), ("IT", 2))
-FIRST = (
-    "Anna Bela Carla David Elif Femke Giulia Hannes Ingrid Jonas Karim Lena Marek Nora Oskar Paula Quentin Rosa "
-    "Sofia Tom Ulla Vera Wim Yara Zoe"
-).split()
-LAST = (
-    "Albers Bauer Conti Dubois Eriksson Fischer Garcia Hansen Ivanova Jansen Keller Laurent Moreau Novak O'Brien "
-    "Petit Rossi Schmidt Tamm Urban Visser Weber Yilmaz Zimmermann"
-).split()
+FIRST = [
+    "Anna",
+    "Bela",
+    "Carla",
+    "David",
+    "Elif",
+    "Femke",
+    "Giulia",
+    "Hannes",
+    "Ingrid",
+    "Jonas",
+    "Karim",
+    "Lena",
+    "Marek",
+    "Nora",
+    "Oskar",
+    "Paula",
+    "Quentin",
+    "Rosa",
+    "Sofia",
+    "Tom",
+    "Ulla",
+    "Vera",
+    "Wim",
+    "Yara",
+    "Zoe",
+]
+LAST = [
+    "Albers",
+    "Bauer",
+    "Conti",
+    "Dubois",
+    "Eriksson",
+    "Fischer",
+    "Garcia",
+    "Hansen",
+    "Ivanova",
+    "Jansen",
+    "Keller",
+    "Laurent",
+    "Moreau",
+    "Novak",
+    "O'Brien",
+    "Petit",
+    "Rossi",
+    "Schmidt",
+    "Tamm",
+    "Urban",
+    "Visser",
+    "Weber",
+    "Yilmaz",
+    "Zimmermann",
+]
 
 
 @dataclass(frozen=True)

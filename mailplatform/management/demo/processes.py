@@ -61,7 +61,11 @@ class Supervisor:
         self.log_dir.mkdir(parents=True, exist_ok=True)
         with self.log_path(name).open("ab") as log:
             child = subprocess.Popen(
-                command, env=dict(self.environment), stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                command,
+                env=dict(self.environment),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         self.children.append((name, child))
 
@@ -88,7 +92,9 @@ class Supervisor:
         while not answers(url):
             self.check()
             if time.monotonic() > deadline:
-                message = f"{url} did not answer within {seconds:.0f} seconds. The logs are in {self.log_dir}."
+                message = (
+                    f"{url} did not answer within {seconds:.0f} seconds. The logs are in {self.log_dir}."
+                )
                 raise TimeoutError(message)
             time.sleep(0.1)
 

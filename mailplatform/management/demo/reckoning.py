@@ -75,7 +75,9 @@ def people(run_id: int) -> dict[str, Person]:
 def states(run_id: int) -> dict[str, int]:
     """Return how many deliveries of the run are in each state."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT state, count(*) FROM campaigns_delivery WHERE run_id = %s GROUP BY 1", [run_id])
+        cursor.execute(
+            "SELECT state, count(*) FROM campaigns_delivery WHERE run_id = %s GROUP BY 1", [run_id]
+        )
         found = dict(cursor.fetchall())
     return {state: found.get(state, 0) for state in ("accepted", "failed", "skipped", "unresolved")}
 
@@ -134,3 +136,16 @@ def reckon(run_id: int, audience: int, mailbox: Counter[str]) -> dict[str, int]:
         "without_basis": sum(email not in everyone or not everyone[email].basis for email in mailbox),
         "untracked_counted": untracked_counted(run_id, everyone),
     }
+
+
+def contradictions(sums: dict[str, int]) -> list[str]:
+    """Return in words whatever must not be; an empty list when everything agrees."""
+    ended = sums["accepted"] + sums["failed"] + sums["skipped"] + sums["unresolved"]
+    came_back = sums["delivered"] + sums["bounced"]
+    wrong = []
+    if sums["audience"] != ended:
+        wrong.append(f"{sums['audience']} people in the audience, {ended} with a state")
+    if sums["accepted"] != came_back:
+        wrong.append(f"{sums['accepted']} accepted, {came_back} delivered or bounced")
+    zero = ("duplicates", "missing", "without_basis", "untracked_counted", "second_run_wrong")
+    return wrong + [f"{name} is {sums[name]}" for name in zero if sums.get(name)]
