@@ -10,7 +10,7 @@ import django_stubs_ext
 import structlog
 
 from mailplatform import embedded, env
-from mailplatform.core import database
+from mailplatform.core import database, logs
 
 # Lets ModelForm[Thing] and Field[str] be written in code, not only in comments.
 django_stubs_ext.monkeypatch()
@@ -112,6 +112,7 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_ADAPTER = "mailplatform.accounts.adapter.ClosedAdapter"
 # Guessing passwords becomes slow, from one machine and for one account.
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/5m/ip,5/5m/key"}
@@ -122,7 +123,9 @@ SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+)
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "SAMEORIGIN"
 CONTENT_SECURITY_POLICY = {
@@ -225,6 +228,7 @@ LOGGING: dict[str, Any] = {
 structlog.configure(
     processors=[
         structlog.contextvars.merge_contextvars,
+        logs.discreet,
         structlog.stdlib.filter_by_level,
         structlog.processors.TimeStamper(fmt="iso"),
         structlog.stdlib.add_logger_name,

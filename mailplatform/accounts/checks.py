@@ -29,8 +29,8 @@ def trust_errors() -> list[str]:
             errors.append("SANDBOX_URL must be a loopback address or the compose host “sandbox”.")
         if not session.is_sandbox(endpoints, ""):
             errors.append(
-                "SANDBOX_URL is set, but not every AWS endpoint is local (AWS_ENDPOINT_URL_SESV2, "
-                "AWS_ENDPOINT_URL_SNS must be set too): events signed by the sandbox would be believed beside "
+                "SANDBOX_URL is set, but not every AWS endpoint is local (also needed: AWS_ENDPOINT_URL_SESV2 "
+                "and AWS_ENDPOINT_URL_SNS): events signed by the sandbox would be believed beside "
                 "real ones."
             )
     sending = [bool(endpoints.get(name)) and _local(endpoints[name]) for name in ("sesv2", "sns")]

@@ -85,7 +85,7 @@ def _shell(request: HttpRequest) -> dict[str, Any]:
         "account_url": reverse("accounts:profile"),
         "nav": _navigation(request, user) if user else [],
         "sandbox": installation.is_sandbox(row),
-        "sandbox_mailbox": settings.SANDBOX_URL,
+        "sandbox_mailbox": f"{settings.SANDBOX_URL}/mailbox" if settings.SANDBOX_URL else "",
     }
 
 

@@ -4,6 +4,7 @@ The server is the ASGI application of production in a thread of the test process
 """
 
 import os
+import re
 import socket
 import threading
 import time
@@ -18,9 +19,12 @@ from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
+from django.test import override_settings
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Route
 
 from mailplatform.accounts.models import User
+from mailplatform.sandbox import constants
+from mailplatform.sandbox.testing import RunningSandbox, running_sandbox
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 SERIOUS = {"serious", "critical"}
@@ -36,19 +40,43 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def server_url() -> Iterator[str]:
-    """Serve the ASGI application on a free port until the tests end."""
+def sandbox() -> Iterator[RunningSandbox]:
+    """The local SES and SNS that the site of the browser tests talks to."""
+    with running_sandbox(auto_verify=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def server_url(sandbox: RunningSandbox) -> Iterator[str]:
+    """Serve the ASGI application on a free port until the tests end, wired to the sandbox."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    endpoints = dict.fromkeys(
+        ("sesv2", "sns", "sqs", "s3", "sts", "cloudwatch", "events", "scheduler"), sandbox.url
+    )
+    keys = {"AWS_ACCESS_KEY_ID": constants.ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": constants.SECRET_KEY}
+    wired = override_settings(
+        PUBLIC_URL=address,
+        SANDBOX_URL=sandbox.url,
+        AWS_ENDPOINT_URLS=endpoints,
+        AWS_REGION=sandbox.region,
+        **keys,
+    )
+    with wired:
+        yield from _serve(listener, address)
+
+
+def _serve(listener: socket.socket, address: str) -> Iterator[str]:
     from mailplatform.asgi import application
 
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(application, log_level="warning", access_log=False, lifespan="off", ws="none")
+    config = uvicorn.Config(application, log_level="warning", access_log=False, lifespan="auto", ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="uvicorn", daemon=True)
     thread.start()
     while not server.started:
         assert thread.is_alive(), "the server did not start"
         time.sleep(0.02)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    yield address
     server.should_exit = True
     thread.join(timeout=10)
     listener.close()
@@ -74,16 +102,27 @@ class Visitor:
     def look(self, where: str) -> None:
         """Check the open page at both widths in both themes; problems are collected, not raised."""
         for theme in ("light", "dark"):
-            self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+            self.wear(theme)
             for width in WIDTHS:
                 self.page.set_viewport_size({"width": width, "height": 900})
                 self._sideways(f"{where} {theme} {width}")
-                # Colours do not change with the width: they are checked once for each theme.
-                self._axe(f"{where} {theme} {width}", rules=None if theme == "light" else ["color-contrast"])
+                self._picture(f"{where} {width} {theme}")
+                # The structure is the same in both themes, the colours at both widths.
+                if theme == "light" or width == WIDTHS[0]:
+                    self._axe(
+                        f"{where} {theme} {width}", rules=None if theme == "light" else ["color-contrast"]
+                    )
         self._inline(where)
 
+    def wear(self, theme: str) -> None:
+        """Switch the theme as the system would, and wait until it is painted."""
+        self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+        self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
+
     def _sideways(self, where: str) -> None:
-        overflow = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        overflow = self.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
         if overflow > 0:
             wide = self.page.evaluate(
                 """[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right >
@@ -98,8 +137,16 @@ class Visitor:
         found = Axe().run(self.page, options=options).response["violations"]
         for violation in found:
             if violation["impact"] in SERIOUS:
-                nodes = [f"{node['html'][:160]} ({node['failureSummary'][:300]})" for node in violation["nodes"][:3]]
+                nodes = [
+                    f"{node['html'][:160]} ({node['failureSummary'][:300]})"
+                    for node in violation["nodes"][:3]
+                ]
                 self.problems.append(f"{where}: {violation['id']}: {nodes}")
+
+    def _picture(self, where: str) -> None:
+        if directory := os.environ.get("SCREENS_DIRECTORY"):
+            name = re.sub(r"[^a-z0-9]+", "-", where.lower())
+            self.page.screenshot(path=f"{directory}/{name}.png", full_page=True)
 
     def _inline(self, where: str) -> None:
         inline = self.page.evaluate(

@@ -14,7 +14,13 @@ SIGNED_IN = (
     "mfa_index",
     "account_logout",
 )
-STRANGER = ("account_login", "account_reset_password", "account_reset_password_done", "account_signup", "account_inactive")
+STRANGER = (
+    "account_login",
+    "account_reset_password",
+    "account_reset_password_done",
+    "account_signup",
+    "account_inactive",
+)
 
 
 @pytest.mark.parametrize("name", STRANGER)

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import threading
 from pathlib import Path
 
 import structlog
@@ -79,3 +80,17 @@ def create_administrator(*, given: str, email: str, name: str, password: str) ->
 def _same(given: str, expected: str) -> bool:
     digests = [hashlib.sha256(text.strip().encode()).digest() for text in (given, expected)]
     return hmac.compare_digest(*digests)
+
+
+def announce_in_background(address: str) -> None:
+    """Do the same beside the start of the web process, which must not wait for a database that starts too."""
+
+    def run() -> None:
+        try:
+            announce(address)
+        except Exception as error:  # noqa: BLE001 (a site without its database yet is no reason to stop)
+            log.info("first_run_not_announced", reason=str(error))
+        finally:
+            connection.close()
+
+    threading.Thread(target=run, name="first-run", daemon=True).start()
