@@ -93,12 +93,14 @@ class GroupWriter:
             else:
                 group.append(post)
         _answer(group, is_stored=_write([post.inbound for post in group]))
+        if self.refused:
+            self._beat()
         return go_on
 
     def _beat(self) -> None:
         refused, self.refused = self.refused, 0
         try:
-            connection.close_if_unusable_or_obsolete()
+            _drop_broken()
             with connection.cursor() as cursor:
                 store.beat(cursor.cursor, clock.now(), 0, refused)
         except DatabaseError:
@@ -106,9 +108,15 @@ class GroupWriter:
             connection.close()
 
 
+def _drop_broken() -> None:
+    """Start anew after an error; otherwise the writer keeps its connection, unlike a request."""
+    if connection.connection is not None and connection.errors_occurred:
+        connection.close()
+
+
 def _write(group: list[ingest.Inbound]) -> bool:
     try:
-        connection.close_if_unusable_or_obsolete()
+        _drop_broken()
         ingest.take_in(group)
     except ingest.DatabaseDown as error:
         log.error("events_not_stored", messages=len(group), error=str(error))

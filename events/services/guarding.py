@@ -10,6 +10,8 @@ from campaigns.sending import settle
 from campaigns.services import runs
 from events import safety
 from events.kinds import Outcome
+from mailplatform.accounts.models import AuditEntry
+from mailplatform.accounts.services import audit
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +33,7 @@ _UNRESOLVED = """
     ORDER BY 1, 2 LIMIT %s
 """
 SETTLE_AT_ONCE = 5_000
+STOPPED = "run.stopped_by_itself"
 
 
 def figures_of(run_id: int) -> list[safety.Figures]:
@@ -47,14 +50,22 @@ def check_safety(*, limits: safety.Limits | None = None) -> list[int]:
     A run that a person resumed after a safety stop is left alone: they have seen the reason.
     """
     paused = []
-    for run in Run.objects.filter(state=RunState.SENDING).exclude(paused_by="safety_stop"):
+    for run in Run.objects.filter(state=RunState.SENDING):
+        if _was_stopped(run):
+            continue
         reasons = [reason for figures in figures_of(run.pk) if (reason := safety.danger(figures, limits))]
         if not reasons:
             continue
-        log.warning("safety_stop", run=run.pk, reason=reasons[0])
-        runs.pause_run(run_id=run.pk, by="safety_stop", reason=reasons[0][:500])
-        paused.append(run.pk)
+        if runs.pause_run(run_id=run.pk, by="safety_stop", reason=reasons[0][:500]):
+            log.warning("safety_stop", run=run.pk, reason=reasons[0])
+            audit.record(actor=None, action=STOPPED, obj=run, detail={"reason": reasons[0]})
+            paused.append(run.pk)
     return paused
+
+
+def _was_stopped(run: Run) -> bool:
+    stops = AuditEntry.objects.filter(action=STOPPED, object_type=run._meta.label, object_id=str(run.pk))
+    return stops.exists()
 
 
 def settle_unresolved() -> int:

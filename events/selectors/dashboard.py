@@ -1,0 +1,143 @@
+"""How am I doing? The figures of the first page, from counters and small tables only."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from django.db import connection
+from django.db.models import Count
+from django.db.models.functions import TruncDate
+
+from campaigns.models import Call, CallKind, Run, Template
+from mailplatform.accounts.models import Installation
+from mailplatform.core import clock
+from subscribers.models import Subscriber
+
+DAYS: Final = 30
+
+_MONTH = """
+    SELECT coalesce(sum(events) FILTER (WHERE type = 'send'), 0)::bigint,
+           coalesce(sum(events) FILTER (WHERE type = 'delivery'), 0)::bigint,
+           coalesce(sum(events) FILTER (WHERE type IN ('bounce', 'soft_bounce')), 0)::bigint,
+           coalesce(sum(people) FILTER (WHERE type = 'complaint'), 0)::bigint,
+           coalesce(sum(people) FILTER (WHERE type = 'unsubscribe'), 0)::bigint
+    FROM events_counter WHERE hour >= %s AND run_id > 0
+"""
+_BY_DAY = """
+    SELECT (hour AT TIME ZONE 'UTC')::date, coalesce(sum(events), 0)::bigint FROM events_counter
+    WHERE hour >= %s AND type = 'send' AND run_id > 0 GROUP BY 1 ORDER BY 1
+"""
+_PEOPLE = "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE relname = 'subscribers_subscriber'"
+EXACT_BELOW: Final = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the checklist of a new installation."""
+
+    title: str
+    text: str
+    url_name: str
+    is_done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """The last thirty days."""
+
+    sent: int
+    delivered: int
+    bounced: int
+    complained: int
+    unsubscribed: int
+    joined: int
+
+    @property
+    def net_growth(self) -> int:
+        return self.joined - self.unsubscribed
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """Everything that the first page shows."""
+
+    last_run: Run | None
+    month: Month
+    sent_by_day: list[tuple[date, int]]
+    joined_by_day: list[tuple[date, int]]
+    people: int
+    installation: Installation
+    steps: list[Step]
+
+    @property
+    def is_set_up(self) -> bool:
+        return all(step.is_done for step in self.steps)
+
+    @property
+    def quota_left(self) -> int:
+        return max(0, int(self.installation.max_24_hour_send - self.installation.sent_last_24_hours))
+
+
+def dashboard(installation: Installation) -> Dashboard:
+    """Return the figures of the first page in at most eleven queries."""
+    since = clock.now() - timedelta(days=DAYS)
+    joined = _joined_by_day(since)
+    with connection.cursor() as cursor:
+        cursor.execute(_MONTH, (since,))
+        sums = cursor.fetchone() or (0, 0, 0, 0, 0)
+        cursor.execute(_BY_DAY, (since,))
+        sent = dict(cursor.fetchall())
+    people = count_people()
+    last_run = Run.objects.select_related("campaign", "template_version").order_by("-launched_at").first()
+    return Dashboard(
+        last_run=last_run,
+        month=Month(*(int(value) for value in sums), joined=sum(joined.values())),
+        sent_by_day=_every_day(since, sent),
+        joined_by_day=_every_day(since, joined),
+        people=people,
+        installation=installation,
+        steps=_steps(installation, people),
+    )
+
+
+def count_people() -> int:
+    """Return how many subscribers there are: exact while that is cheap, the planner's estimate beyond."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PEOPLE)
+        row = cursor.fetchone()
+    estimate = int(row[0]) if row else 0
+    return estimate if estimate > EXACT_BELOW else Subscriber.objects.count()
+
+
+def _joined_by_day(since: datetime) -> dict[date, int]:
+    rows = Subscriber.objects.filter(created_at__gte=since).annotate(day=TruncDate("created_at")).order_by()
+    return dict(rows.values("day").annotate(number=Count("pk")).values_list("day", "number"))
+
+
+def _every_day(since: datetime, found: dict[date, int]) -> list[tuple[date, int]]:
+    days = [since.date() + timedelta(days=number) for number in range(DAYS + 1)]
+    return [(day, int(found.get(day, 0))) for day in days]
+
+
+def _steps(installation: Installation, people: int) -> list[Step]:
+    return [
+        Step(
+            "Verify your domain",
+            "So that Amazon SES sends in your name and mailboxes believe it.",
+            "accounts:settings",
+            bool(installation.verified_identities),
+        ),
+        Step("Import people", "With the consent they gave, and when.", "subscribers:import_list", people > 0),
+        Step(
+            "Make a template",
+            "The look of your mail, with the unsubscribe link and your postal address.",
+            "campaigns:template_list",
+            Template.objects.exists(),
+        ),
+        Step(
+            "Send yourself a test",
+            "See it in your own mailbox before anybody else does.",
+            "accounts:settings",
+            Call.objects.filter(kind=CallKind.TEST).exists(),
+        ),
+    ]

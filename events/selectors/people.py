@@ -1,0 +1,159 @@
+"""The people behind each number of a report: the same rule as the number, a page at a time or as a stream."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from campaigns.models import Run
+from campaigns.selectors import recipients
+from events.kinds import Outcome
+
+from .report import bounce_words
+
+PAGE: Final = 50
+_D, _O = "d.run_id = %(run)s AND ", "o.run_id = %(run)s AND "
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One number: its title and the rule. `side` tells which table leads: deliveries or outcomes."""
+
+    title: str
+    rule: str
+    side: str = "o"
+    when: str = "o.delivered_at"
+
+
+GROUPS: Final = {
+    "audience": Group("Everybody decided on so far", "true", "d", "d.at"),
+    "accepted": Group("Accepted by Amazon SES", "d.state = 'accepted'", "d", "d.at"),
+    "failed": Group("Refused by Amazon SES", "d.state = 'failed'", "d", "d.at"),
+    "skipped": Group("Skipped", "d.state = 'skipped'", "d", "d.at"),
+    "unresolved": Group("Unresolved", "d.state = 'unresolved'", "d", "d.at"),
+    "quiet": Group("Accepted, nothing final heard yet", "d.state = 'accepted' AND coalesce(o.state, 0) < 30", "d", "d.at"),
+    "trackable_opens": Group("Opens could be counted", "d.state = 'accepted' AND d.opens_tracked", "d", "d.at"),
+    "trackable_clicks": Group("Clicks could be counted", "d.state = 'accepted' AND d.clicks_tracked", "d", "d.at"),
+    "not_opened": Group(
+        "Delivered and allowed to count, not opened",
+        "d.state = 'accepted' AND d.opens_tracked AND o.state IN (30, 80) AND o.opened_at IS NULL", "d", "d.at",
+    ),
+    "delivered": Group("Delivered", f"o.state IN ({Outcome.DELIVERED:d}, {Outcome.COMPLAINT:d})"),
+    "bounced": Group("Bounced for good", f"o.state = {Outcome.HARD_BOUNCE:d}", when="o.bounced_at"),
+    "soft_bounced": Group("Bounced, may pass", f"o.state = {Outcome.SOFT_BOUNCE:d}", when="o.bounced_at"),
+    "rejected": Group("Not rendered or rejected", f"o.state IN ({Outcome.RENDERING_FAILURE:d}, {Outcome.REJECTED:d})"),
+    "complained": Group("Complained", "o.complained_at IS NOT NULL", when="o.complained_at"),
+    "opened": Group("Opened", "o.opened_at IS NOT NULL", when="o.opened_at"),
+    "machine_opened": Group("Opened by a machine", "o.machine_opened_at IS NOT NULL", when="o.machine_opened_at"),
+    "clicked": Group("Clicked", "o.clicked_at IS NOT NULL", when="o.clicked_at"),
+    "machine_clicked": Group("Clicked by a machine", "o.machine_clicked_at IS NOT NULL", when="o.machine_clicked_at"),
+    "unsubscribed": Group("Unsubscribed", "o.unsubscribed_at IS NOT NULL", when="o.unsubscribed_at"),
+}  # fmt: skip
+
+_LINK: Final = (
+    "EXISTS (SELECT FROM events_event e WHERE e.run_id = {t}.run_id AND e.type = 'click'"
+    " AND e.subscriber_id = {t}.subscriber_id AND e.link_id = %(link)s AND NOT e.is_machine)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which people: a group, and within it a reason or a link."""
+
+    who: str
+    reason: str = ""
+    has_reason: bool = False
+    link_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One row. Without address the person has been erased since."""
+
+    subscriber_id: int
+    public_id: UUID | None
+    email: str
+    name: str
+    state: str
+    reason: str
+    at: datetime | None
+
+    @property
+    def reason_words(self) -> str:
+        """The reason in words, whichever table it came from."""
+        words = recipients.reason_label(self.reason)
+        return words if words != self.reason else (bounce_words(self.reason) if self.reason else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of people; the cursors are 0 where there is nothing more."""
+
+    rows: list[Person]
+    next_after: int
+    previous_before: int
+
+
+def page(run: Run, choice: Choice, *, after: int = 0, before: int = 0) -> Page:
+    """Return a page in order of the person's id, by keyset. KeyError for an unknown group."""
+    backwards = before > 0
+    sql, values = _query(run, choice)
+    lead = GROUPS[choice.who].side
+    comparison = f"{lead}.subscriber_id {'<' if backwards else '>'} %(key)s"
+    direction = "DESC" if backwards else "ASC"
+    values |= {"key": before if backwards else after, "limit": PAGE + 1}
+    with connection.cursor() as cursor:
+        cursor.execute(f"{sql} AND {comparison} ORDER BY {lead}.subscriber_id {direction} LIMIT %(limit)s", values)
+        rows = [Person(*row) for row in cursor.fetchall()]
+    more, rows = len(rows) > PAGE, rows[:PAGE]
+    if backwards:
+        rows.reverse()
+    has_next, has_previous = (True, more) if backwards else (more, after > 0)
+    return Page(
+        rows,
+        next_after=rows[-1].subscriber_id if rows and has_next else 0,
+        previous_before=rows[0].subscriber_id if rows and has_previous else 0,
+    )
+
+
+def stream(run: Run, choice: Choice) -> Iterator[Person]:
+    """Return all of them by a server-side cursor: memory stays flat."""
+    sql, values = _query(run, choice)
+    lead = GROUPS[choice.who].side
+    with transaction.atomic(), connection.chunked_cursor() as cursor:
+        cursor.execute(f"{sql} ORDER BY {lead}.subscriber_id", values)
+        for row in cursor:
+            yield Person(*row)
+
+
+def count(run: Run, choice: Choice) -> int:
+    """Return how many there are."""
+    sql, values = _query(run, choice)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM ({sql}) AS people", values)
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+def _query(run: Run, choice: Choice) -> tuple[str, dict[str, Any]]:
+    group = GROUPS[choice.who]
+    rules = [f"{group.side}.run_id = %(run)s", f"({group.rule})"]
+    if choice.has_reason:
+        rules.append(f"{group.side}.reason = %(reason)s")
+    if choice.link_id:
+        rules.append(_LINK.format(t=group.side))
+    tables = (
+        "campaigns_delivery d LEFT JOIN events_outcome o ON o.run_id = d.run_id AND o.subscriber_id = d.subscriber_id"
+        if group.side == "d"
+        else "events_outcome o LEFT JOIN campaigns_delivery d ON d.run_id = o.run_id AND d.subscriber_id = o.subscriber_id"
+    )
+    sql = (
+        f"SELECT {group.side}.subscriber_id, s.public_id, coalesce(s.email, ''), coalesce(s.name, ''),"  # noqa: S608
+        f" coalesce(d.state, 'accepted'), coalesce(nullif(o.reason, ''), d.reason, ''), {group.when}"
+        f" FROM {tables} LEFT JOIN subscribers_subscriber s ON s.id = {group.side}.subscriber_id"
+        f" WHERE {' AND '.join(rules)}"
+    )
+    return sql, {"run": run.pk, "reason": choice.reason, "link": choice.link_id}

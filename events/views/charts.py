@@ -1,0 +1,42 @@
+"""Figures in the shape that the chart component draws, with the same numbers for its table."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from events.selectors.report import HOURLY_FOR, Point
+
+
+def by_hour(points: Sequence[Point]) -> dict[str, Any]:
+    """Opens and clicks of people and the hits of machines over time."""
+    zone = timezone.get_current_timezone_name()
+    start = points[0].at if points else None
+    rows = []
+    for point in points:
+        hourly = start is not None and point.at - start < HOURLY_FOR
+        label = date_format(timezone.localtime(point.at), "D j M, H:i" if hourly else "D j M")
+        rows.append({"label": label, "values": [point.clicks, point.opens, point.machines]})
+    series = [("Clicks", "green"), ("Opens", "blue"), ("Machines", "grey")]
+    return _chart(series, rows, [int(point.at.timestamp()) for point in points], zone, "line")
+
+
+def by_day(sent: Sequence[tuple[date, int]], joined: Sequence[tuple[date, int]]) -> dict[str, Any]:
+    """Mails sent and people joined per day."""
+    rows = [
+        {"label": date_format(day, "D j M"), "values": [number, new]}
+        for (day, number), (_, new) in zip(sent, joined, strict=True)
+    ]
+    x = [int(datetime.combine(day, time(), UTC).timestamp()) for day, _ in sent]
+    return _chart([("Mails sent", "blue"), ("People joined", "green")], rows, x, "UTC", "bars")
+
+
+def _chart(
+    series: Sequence[tuple[str, str]], rows: list[dict[str, Any]], x: list[int], zone: str, kind: str
+) -> dict[str, Any]:
+    named = [{"label": label, "colour": colour} for label, colour in series]
+    values = [[row["values"][n] for row in rows] for n in range(len(series))]
+    data = [{**name, "values": column} for name, column in zip(named, values, strict=True)]
+    return {"series": named, "rows": rows, "data": {"kind": kind, "x": x, "zone": zone, "series": data}}

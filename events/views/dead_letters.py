@@ -1,0 +1,41 @@
+"""Messages that could not be taken in, and taking them in after all."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+
+from events.models import DeadLetter
+from events.services import replay
+from mailplatform.accounts.access import current_user, require_role
+
+PAGE = 50
+
+
+@require_role("admin")
+def dead_letters(request: HttpRequest) -> HttpResponse:
+    """List them, newest first."""
+    text = request.GET.get("before", "")
+    found = DeadLetter.objects.order_by("-pk").defer("body")
+    if text.isascii() and text.isdecimal() and len(text) < 18:  # noqa: PLR2004 - fits bigint
+        found = found.filter(pk__lt=int(text))
+    rows = list(found[: PAGE + 1])
+    next_url = f"{request.path}?before={rows[PAGE - 1].pk}" if len(rows) > PAGE else ""
+    open_ones = DeadLetter.objects.filter(replayed_at=None).count()
+    return render(
+        request, "events/dead_letters.html", {"rows": rows[:PAGE], "next_url": next_url, "open_count": open_ones}
+    )
+
+
+@require_role("admin")
+@require_POST
+def replay_dead_letter(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take one in once more."""
+    get_object_or_404(DeadLetter, pk=pk)
+    try:
+        replay.replay(dead_letter_id=pk, actor=current_user(request))
+    except replay.CannotReplay as error:
+        messages.error(request, f"It still cannot be taken in: {error}")
+    else:
+        messages.success(request, "The message was taken in. Its events count as if they had come in time.")
+    return redirect("events:dead_letters")
