@@ -36,6 +36,15 @@ function axis(extra) {
   return { stroke: resolve("var(--tblr-secondary-color)"), font: '12px "Inter Variable", system-ui, sans-serif', grid, ticks: { show: false }, ...extra };
 }
 
+// Hours as 14:00, days as 5 Jan; midnight between hours shows the day that begins.
+function when(seconds, step, zone = "UTC") {
+  const moment = new Date(seconds * 1000);
+  const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang || "en-GB";
+  const clock = moment.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", timeZone: zone });
+  if (step < 86400 && clock !== "00:00") return clock;
+  return moment.toLocaleDateString(language, { day: "numeric", month: "short", timeZone: zone });
+}
+
 function options(node, data) {
   const numbers = new Intl.NumberFormat(document.documentElement.lang || "en");
   return {
@@ -46,7 +55,7 @@ function options(node, data) {
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), data.zone ?? "UTC"),
     scales: { y: { range: (_plot, _low, high) => [0, Math.max(4, high * 1.1)] } },
     axes: [
-      axis({ grid: { show: false } }),
+      axis({ grid: { show: false }, values: (_plot, ticks, _axis, _space, step) => ticks.map((tick) => when(tick, step, data.zone)) }),
       axis({ size: 56, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6], values: (_plot, ticks) => ticks.map((tick) => numbers.format(tick)) }),
     ],
     series: [{}, ...data.series.map((item) => series(data, item))],

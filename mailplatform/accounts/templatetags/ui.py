@@ -140,7 +140,12 @@ def field(bound: BoundField, label: str = "", hint: str = "") -> dict[str, Any]:
     classes = f"{widget.attrs.get('class', '')} {css}".strip()
     if hint:
         bound.help_text = hint
+    # A placeholder that repeats the label is noise, and gone as soon as one types.
+    if widget.attrs.get("placeholder", "").casefold() == str(bound.label).casefold():
+        widget.attrs.pop("placeholder", None)
     grouped = isinstance(widget, forms.RadioSelect | forms.CheckboxSelectMultiple)
+    if grouped:
+        widget.attrs["class"] = classes
     return {
         "bound": bound,
         "label": label or bound.label,
