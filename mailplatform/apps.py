@@ -4,6 +4,10 @@ from django.apps import AppConfig
 
 
 class MailplatformConfig(AppConfig):
-    """Commands, static files and nothing else."""
+    """Commands and static files; also configures Celery in every process."""
 
     name = "mailplatform"
+
+    def ready(self) -> None:
+        """Without this, a web process would enqueue to Celery's default broker instead of ours."""
+        from . import celery  # noqa: F401

@@ -29,8 +29,9 @@ def prepare(run_id: int) -> bool:
     When SES does not take the template, the run keeps preparing with the reason shown, and fails after 15
     minutes.
     """
-    run = Run.objects.select_related("campaign", "template_version").get(pk=run_id)
-    if run.state != RunState.PREPARING or not _is_stored(run):
+    found = Run.objects.select_related("campaign", "template_version")
+    run = found.filter(pk=run_id, state=RunState.PREPARING).first()
+    if run is None or not _is_stored(run):
         return False
     freeze.ensure_partition(run_id)
     with transaction.atomic():

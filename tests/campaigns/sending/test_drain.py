@@ -18,7 +18,7 @@ from mailplatform.accounts.services import installation
 from mailplatform.aws import errors, ses
 from mailplatform.core import clock
 from subscribers.models import Profile, Subscriber, Subscription, Suppression
-from tests.campaigns.sending.conftest import FakeSes, addresses, make_list, make_people, make_run, states_of
+from tests.factories.sending import FakeSes, addresses, make_list, make_people, make_run, states_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

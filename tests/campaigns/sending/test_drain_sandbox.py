@@ -1,0 +1,106 @@
+"""The loop over HTTP against the sandbox, whose mailbox is the witness."""
+
+from collections import Counter
+
+import pytest
+from django.db import connection, transaction
+
+from campaigns.models import Call, Delivery, Run
+from campaigns.sending import drain, quota, recover, settle
+from mailplatform.accounts.models import Installation
+from mailplatform.sandbox.testing import RunningSandbox
+from tests.factories.sending import (
+    addresses,
+    mailbox,
+    make_list,
+    make_people,
+    make_run,
+    states_of,
+    store_template,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def _run(count: int) -> tuple[Run, Counter[str]]:
+    audience = make_list()
+    people = make_people(count, audience)
+    run = make_run(audience)
+    store_template(run)
+    return run, addresses(people)
+
+
+def test_the_mailbox_agrees_with_the_rows(sandbox: RunningSandbox) -> None:
+    run, expected = _run(730)
+    drain.drain(run.pk, seconds=30)
+    run.refresh_from_db()
+    assert run.state == "sent"
+    assert states_of(run) == {"accepted": 730}
+    assert mailbox(sandbox, run) == expected
+
+
+def test_each_mail_is_as_the_law_and_the_mailbox_providers_want_it(sandbox: RunningSandbox) -> None:
+    run, _ = _run(1)
+    drain.drain(run.pk, seconds=30)
+    (mail,) = sandbox.messages()
+    raw = sandbox.raw(mail["id"]).decode()
+    assert raw.index("List-Unsubscribe:") < raw.index("List-Unsubscribe-Post: List-Unsubscribe=One-Click")
+    assert "Ada &lt;b&gt;" in raw
+    assert "multipart/alternative" in raw
+    assert "1 High Street" in raw
+
+
+@pytest.mark.parametrize("fault", ["accept_and_drop", "wrong_length", "server_error"])
+def test_a_lost_answer_becomes_unresolved_and_is_never_repeated(sandbox: RunningSandbox, fault: str) -> None:
+    run, expected = _run(120)
+    sandbox.api.put("misbehave", **{fault: {"times": 1, "share": 1}})
+    drain.drain(run.pk, seconds=30)
+    run.refresh_from_db()
+    assert run.state == "sent"
+    assert states_of(run)["unresolved"] in {20, 50}
+    assert states_of(run).total() == 120
+    found = mailbox(sandbox, run)
+    assert not found - expected
+    assert set(found.values()) == {1}
+
+
+def test_an_event_settles_what_was_lost(sandbox: RunningSandbox) -> None:
+    run, expected = _run(40)
+    sandbox.api.put("misbehave", accept_and_drop={"times": 1, "share": 1})
+    drain.drain(run.pk, seconds=30)
+    assert states_of(run) == {"unresolved": 40}
+    people = list(Delivery.objects.filter(run_id=run.pk).values_list("subscriber_id", flat=True))
+    rows = [(run.pk, person, "accepted", f"m-{person}", "") for person in people]
+    with transaction.atomic(), connection.cursor() as cursor:
+        assert settle.settle(cursor, rows) == 40
+        assert settle.settle(cursor, rows) == 0
+    assert states_of(run) == {"accepted": 40}
+    assert mailbox(sandbox, run) == expected
+
+
+def test_throttling_delays_and_loses_nobody(sandbox: RunningSandbox) -> None:
+    run, expected = _run(400)
+    sandbox.api.put("misbehave", throttle={"times": 3, "share": 1})
+    drain.drain(run.pk, seconds=60)
+    run.refresh_from_db()
+    assert run.state == "sent"
+    assert states_of(run) == {"accepted": 400}
+    assert mailbox(sandbox, run) == expected
+
+
+def test_the_account_is_read_before_sending(sandbox: RunningSandbox, site: Installation) -> None:
+    row = quota.refresh()
+    assert (row.max_send_rate, row.max_24_hour_send) == (2000.0, 1e6)
+    assert row.production_access is True
+
+
+def test_a_missing_template_pauses_the_run(sandbox: RunningSandbox) -> None:
+    audience = make_list()
+    make_people(2, audience)
+    run = make_run(audience)
+    drain.drain(run.pk, seconds=10)
+    run.refresh_from_db()
+    assert (run.state, run.paused_by) == ("paused", "account")
+    assert states_of(run) == {}
+    assert recover.recover().calls == 0
+    assert set(Call.objects.values_list("state", flat=True)) == {"recorded"}
