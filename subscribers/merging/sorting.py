@@ -6,8 +6,15 @@ reason. The same statements serve the dry run (all rows) and the merge (each chu
 
 from dataclasses import dataclass
 
-from django.db import connection
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
+# On young tables the planner's statistics lag behind an import and say “one row”; it then loops over loops, for
+# minutes instead of a second. A hash over a small table costs nothing; big tables have their statistics.
+_NO_LOOPS_WHILE_YOUNG = """
+SELECT set_config('enable_nestloop', 'off', TRUE) FROM pg_class
+WHERE oid = 'subscribers_subscriber'::regclass AND reltuples < 100000
+"""
 _SET_ASIDE = """
 UPDATE import_staging st SET reason = found.reason
 FROM (
@@ -69,13 +76,19 @@ class Counts:
     without_basis: int
 
 
+def plan_for_bulk(cursor: CursorWrapper) -> None:
+    """Keep the planner from nested loops on young tables, until the end of the transaction."""
+    cursor.execute(_NO_LOOPS_WHILE_YOUNG)
+
+
 def sort_rows(*, after: int, upto: int, list_id: int, update: bool) -> Counts:
     """Set aside, then classify the staged rows with ``after < seq <= upto``; return the counts of those left.
 
     ``list_id`` is 0 for none; ``update`` says whether data of people we know may change.
     """
     params = {"after": after, "upto": upto, "list": list_id, "update": update}
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        plan_for_bulk(cursor)
         cursor.execute(_SET_ASIDE, params)
         cursor.execute(_CLASSIFY, params)
         cursor.execute(_COUNT, params)
