@@ -101,8 +101,8 @@ class GroupWriter:
         refused, self.refused = self.refused, 0
         try:
             _drop_broken()
-            with connection.cursor() as cursor:
-                store.beat(cursor.cursor, clock.now(), 0, refused)
+            with store.raw_cursor() as cursor:
+                store.beat(cursor, clock.now(), 0, refused)
         except DatabaseError:
             log.warning("heartbeat_failed", exc_info=True)
             connection.close()

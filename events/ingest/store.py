@@ -3,13 +3,15 @@
 `cursor` is psycopg's own (parameters are bound on the server) inside the transaction of Django's connection.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
 import psycopg
+from django.db import connection
 
 from events.machines import agent_class
 from mailplatform.core import keys
@@ -87,6 +89,14 @@ _HEARTBEAT = """
     INSERT INTO events_heartbeat AS h (minute, accepted, refused) VALUES (date_trunc('minute', %s::timestamptz), %s, %s)
     ON CONFLICT (minute) DO UPDATE SET accepted = h.accepted + EXCLUDED.accepted, refused = h.refused + EXCLUDED.refused
 """
+
+
+@contextmanager
+def raw_cursor() -> Iterator[Cursor]:
+    """Open psycopg's own cursor on Django's connection; errors come out as Django's."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        yield cursor
 
 
 def columns(rows: Sequence[Sequence[object]], width: int) -> list[list[object]]:

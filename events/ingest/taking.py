@@ -109,10 +109,9 @@ def _reason(error: Exception) -> str:
 
 
 def _transaction(group: Sequence[Inbound]) -> None:
-    with transaction.atomic(), connection.cursor() as wrapped, connection.wrap_database_errors:
-        with psycopg.Cursor(connection.connection) as cursor:
-            cursor.execute(store.TIMEOUTS)
-            _store(cursor, wrapped, group, clock.now())
+    with transaction.atomic(), connection.cursor() as wrapped, store.raw_cursor() as cursor:
+        cursor.execute(store.TIMEOUTS)
+        _store(cursor, wrapped, group, clock.now())
 
 
 def _store(cursor: store.Cursor, wrapped: CursorWrapper, group: Sequence[Inbound], now: datetime) -> None:

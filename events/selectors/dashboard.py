@@ -74,6 +74,10 @@ class Dashboard:
         return all(step.is_done for step in self.steps)
 
     @property
+    def quota(self) -> int:
+        return int(self.installation.max_24_hour_send)
+
+    @property
     def quota_left(self) -> int:
         return max(0, int(self.installation.max_24_hour_send - self.installation.sent_last_24_hours))
 

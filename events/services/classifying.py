@@ -79,7 +79,8 @@ def _move(cursor: Any, run_id: int, subscriber_id: int, before: list[Row], after
     for rows, sign in ((before, -1), (after, 1)):
         for place in _people(run_id, rows):
             people[place] += sign
-    store.add_counters(cursor, events, people)
+    with store.raw_cursor() as raw:
+        store.add_counters(raw, events, people)
 
 
 def _first_times(rows: list[Row]) -> list[datetime | None]:

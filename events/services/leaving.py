@@ -8,8 +8,7 @@ from collections import Counter as Tally
 from dataclasses import dataclass
 from datetime import datetime
 
-import psycopg
-from django.db import connection, transaction
+from django.db import transaction
 
 from campaigns.models import Run
 from campaigns.tokens import UnsubscribeClaim
@@ -128,6 +127,5 @@ def _note(claim: UnsubscribeClaim, at: datetime) -> None:
 
 
 def _count(events: People, people: People) -> None:
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+    with store.raw_cursor() as cursor:
         store.add_counters(cursor, events, people)

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 from django.db import connection
+from django.db.models import Sum
 
 from events import ingest
 from events.models import Counter, DeadLetter, Event, Heartbeat, InboundMessage, Link, Outcome
@@ -191,8 +192,9 @@ def test_links_count_total_and_people() -> None:
     now = clock.now()
     for n, (person, link) in enumerate([(ada, "a"), (ada, "a"), (ada, "b"), (bob, "a")]):
         take(payload("Click", run, person, at=now - timedelta(seconds=100 - 10 * n), link=f"https://x.example/{link}"))
-    rows = {row.link_id: row for row in Counter.objects.filter(type="click", run_id=run.pk).exclude(link_id=0)}
-    figures = {Link.objects.get(pk=pk).url: (row.events, row.people) for pk, row in rows.items()}
+    rows = Counter.objects.filter(type="click", run_id=run.pk).exclude(link_id=0).values("link_id")
+    sums = rows.annotate(all=Sum("events"), persons=Sum("people")).values_list("link_id", "all", "persons")
+    figures = {Link.objects.get(pk=pk).url: (total, persons) for pk, total, persons in sums}
     assert figures == {"https://x.example/a": (3, 2), "https://x.example/b": (1, 1)}
     assert people(run.pk)["click"] == 2
 

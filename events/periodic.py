@@ -1,0 +1,66 @@
+"""What the clock starts. Each job is one call and may run twice or late without harm."""
+
+from datetime import date, timedelta
+from typing import Any, Final
+
+from celery import shared_task
+from django.db import connection
+from django.db.models import Max
+
+from campaigns.models import Run
+from mailplatform.core import clock
+
+from .services import classifying, guarding
+
+MONTHS_AHEAD: Final = 3
+MONTHS_BACK: Final = 2
+
+
+def ensure_partitions() -> list[date]:
+    """Make the partitions of the months around now and of the next thousand runs; return the months."""
+    first = clock.now().date().replace(day=1)
+    months = sorted({_month(first, step) for step in range(-MONTHS_BACK, MONTHS_AHEAD + 1)})
+    newest = Run.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    with connection.cursor() as cursor:
+        for month in months:
+            cursor.execute("SELECT events_ensure_month_partitions(%s)", (month,))
+        cursor.execute("SELECT events_ensure_outcome_partition(%s)", (newest + 1,))
+        cursor.execute("SELECT events_ensure_outcome_partition(%s)", (newest + 1_000,))
+    return months
+
+
+def _month(first: date, step: int) -> date:
+    number = first.year * 12 + first.month - 1 + step
+    return first.replace(year=number // 12, month=number % 12 + 1)
+
+
+@shared_task(name="events.make_partitions")
+def make_partitions(**_unknown: Any) -> None:
+    """Keep partitions ready ahead of time; what finds none goes to the dead letters."""
+    ensure_partitions()
+
+
+@shared_task(name="events.settle_unresolved")
+def settle_unresolved(**_unknown: Any) -> None:
+    """Settle deliveries whose answer was lost and of which an event tells."""
+    guarding.settle_unresolved()
+
+
+@shared_task(name="events.check_safety")
+def check_safety(**_unknown: Any) -> None:
+    """Pause runs that bounce or are complained of too much."""
+    guarding.check_safety()
+
+
+@shared_task(name="events.classify_machines")
+def classify_machines(**_unknown: Any) -> None:
+    """Mark scanners that only their pattern gives away."""
+    classifying.classify_machines()
+
+
+BEAT_SECONDS: Final = {
+    make_partitions.name: timedelta(hours=1).total_seconds(),
+    settle_unresolved.name: 15.0,
+    check_safety.name: 30.0,
+    classify_machines.name: 60.0,
+}
