@@ -1,4 +1,4 @@
-"""Exporting the consent register: a filtered part of it, in a file that proves itself, noted in the audit log."""
+"""Exporting the consent register: any part of it, in a file that proves itself, noted in the audit log."""
 
 from collections.abc import Iterator
 from itertools import islice

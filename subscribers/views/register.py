@@ -3,7 +3,7 @@
 import datetime as dt
 import tempfile
 from collections.abc import AsyncIterator
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
@@ -60,7 +60,7 @@ def register_export(request: HttpRequest) -> HttpResponseBase:
     filters, wrong = parse_filters(request.POST)
     if wrong:
         return HttpResponse("; ".join(wrong), status=400, content_type="text/plain; charset=utf-8")
-    form = cast("Format", "json" if request.POST.get("form") == "json" else "csv")
+    form: Format = "json" if request.POST.get("form") == "json" else "csv"
     file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the last byte is sent
     try:
         services.export_register(filters=filters, form=form, target=file, actor=current_user(request))

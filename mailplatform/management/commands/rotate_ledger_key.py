@@ -1,4 +1,4 @@
-"""`manage.py rotate_ledger_key`: signs the consent ledger with a new key from now on, endorsed by the old one."""
+"""`manage.py rotate_ledger_key`: from now on a new key signs the ledger, endorsed by the old one."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from subscribers.services import sealing
 class Command(BaseCommand):
     """Makes the new key, has the old one sign it, and puts it in the old one's file."""
 
-    help = "Sign the consent ledger with a new key from now on; the old key endorses it. Back up the key file after."
+    help = "Sign the consent ledger with a new key, endorsed by the old one. Back up the key file after."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Rotate, and say which key signs now."""

@@ -17,8 +17,8 @@ class Command(BaseCommand):
     """With FILE checks an export, needing neither database nor network; without it, the live ledger."""
 
     help = (
-        "Check the consent register. With FILE (an export, zipped or unpacked): offline, with the public key alone. "
-        "Without: the live ledger against the newest signed checkpoint. Names every record that was changed, "
+        "Check the consent register. With FILE (an export, zipped or unpacked): offline, with the public key "
+        "alone. Without: the live ledger against the newest signed checkpoint. Names every record that was changed, "
         "removed, added or cut from the tail, and then exits with 1."
     )
     requires_system_checks: list[str] = []

@@ -1,0 +1,153 @@
+"""The rule that decides who may be mailed: its SQL and its oracle agree on every combination."""
+
+import datetime as dt
+import itertools
+from typing import Any, get_args
+
+import pytest
+from django.db import connection, transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mailplatform.core import clock
+from mailplatform.core.keys import email_key
+from subscribers.models import MarketingBasis, Profile, Subscriber, Suppression, SuppressionReason
+from subscribers.selectors import eligibility
+from subscribers.selectors.eligibility import Facts, Kind, reason_for, reason_sql
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
+HOUR = dt.timedelta(hours=1)
+REASONS = [*SuppressionReason.values]
+
+
+def reasons_in_sql(kind: Kind, numbers: list[int]) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {reason_sql(kind, subscriber='who', profile='what', now=NOW)}"
+            " FROM unnest(%s::bigint[]) WITH ORDINALITY AS ids (id, place)"
+            " LEFT JOIN subscribers_subscriber who ON who.id = ids.id"
+            " LEFT JOIN subscribers_profile what ON what.subscriber_id = ids.id ORDER BY place",
+            [numbers],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def store(facts: Facts, number: int) -> int:
+    """Bring one person's facts into the database; return their number (or nobody's)."""
+    if not facts.exists:
+        return 10_000_000 + number
+    email = f"p{number}@example.test"
+    person = Subscriber.objects.create(email=email, email_key=email_key(email))
+    if facts.marketing_basis is not None:
+        Profile.objects.create(
+            subscriber_id=person.id,
+            joined_at=NOW,
+            marketing_basis=facts.marketing_basis,
+            contract_basis=facts.contract_basis,
+            service_basis=facts.service_basis,
+            paused_until=facts.paused_until,
+        )
+    for reason in facts.suppressions:
+        Suppression.objects.create(email_key=person.email_key, reason=reason, source="test")
+    for reason in set(REASONS) - facts.suppressions:  # lifted ones do not count
+        Suppression.objects.create(email_key=person.email_key, reason=reason, source="test", lifted_at=NOW)
+    return person.id
+
+
+def some_facts() -> st.SearchStrategy[Facts]:
+    moments = st.sampled_from([None, NOW - HOUR, NOW, NOW + HOUR])
+    with_profile = st.builds(
+        Facts,
+        suppressions=st.frozensets(st.sampled_from(REASONS)),
+        marketing_basis=st.sampled_from(MarketingBasis.values),
+        contract_basis=st.booleans(),
+        service_basis=st.booleans(),
+        paused_until=moments,
+    )
+    without = st.builds(Facts, suppressions=st.frozensets(st.sampled_from(REASONS)))
+    return st.one_of(with_profile, without, st.just(Facts(exists=False)))
+
+
+@pytest.mark.django_db
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(some_facts(), min_size=1, max_size=8))
+def test_the_sql_is_the_oracle(people: list[Facts]) -> None:
+    with transaction.atomic():
+        numbers = [store(facts, number) for number, facts in enumerate(people)]
+        for kind in KINDS:
+            assert reasons_in_sql(kind, numbers) == [reason_for(kind, facts, now=NOW) for facts in people]
+        transaction.set_rollback(True)
+
+
+@pytest.mark.django_db
+def test_the_sql_is_the_oracle_on_every_combination() -> None:
+    combinations = itertools.product(
+        [frozenset[str](), *(frozenset({reason}) for reason in REASONS), frozenset(REASONS)],
+        [None, *MarketingBasis.values],
+        [False, True],
+        [None, NOW + HOUR],
+    )
+    people = [
+        Facts(
+            suppressions=reasons,
+            marketing_basis=basis,
+            contract_basis=flag and basis is not None,
+            paused_until=until if basis else None,
+        )
+        for reasons, basis, flag, until in combinations
+    ]
+    numbers = [store(facts, number) for number, facts in enumerate(people)]
+    for kind in KINDS:
+        assert reasons_in_sql(kind, numbers) == [reason_for(kind, facts, now=NOW) for facts in people]
+
+
+@pytest.mark.parametrize(
+    ("facts", "marketing", "contract", "service"),
+    [
+        (Facts(), "no_basis", "no_basis", "no_basis"),
+        (Facts(exists=False), "erased", "erased", "erased"),
+        (Facts(marketing_basis="none"), "no_basis", "no_basis", "no_basis"),
+        (Facts(marketing_basis="consent"), "", "no_basis", "no_basis"),
+        (Facts(marketing_basis="soft_opt_in"), "", "no_basis", "no_basis"),
+        (Facts(marketing_basis="withdrawn"), "withdrawn", "no_basis", "no_basis"),
+        (Facts(marketing_basis="none", contract_basis=True), "no_basis", "", ""),
+        (Facts(marketing_basis="none", service_basis=True), "no_basis", "no_basis", ""),
+        (Facts(marketing_basis="consent", paused_until=NOW + HOUR), "paused", "no_basis", "no_basis"),
+        (Facts(marketing_basis="consent", paused_until=NOW), "", "no_basis", "no_basis"),
+        (Facts(marketing_basis="consent", suppressions=frozenset({"bounce"})), "bounced", "bounced", "bounced"),
+        (Facts(marketing_basis="consent", contract_basis=True, suppressions=frozenset({"unsubscribe"})),
+         "unsubscribed", "", ""),
+        (Facts(contract_basis=True, suppressions=frozenset({"complaint"})), "complained", "complained", "complained"),
+        (Facts(marketing_basis="consent", suppressions=frozenset({"manual"})), "blocked", "blocked", "blocked"),
+        (Facts(marketing_basis="consent", suppressions=frozenset(REASONS)), "erased", "erased", "erased"),
+    ],
+)  # fmt: skip
+def test_the_rule_in_plain_cases(facts: Facts, marketing: str, contract: str, service: str) -> None:
+    assert [reason_for(kind, facts, now=NOW) for kind in KINDS] == [marketing, contract, service]
+
+
+@given(some_facts())
+def test_nobody_is_mailed_for_marketing_without_a_basis(facts: Facts) -> None:
+    if reason_for("marketing", facts, now=NOW) == "":
+        assert facts.marketing_basis in {"consent", "soft_opt_in"}
+        assert not facts.suppressions
+
+
+def test_every_code_has_words() -> None:
+    assert {rule.code for rule in eligibility.RULES} <= eligibility.REASONS.keys()
+
+
+def test_another_kind_is_refused() -> None:
+    kind: Any = "newsletter"
+    with pytest.raises(ValueError, match="no such kind"):
+        reason_for(kind, Facts())
+    with pytest.raises(ValueError, match="no such kind"):
+        reason_sql(kind)
+
+
+def test_the_sql_holds_no_parameter_and_takes_the_time_from_the_clock(time_machine: Any) -> None:
+    time_machine.move_to(NOW, tick=False)
+    assert "%" not in reason_sql("marketing")
+    assert "'2026-03-01T12:00:00+00:00'::timestamptz" in reason_sql("marketing")
+    assert clock.now() == NOW
