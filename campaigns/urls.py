@@ -1,6 +1,43 @@
 """Addresses of the app `campaigns`."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+
+from .views import actions, campaigns, editor, progress, recipients, steps, templates
 
 app_name = "campaigns"
-urlpatterns: list[URLPattern | URLResolver] = []
+
+_template = "templates/<uuid:public_id>/"
+_campaign = "campaigns/<uuid:public_id>/"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("templates/", templates.template_list, name="template_list"),
+    path("templates/add/", templates.template_add, name="template_add"),
+    path(_template, editor.template_edit, name="template_edit"),
+    path(f"{_template}check/", editor.template_check, name="template_check"),
+    path(f"{_template}preview/<str:part>/", editor.template_preview, name="template_preview"),
+    path(f"{_template}versions/", templates.template_versions, name="template_versions"),
+    path(f"{_template}versions/<int:number>/restore/", templates.version_restore, name="version_restore"),
+    path(f"{_template}versions/<int:number>/<str:part>/", templates.version_preview, name="version_preview"),
+    path(f"{_template}test/", editor.template_test, name="template_test"),
+    path(f"{_template}duplicate/", templates.template_duplicate, name="template_duplicate"),
+    path(f"{_template}archive/", templates.template_archive, name="template_archive"),
+    path("campaigns/", campaigns.campaign_list, name="campaign_list"),
+    path("campaigns/new/", campaigns.campaign_new, name="campaign_new"),
+    path("campaigns/senders/add/", campaigns.sender_add, name="campaign_sender_add"),
+    path(_campaign, progress.campaign_detail, name="campaign_detail"),
+    path(f"{_campaign}progress/", progress.campaign_progress, name="campaign_progress"),
+    path(f"{_campaign}recipients/", recipients.campaign_recipients, name="campaign_recipients"),
+    path(f"{_campaign}recipients.csv", recipients.campaign_recipients_csv, name="campaign_recipients_csv"),
+    path(f"{_campaign}preview/<str:part>/", steps.campaign_preview, name="campaign_preview"),
+    path(f"{_campaign}send/", actions.campaign_send, name="campaign_send"),
+    path(f"{_campaign}unschedule/", actions.campaign_unschedule, name="campaign_unschedule"),
+    path(f"{_campaign}pause/", actions.campaign_pause, name="campaign_pause"),
+    path(f"{_campaign}resume/", actions.campaign_resume, name="campaign_resume"),
+    path(f"{_campaign}cancel/", actions.campaign_cancel, name="campaign_cancel"),
+    path(f"{_campaign}duplicate/", actions.campaign_duplicate, name="campaign_duplicate"),
+    path(f"{_campaign}archive/", actions.campaign_archive, name="campaign_archive"),
+    path(f"{_campaign}rename/", actions.campaign_rename, name="campaign_rename"),
+    path(f"{_campaign}test/", actions.campaign_test, name="campaign_test"),
+    path(f"{_campaign}<slug:step>/", steps.campaign_step, name="campaign_step"),
+    path("settings/send-test/", actions.send_me_a_test, name="send_me_a_test"),
+]

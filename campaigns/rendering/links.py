@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 from lxml import etree, html
@@ -50,23 +51,26 @@ def read_document(source: str) -> Document:
     except (etree.ParserError, etree.XMLSyntaxError, ValueError):
         return Document([], [], {})
     links = [
-        Link(
-            restore(a.get("href") or "", tags).strip(),
-            restore(str(a.text_content()), tags).strip(),
-            int(a.sourceline or 0),
-        )
+        Link(restore(a.get("href", ""), tags).strip(), restore(_words(a), tags).strip(), _line(a))
         for a in root.iter("a")
         if a.get("href") is not None
     ]
     images = [
-        Image(restore(i.get("src") or "", tags).strip(), i.get("alt"), int(i.sourceline or 0))
-        for i in root.iter("img")
+        Image(restore(i.get("src", ""), tags).strip(), i.get("alt"), _line(i)) for i in root.iter("img")
     ]
     elements: dict[str, int] = {}
     for element in root.iter():
         if isinstance(element.tag, str):
-            elements.setdefault(element.tag.lower(), int(element.sourceline or 0))
+            elements.setdefault(element.tag.lower(), _line(element))
     return Document(links, images, elements)
+
+
+def _line(element: Any) -> int:
+    return int(element.sourceline or 0)
+
+
+def _words(element: Any) -> str:
+    return str(element.text_content())
 
 
 def is_variable(href: str) -> bool:

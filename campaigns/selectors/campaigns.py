@@ -1,9 +1,11 @@
 """Reads of campaigns: one, the list, its audience with reasons, the senders it may use."""
 
 from dataclasses import dataclass
+from typing import cast
 from uuid import UUID
 
 from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 
 from mailplatform.accounts.models import Installation
@@ -26,11 +28,15 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Who is in a campaign's audience: all, those who will get it, and every reason for the others."""
+    """Who is in a campaign's audience: all, those who will get it, and every reason for the others.
+
+    `problem` says why it cannot be counted, when a chosen segment no longer works.
+    """
 
     total: int
     eligible: int
     exclusions: list[Exclusion]
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,14 @@ def last_run(campaign: Campaign) -> Run | None:
     )
 
 
+def access_last_run(public_id: UUID) -> Run:
+    """The newest run of a campaign, or 404 where there is none."""
+    run = last_run(access_campaign(public_id))
+    if run is None:
+        raise Http404("This campaign was never launched.")
+    return run
+
+
 def is_editable(campaign: Campaign) -> bool:
     """Whether the steps may still be changed."""
     return campaign.state in EDITABLE_STATES
@@ -89,7 +103,10 @@ def count_audience(campaign: Campaign) -> Audience:
     spec = audience_spec(campaign)
     if not spec.list_ids and not spec.segment_ids:
         return Audience(0, 0, [])
-    counted = audience.count(spec, campaign.kind)
+    try:
+        counted = audience.count(spec, cast("eligibility.Kind", campaign.kind))
+    except audience.SegmentBrokenError as error:
+        return Audience(0, 0, [], problem=str(error))
     exclusions = [
         Exclusion(code, eligibility.REASONS.get(code, code), number)
         for code, number in counted.excluded.items()

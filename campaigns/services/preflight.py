@@ -86,6 +86,8 @@ def _check_audience(result: Preflight, campaign: Campaign) -> None:
     audience = result.audience
     if not campaign.lists.exists() and not campaign.segments.exists():
         result.add(Level.BLOCKING, "no_audience", "Choose who gets this campaign.", TO)
+    elif audience.problem:
+        result.add(Level.BLOCKING, "segment_broken", audience.problem, TO)
     elif audience.eligible == 0:
         message = "Nobody in this audience may be mailed. See the reasons, or choose other people."
         result.add(Level.BLOCKING, "nobody", message, TO)

@@ -8,7 +8,7 @@ from mailplatform.accounts.services import installation
 from subscribers.models import Subscriber
 
 from .. import entries, tokens
-from ..models import Run, Template
+from ..models import Run, Template, TemplateVersion
 from ..rendering import (
     Checked,
     Finding,
@@ -104,6 +104,23 @@ def browser_copy(*, run_id: int, subscriber_id: int) -> Rendered:
     version = run.template_version
     parts = {Part.SUBJECT: version.subject, Part.HTML: version.html, Part.TEXT: version.text}
     return render_stored(parts, context.builder.as_dict(values))
+
+
+def version_preview(version: TemplateVersion, person: entries.Person) -> Rendered | None:
+    """A published version as `person` would get it; None if it cannot be rendered."""
+    template = version.template
+    names = TemplateVariables.from_json(version.variables)
+    data = test_data(names, Template(defaults=version.defaults, name=template.name), person, {})
+    parts = {Part.SUBJECT: version.subject, Part.HTML: version.html, Part.TEXT: version.text}
+    try:
+        return render_stored(parts, data)
+    except TemplateError:
+        return None
+
+
+def recent_people(limit: int = 20) -> list[Subscriber]:
+    """A few real people to look at a mail as."""
+    return list(Subscriber.objects.only("email", "name").order_by("-created_at", "-pk")[:limit])
 
 
 def _own_host() -> str:

@@ -164,6 +164,11 @@ def check(template: Template, *, subject: str = "", preheader: str = "", public_
     return check_template(source, known=selectors.known_names(template.defaults), public_host=public_host)
 
 
+def blank_html() -> str:
+    """What a new template begins with: the frame that the law asks for, and room for words."""
+    return (_folder() / "blank.html").read_text(encoding="utf-8")
+
+
 def ensure_starters(*, actor: User | None = None) -> list[Template]:
     """The two starter templates; one that exists is left as it is."""
     return [_ensure_starter(_STARTERS[slug], actor) for slug in STARTERS]
@@ -173,7 +178,7 @@ def _ensure_starter(starter: Starter, actor: User | None) -> Template:
     existing = Template.objects.filter(slug=starter.slug).first()
     if existing is not None:
         return existing
-    folder = Path(settings.BASE_DIR) / "templates" / "email" / "starters"
+    folder = _folder()
     return create(
         actor=actor,
         name=_free_name(starter.name),
@@ -184,6 +189,10 @@ def _ensure_starter(starter: Starter, actor: User | None) -> Template:
         text=(folder / f"{starter.slug}.txt").read_text(encoding="utf-8"),
         defaults=starter.defaults,
     )
+
+
+def _folder() -> Path:
+    return Path(settings.BASE_DIR) / "templates" / "email" / "starters"
 
 
 def _check_defaults(defaults: dict[str, Any]) -> None:

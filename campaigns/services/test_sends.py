@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit, installation
-from mailplatform.aws import errors, limits
+from mailplatform.aws import errors, limits, session
 
 from .. import entries, headers, tokens
 from ..models import CallKind, Campaign, Sender, Template
@@ -40,6 +40,9 @@ class NoSender(Exception):
 
 class TestNotSent(Exception):
     """Amazon SES did not take the test; the message says why."""
+
+
+ERRORS: Final = (TooManyAddresses, InvalidAddress, TemplateNotReady, NoSender, TestNotSent)
 
 
 def send_campaign_test(
@@ -146,5 +149,5 @@ def _send_one(address: str, rendered: Rendered, sender: Sender, own: list[header
         del request["Content"]["Simple"]["Headers"]
     try:
         return single.send(request=request, kind=CallKind.TEST)
-    except errors.SesError as error:
+    except (errors.SesError, errors.AccountUnreadableError, session.AwsConfigurationError) as error:
         raise TestNotSent(f"Amazon SES did not take the test mail: {error}") from error

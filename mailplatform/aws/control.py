@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/ses/latest/dg/quotas.html
 """
 
 import time
-from typing import Final
+from typing import Any, Final
 
 import redis
 from django.conf import settings
@@ -38,7 +38,7 @@ def wait_turn(connection: Connection, *, patience: float) -> None:
     """
     if connection.endpoint_urls.get("sesv2"):
         return
-    client = redis.Redis.from_url(settings.REDIS_URL)
+    client: Any = redis.Redis.from_url(settings.REDIS_URL)
     try:
         key = f"mp:control:{connection.region}:{connection.access_key_id}"
         wait = int(client.eval(_TURN, 1, key, INTERVAL_MS, int(patience * 1000)))

@@ -1,0 +1,221 @@
+"""Forms of the campaign's steps."""
+
+import datetime as dt
+from typing import Any, Final
+from zoneinfo import ZoneInfo, available_timezones
+
+from django import forms
+
+from subscribers.models import MailingList, Segment
+from subscribers.selectors import segments
+
+from ..models import Campaign, CampaignKind, Sender, Template
+from ..selectors import campaigns as selectors
+from ..selectors import templates as template_selectors
+
+VARIABLE_PREFIX: Final = "variable:"
+
+
+class NewCampaignForm(forms.Form):
+    """Only a name: everything else has its step."""
+
+    name = forms.CharField(max_length=120, label="Name", help_text="Only you see it.")
+
+
+class StepForm(forms.Form):
+    """What all steps share: the revision that the page was made from."""
+
+    revision = forms.IntegerField(widget=forms.HiddenInput)
+
+
+class ToForm(StepForm):
+    """Who gets it."""
+
+    kind = forms.ChoiceField(choices=CampaignKind.choices, widget=forms.RadioSelect, label="Kind of mail")
+    lists = forms.ModelMultipleChoiceField(
+        MailingList.objects.none(), required=False, widget=forms.CheckboxSelectMultiple, label="Lists"
+    )
+    segments = forms.ModelMultipleChoiceField(
+        Segment.objects.none(), required=False, widget=forms.CheckboxSelectMultiple, label="Segments"
+    )
+    excluded_lists = forms.ModelMultipleChoiceField(
+        MailingList.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label="But not these lists",
+    )
+    excluded_segments = forms.ModelMultipleChoiceField(
+        Segment.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label="But not these segments",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        lists = MailingList.objects.filter(archived_at=None)
+        for name, queryset in (
+            ("lists", lists),
+            ("excluded_lists", lists),
+            ("segments", segments.live()),
+            ("excluded_segments", segments.live()),
+        ):
+            field = self.fields[name]
+            assert isinstance(field, forms.ModelMultipleChoiceField)
+            field.queryset = queryset
+
+    @staticmethod
+    def initial_of(campaign: Campaign) -> dict[str, Any]:
+        """What the step shows at first."""
+        return {
+            "revision": campaign.revision,
+            "kind": campaign.kind,
+            "lists": campaign.lists.all(),
+            "segments": campaign.segments.all(),
+            "excluded_lists": campaign.excluded_lists.all(),
+            "excluded_segments": campaign.excluded_segments.all(),
+        }
+
+    def changes(self) -> dict[str, Any]:
+        """What the service saves."""
+        names = ("kind", "lists", "segments", "excluded_lists", "excluded_segments")
+        return {name: self.cleaned_data[name] for name in names}
+
+
+class FromForm(StepForm):
+    """Who sends it, and what the inbox shows."""
+
+    sender = forms.ModelChoiceField(Sender.objects.all(), required=False, empty_label=None, label="Sender")
+    subject = forms.CharField(
+        max_length=250,
+        required=False,
+        label="Subject",
+        help_text="Empty: the subject of the template.",
+        widget=forms.TextInput(attrs={"data-count": "78"}),
+    )
+    preheader = forms.CharField(
+        max_length=250,
+        required=False,
+        label="Preheader",
+        help_text="The line after the subject. Empty: the template's.",
+        widget=forms.TextInput(attrs={"data-count": "110"}),
+    )
+    track_opens = forms.BooleanField(required=False, label="Count opens of people who agreed to it")
+    track_clicks = forms.BooleanField(required=False, label="Count clicks of people who agreed to it")
+
+    @staticmethod
+    def initial_of(campaign: Campaign) -> dict[str, Any]:
+        """What the step shows at first."""
+        names = ("revision", "sender", "subject", "preheader", "track_opens", "track_clicks")
+        return {name: getattr(campaign, name) for name in names}
+
+    def changes(self) -> dict[str, Any]:
+        """What the service saves."""
+        names = ("sender", "subject", "preheader", "track_opens", "track_clicks")
+        return {name: self.cleaned_data[name] for name in names}
+
+
+class NewSenderForm(forms.Form):
+    """Another sender."""
+
+    name = forms.CharField(max_length=100, required=False, label="Name", help_text="As the inbox shows it.")
+    address = forms.EmailField(label="Address")
+    reply_to = forms.EmailField(required=False, label="Replies go to")
+
+
+class ContentForm(StepForm):
+    """What it says. Values of variables come as fields named `variable:<name>`."""
+
+    template = forms.ModelChoiceField(
+        Template.objects.none(), required=False, label="Template", empty_label="Choose a template"
+    )
+
+    def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        found = Template.objects.filter(archived_at=None)
+        if campaign.template_id:
+            found = found | Template.objects.filter(pk=campaign.template_id)
+        field = self.fields["template"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = found
+
+    @staticmethod
+    def initial_of(campaign: Campaign) -> dict[str, Any]:
+        """What the step shows at first."""
+        return {"revision": campaign.revision, "template": campaign.template_id}
+
+    def changes(self) -> dict[str, Any]:
+        """What the service saves."""
+        template: Template | None = self.cleaned_data["template"]
+        names = template_selectors.campaign_names(template.defaults) if template else []
+        typed = {name: self.data.get(VARIABLE_PREFIX + name, "").strip() for name in names}
+        return {"template": template, "variables": {k: v for k, v in typed.items() if v}}
+
+
+class ScheduleForm(StepForm):
+    """When it goes out."""
+
+    when = forms.ChoiceField(
+        choices=[("now", "When I press Send"), ("later", "At a time that I choose")],
+        widget=forms.RadioSelect,
+        label="When",
+    )
+    date = forms.DateField(required=False, label="Day", widget=forms.DateInput(attrs={"type": "date"}))
+    time = forms.TimeField(
+        required=False, label="Time", widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
+    )
+    zone = forms.ChoiceField(label="Time zone", choices=[])
+    rate_limit = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=100_000,
+        label="Slow down to",
+        help_text="Mails per second. Empty: as fast as Amazon allows.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["zone"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [(name, name.replace("_", " ")) for name in zone_names()]
+
+    @staticmethod
+    def initial_of(campaign: Campaign) -> dict[str, Any]:
+        """What the step shows at first: the chosen time in the chosen zone."""
+        zone = campaign.schedule_zone or "Europe/Berlin"
+        local = campaign.scheduled_at.astimezone(ZoneInfo(zone)) if campaign.scheduled_at else None
+        return {
+            "revision": campaign.revision,
+            "when": "later" if local else "now",
+            "date": local.date() if local else None,
+            "time": local.time() if local else None,
+            "zone": zone,
+            "rate_limit": campaign.rate_limit,
+        }
+
+    def clean(self) -> dict[str, Any]:
+        """A chosen time needs day and hour."""
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        if values.get("when") == "later":
+            for name, words in (("date", "Choose a day."), ("time", "Choose a time.")):
+                if name not in self.errors and not values.get(name):
+                    self.add_error(name, words)
+        return values
+
+    def changes(self) -> dict[str, Any]:
+        """What the service saves; `at` is wall-clock time in `zone`."""
+        values = self.cleaned_data
+        later = values["when"] == "later"
+        at = dt.datetime.combine(values["date"], values["time"]) if later else None
+        return {"at": at, "zone": values["zone"], "rate_limit": values["rate_limit"]}
+
+
+def zone_names() -> list[str]:
+    """The zones that people know by a city, UTC first."""
+    areas = ("Africa/", "America/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
+    return ["UTC", *sorted(name for name in available_timezones() if name.startswith(areas))]
+
+
+def sender_choices(site: Any) -> list[selectors.SenderChoice]:
+    """The senders with whether they may be used; the form itself refuses none of them."""
+    return selectors.list_senders(site)

@@ -1,0 +1,78 @@
+"""Forms of templates."""
+
+from typing import Any, Final
+
+from django import forms
+
+from subscribers.models import Subscriber
+
+from ..services import test_sends
+
+DEFAULT_PREFIX: Final = "default:"
+
+
+class NewTemplateForm(forms.Form):
+    """Only a name: the rest is written in the editor."""
+
+    name = forms.CharField(max_length=120, label="Name")
+
+
+class TemplateForm(forms.Form):
+    """The editor. Defaults come as fields named `default:<variable>`."""
+
+    revision = forms.IntegerField(widget=forms.HiddenInput)
+    name = forms.CharField(max_length=120, label="Name")
+    subject = forms.CharField(max_length=250, label="Subject", required=False)
+    preheader = forms.CharField(
+        max_length=250,
+        label="Preheader",
+        required=False,
+        help_text="The line that inboxes show after the subject.",
+    )
+    html = forms.CharField(
+        label="HTML",
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"data-editor": "html", "rows": 24, "spellcheck": "false"}),
+    )
+    text = forms.CharField(
+        label="Text part",
+        required=False,
+        strip=False,
+        help_text="Leave it empty to have it written from the HTML.",
+        widget=forms.Textarea(attrs={"rows": 14, "spellcheck": "false", "class": "font-monospace"}),
+    )
+
+    def content(self) -> dict[str, Any]:
+        """What the service saves, line ends as Unix has them."""
+        values = {k: self.cleaned_data[k] for k in ("name", "subject", "preheader", "html", "text")}
+        values["subject"] = " ".join(values["subject"].split())
+        return {k: v.replace("\r\n", "\n") for k, v in values.items()}
+
+    def defaults(self, stored: dict[str, Any]) -> dict[str, Any]:
+        """The declared variables: those of the page, and the lists that the page does not show."""
+        typed = {k[len(DEFAULT_PREFIX) :]: v for k, v in self.data.items() if k.startswith(DEFAULT_PREFIX)}
+        kept = {k: v for k, v in stored.items() if not isinstance(v, str)}
+        declared = {k: v.strip() for k, v in typed.items() if k in stored or v.strip()}
+        return {**declared, **kept}
+
+
+class TestSendForm(forms.Form):
+    """Where a test goes, and as whom."""
+
+    addresses = forms.CharField(
+        label="To",
+        help_text="Up to 10 addresses, separated by commas.",
+        widget=forms.TextInput(attrs={"autocomplete": "email"}),
+    )
+    person = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def clean_addresses(self) -> list[str]:
+        """The addresses, each once."""
+        return test_sends.parse_addresses(self.cleaned_data["addresses"])
+
+
+def chosen_person(address: str) -> Subscriber | None:
+    """The subscriber that a preview is for; None stands for an invented one."""
+    address = address.strip().lower()
+    return Subscriber.objects.filter(email=address).first() if address else None

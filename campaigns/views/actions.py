@@ -1,0 +1,173 @@
+"""The buttons of a campaign. Each is one POST, one service call and words about what happened."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+
+from mailplatform.accounts.access import current_user, require_role
+from mailplatform.accounts.services import installation
+
+from ..forms.templates import TestSendForm, chosen_person
+from ..models import PauseReason
+from ..selectors import campaigns as selectors
+from ..selectors import runs as run_selectors
+from ..services import campaigns, previews, runs, scheduling, test_sends
+
+
+@require_role("marketer")
+@require_POST
+def campaign_send(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Send now, or schedule: `count` is the number that the person confirmed."""
+    campaign = selectors.access_campaign(public_id)
+    count = request.POST.get("count", "")
+    if not count.isdigit():
+        messages.error(request, "The confirmation was not complete. Look at the number again.")
+        return redirect("campaigns:campaign_step", public_id, "review")
+    start = scheduling.send_now if campaign.scheduled_at is None else scheduling.schedule
+    try:
+        start(campaign=campaign, actor=current_user(request), confirmed_count=int(count))
+    except runs.AlreadyLaunched as error:
+        # A second click or a reload: say so, and show what the first one started.
+        messages.info(request, str(error))
+        return redirect("campaigns:campaign_detail", public_id)
+    except (runs.NobodyToSend, runs.NotReady, runs.AudienceChanged, scheduling.NoTimeChosen) as error:
+        messages.error(request, str(error))
+        return redirect("campaigns:campaign_step", public_id, "review")
+    return redirect("campaigns:campaign_detail", public_id)
+
+
+@require_role("marketer")
+@require_POST
+def campaign_unschedule(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Undo, or take a planned campaign back to the draft."""
+    campaign = selectors.access_campaign(public_id)
+    try:
+        scheduling.unschedule(campaign=campaign, actor=current_user(request))
+    except scheduling.NotScheduled as error:
+        messages.error(request, str(error))
+        return redirect("campaigns:campaign_detail", public_id)
+    messages.success(request, "Taken back. Nothing was sent; the campaign is a draft again.")
+    return redirect("campaigns:campaign_step", public_id, "review")
+
+
+@require_role("marketer")
+@require_POST
+def campaign_pause(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Stop after what is on its way."""
+    run = selectors.access_last_run(public_id)
+    if runs.pause_run(
+        run_id=run.pk, by=PauseReason.PERSON, reason="Paused by hand.", actor=current_user(request)
+    ):
+        sent = run_selectors.progress(run).accepted
+        messages.success(request, f"Paused. {sent:,} mails are sent and cannot be recalled; the rest waits.")
+    else:
+        messages.error(request, "This campaign is not sending just now.")
+    return redirect("campaigns:campaign_detail", public_id)
+
+
+@require_role("marketer")
+@require_POST
+def campaign_resume(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Send the rest."""
+    run = selectors.access_last_run(public_id)
+    try:
+        runs.resume_run(run_id=run.pk, actor=current_user(request))
+    except runs.NotPossible as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, "Going on with the people who have not got it yet.")
+    return redirect("campaigns:campaign_detail", public_id)
+
+
+@require_role("marketer")
+@require_POST
+def campaign_cancel(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Stop for good."""
+    run = selectors.access_last_run(public_id)
+    try:
+        runs.cancel_run(run_id=run.pk, actor=current_user(request))
+    except runs.NotPossible as error:
+        messages.error(request, str(error))
+    else:
+        sent = run_selectors.progress(run).accepted
+        messages.success(request, f"Cancelled. {sent:,} mails had been sent and cannot be recalled.")
+    return redirect("campaigns:campaign_detail", public_id)
+
+
+@require_role("marketer")
+@require_POST
+def campaign_duplicate(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Copy a campaign into a new draft."""
+    copy = campaigns.duplicate(campaign=selectors.access_campaign(public_id), actor=current_user(request))
+    messages.success(request, "This is the copy. Look at each step before you send it.")
+    return redirect("campaigns:campaign_step", copy.public_id, "to")
+
+
+@require_role("marketer")
+@require_POST
+def campaign_archive(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Put a campaign away."""
+    campaign = selectors.access_campaign(public_id)
+    try:
+        campaigns.archive(campaign=campaign, actor=current_user(request))
+    except campaigns.NotEditable as error:
+        messages.error(request, str(error))
+        return redirect("campaigns:campaign_detail", public_id)
+    messages.success(request, f"“{campaign.name}” is put away.")
+    return redirect("campaigns:campaign_list")
+
+
+@require_role("marketer")
+@require_POST
+def campaign_rename(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Give a campaign another name."""
+    campaign = selectors.access_campaign(public_id)
+    try:
+        campaigns.rename(
+            campaign_id=campaign.pk, revision=campaign.revision, name=request.POST.get("name", "")
+        )
+    except campaigns.StaleCampaign as error:
+        messages.error(request, str(error))
+    return redirect("campaigns:campaign_detail", public_id)
+
+
+@require_role("marketer")
+@require_POST
+def campaign_test(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Send the campaign to a few addresses, marked as a test."""
+    campaign = selectors.access_campaign(public_id)
+    form = TestSendForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Write at least one address.")
+        return redirect("campaigns:campaign_step", public_id, "review")
+    person = chosen_person(form.cleaned_data["person"])
+    try:
+        sent = test_sends.send_campaign_test(
+            campaign=campaign,
+            addresses=form.cleaned_data["addresses"],
+            person=previews.person_of(person) if person else previews.sample_person(),
+            actor=current_user(request),
+        )
+    except test_sends.ERRORS as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"{len(sent)} test mail{'s' if len(sent) != 1 else ''} sent.")
+    return redirect("campaigns:campaign_step", public_id, "review")
+
+
+@require_role("admin")
+@require_POST
+def send_me_a_test(request: HttpRequest) -> HttpResponse:
+    """The settings page's button: one mail to the person who presses it."""
+    user = current_user(request)
+    try:
+        test_sends.send_greeting(address=user.email, actor=user)
+    except test_sends.ERRORS as error:
+        messages.error(request, str(error))
+    else:
+        where = " It is in the sandbox's mailbox." if installation.is_sandbox() else ""
+        messages.success(request, f"A test mail to {user.email} was accepted by Amazon SES.{where}")
+    return redirect("accounts:settings")

@@ -1,0 +1,217 @@
+"""The template editor: save, publish, live check, preview, test."""
+
+import difflib
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.cache import cache
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from mailplatform.accounts.access import current_user, require_role
+
+from ..entries import BUILT_IN, BUILT_IN_DEFAULTS
+from ..forms.templates import TemplateForm, TestSendForm, chosen_person
+from ..models import Template
+from ..rendering import Part, Rendered
+from ..selectors import templates as selectors
+from ..services import previews, publishing, templates, test_sends
+from . import frames
+
+PREVIEW_TTL_S = 3600
+
+
+@require_role("viewer")
+@require_http_methods(["GET", "POST"])
+def template_edit(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Show the editor; save, publish or declare a variable."""
+    template = selectors.access_template(public_id)
+    user = current_user(request)
+    if request.method == "POST" and not user.has_role("marketer"):
+        return render(request, "403.html", status=403)
+    form = TemplateForm(request.POST or None, initial=_initial(template))
+    if form.is_bound and form.is_valid():
+        return _save(request, template, form)
+    status = 422 if form.is_bound else 200
+    return render(request, "campaigns/template_edit.html", _context(template, form, user), status=status)
+
+
+def _initial(template: Template) -> dict[str, Any]:
+    names = ("revision", "name", "subject", "preheader", "html", "text")
+    return {name: getattr(template, name) for name in names}
+
+
+def _save(request: HttpRequest, template: Template, form: TemplateForm) -> HttpResponse:
+    user = current_user(request)
+    defaults = form.defaults(template.defaults)
+    if name := request.POST.get("declare", "").strip():
+        defaults.setdefault(name, "")
+    if name := request.POST.get("undeclare", "").strip():
+        defaults.pop(name, None)
+    try:
+        saved = templates.save_draft(
+            template_id=template.pk,
+            actor=user,
+            revision=form.cleaned_data["revision"],
+            defaults=defaults,
+            **form.content(),
+        )
+    except templates.StaleTemplate as error:
+        return _conflict(request, error.current, form)
+    except templates.TemplateNameTaken as error:
+        form.add_error("name", str(error))
+        return render(request, "campaigns/template_edit.html", _context(template, form, user), status=422)
+    except templates.InvalidVariableName as error:
+        form.add_error(None, str(error))
+        return render(request, "campaigns/template_edit.html", _context(template, form, user), status=422)
+    if request.POST.get("action") == "publish":
+        _publish(request, saved)
+    else:
+        messages.success(request, "Saved as a draft.")
+    return redirect("campaigns:template_edit", saved.public_id)
+
+
+def _publish(request: HttpRequest, template: Template) -> None:
+    try:
+        version = publishing.publish(template=template, actor=current_user(request))
+        publishing.ensure_stored(version=version)
+    except publishing.NotPublishable as error:
+        words = " ".join(finding.message for finding in error.findings[:3])
+        messages.error(request, f"Saved, but not published. {words}")
+    except publishing.StorageFailed as error:
+        messages.warning(request, f"Version {version.number} is made, but {error} A launch tries it again.")
+    else:
+        messages.success(request, f"Version {version.number} is published and stored in Amazon SES.")
+
+
+def _conflict(request: HttpRequest, current: Template, form: TemplateForm) -> HttpResponse:
+    """Both texts side by side: nothing that was typed is lost."""
+    mine, theirs = form.content(), _initial(current)
+    diff = difflib.unified_diff(
+        str(theirs["html"]).splitlines(), mine["html"].splitlines(), "stored now", "yours", lineterm="", n=2
+    )
+    again = TemplateForm(initial={**mine, "revision": current.revision})
+    kept = {k: v for k, v in request.POST.items() if k.startswith("default:")}
+    context = {
+        "template": current,
+        "theirs": theirs,
+        "mine": mine,
+        "form": again,
+        "kept": kept,
+        "diff": list(diff),
+    }
+    return render(request, "campaigns/template_conflict.html", context, status=409)
+
+
+def _context(template: Template, form: TemplateForm, user: Any) -> dict[str, Any]:
+    shown = previews.preview(template, previews.sample_person())
+    fields = selectors.custom_field_defaults()
+    return {
+        "template": template,
+        "form": form,
+        "may_edit": user.has_role("marketer"),
+        "shown": shown,
+        "variables": variable_rows(template, shown.checked.variables.roots(), fields),
+        "version": selectors.newest_version(template),
+        "people": previews.recent_people(),
+        "frame_html": reverse("campaigns:template_preview", args=[template.public_id, "html"]),
+        "frame_text": reverse("campaigns:template_preview", args=[template.public_id, "text"]),
+        "completions": sorted(BUILT_IN | set(fields) | set(template.defaults)),
+        "findings": [finding.as_dict() for finding in shown.findings],
+        "test_form": TestSendForm(initial={"addresses": user.email}),
+    }
+
+
+def variable_rows(template: Template, used: frozenset[str], fields: dict[str, Any]) -> list[dict[str, Any]]:
+    """The variables with what stands in for them, as the editor lists them."""
+    fixed = BUILT_IN - BUILT_IN_DEFAULTS.keys() - {"language"}
+    names = sorted(used | set(template.defaults))
+    return [
+        {
+            "name": name,
+            "kind": "built in" if name in BUILT_IN else "person" if name in fields else "campaign",
+            "value": template.defaults.get(name, ""),
+            "fallback": BUILT_IN_DEFAULTS.get(name, "") or fields.get(name, ""),
+            "is_fixed": name in fixed,
+            "is_used": name in used,
+            "is_declared": name in template.defaults,
+        }
+        for name in names
+        if name in selectors.known_names(template.defaults, fields)
+        and isinstance(template.defaults.get(name, ""), str)
+    ]
+
+
+@require_role("viewer")
+@require_POST
+def template_check(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Check what is in the editor now, unsaved, and keep its rendering for the preview frame."""
+    template = selectors.access_template(public_id)
+    form = TemplateForm({**request.POST.dict(), "name": template.name, "revision": template.revision})
+    if not form.is_valid():
+        return render(request, "campaigns/_check.html", {"form": form}, status=422)
+    for name, value in form.content().items():
+        setattr(template, name, value)
+    template.defaults = TemplateForm(request.POST).defaults(template.defaults)
+    person = chosen_person(request.POST.get("person", ""))
+    chosen = previews.person_of(person) if person else previews.sample_person()
+    shown = previews.preview(template, chosen)
+    cache.set(_preview_key(request, public_id), (shown.rendered,), PREVIEW_TTL_S)
+    context = {
+        "template": template,
+        "shown": shown,
+        "person": chosen,
+        "findings": [finding.as_dict() for finding in shown.findings],
+        "frame_html": reverse("campaigns:template_preview", args=[public_id, "html"]),
+        "frame_text": reverse("campaigns:template_preview", args=[public_id, "text"]),
+        "may_edit": current_user(request).has_role("marketer"),
+    }
+    return render(request, "campaigns/_check.html", context)
+
+
+@require_role("viewer")
+@xframe_options_sameorigin
+@require_GET
+def template_preview(request: HttpRequest, public_id: UUID, part: str) -> HttpResponse:
+    """The frame: what the editor holds now (`?live=1`), else the saved draft."""
+    if part not in {Part.HTML, Part.TEXT}:
+        raise Http404
+    template = selectors.access_template(public_id)
+    live: tuple[Rendered | None] | None = None
+    if "live" in request.GET:
+        live = cache.get(_preview_key(request, public_id))
+    rendered = live[0] if live else previews.preview(template, previews.sample_person()).rendered
+    return frames.mail_frame(rendered, part, images="images" in request.GET)
+
+
+def _preview_key(request: HttpRequest, public_id: UUID) -> str:
+    return f"template-preview:{current_user(request).pk}:{public_id}"
+
+
+@require_role("marketer")
+@require_POST
+def template_test(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Send the saved draft to a few addresses."""
+    template = selectors.access_template(public_id)
+    form = TestSendForm(request.POST)
+    back = redirect("campaigns:template_edit", public_id)
+    if not form.is_valid():
+        messages.error(request, "Write at least one address.")
+        return back
+    person = chosen_person(form.cleaned_data["person"])
+    try:
+        sent = test_sends.send_template_test(
+            template=template,
+            addresses=form.cleaned_data["addresses"],
+            person=previews.person_of(person) if person else previews.sample_person(),
+            actor=current_user(request),
+        )
+    except test_sends.ERRORS as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"{len(sent)} test mail{'s' if len(sent) != 1 else ''} sent.")
+    return back

@@ -1,0 +1,281 @@
+"""The five steps of a campaign: To, From, Content, Schedule, Review; in any order, saved as one types."""
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_GET, require_http_methods
+
+from mailplatform.accounts.access import current_user, require_role
+from mailplatform.accounts.services import installation
+
+from ..forms.campaigns import (
+    VARIABLE_PREFIX,
+    ContentForm,
+    FromForm,
+    ScheduleForm,
+    StepForm,
+    ToForm,
+    sender_choices,
+)
+from ..forms.templates import TestSendForm, chosen_person
+from ..models import Campaign
+from ..rendering import Part
+from ..selectors import campaigns as selectors
+from ..selectors import templates as template_selectors
+from ..services import campaigns, preflight, previews, publishing
+from . import frames
+
+STEPS = (
+    ("to", "To"),
+    ("from", "From"),
+    ("content", "Content"),
+    ("schedule", "Schedule"),
+    ("review", "Review"),
+)
+_FORMS: dict[str, Any] = {"to": ToForm, "from": FromForm, "schedule": ScheduleForm}
+_SAVERS: dict[str, Any] = {
+    "to": campaigns.save_audience,
+    "from": campaigns.save_sender,
+    "content": campaigns.save_content,
+    "schedule": campaigns.save_schedule,
+}
+
+
+@require_role("viewer")
+@require_http_methods(["GET", "POST"])
+def campaign_step(request: HttpRequest, public_id: UUID, step: str) -> HttpResponse:
+    """Show a step, or save it: a page that types gets a fragment back, a button goes on to the next step."""
+    if step not in dict(STEPS):
+        raise Http404
+    campaign = selectors.access_campaign(public_id)
+    if not selectors.is_editable(campaign):
+        return redirect("campaigns:campaign_detail", public_id)
+    if step == "review":
+        return render(request, "campaigns/steps/review.html", _review_context(request, campaign))
+    if request.method == "POST":
+        if not current_user(request).has_role("marketer"):
+            return render(request, "403.html", status=403)
+        return _save(request, campaign, step)
+    return render(
+        request, f"campaigns/steps/{step}.html", _context(request, campaign, step, _form(campaign, step))
+    )
+
+
+def _form(campaign: Campaign, step: str, data: Any = None) -> StepForm:
+    if step == "content":
+        initial = ContentForm.initial_of(campaign)
+        return ContentForm(data, initial=initial, campaign=campaign)
+    kind = _FORMS[step]
+    form: StepForm = kind(data, initial=kind.initial_of(campaign))
+    return form
+
+
+def _save(request: HttpRequest, campaign: Campaign, step: str) -> HttpResponse:
+    form = _form(campaign, step, request.POST)
+    saved = campaign
+    if form.is_valid():
+        try:
+            saved = _SAVERS[step](
+                campaign_id=campaign.pk,
+                revision=form.cleaned_data["revision"],
+                **form.changes(),  # type: ignore[attr-defined]
+            )
+        except campaigns.StaleCampaign as error:
+            return _conflict(request, error.current, step)
+        except campaigns.NotEditable:
+            return _go(request, reverse("campaigns:campaign_detail", args=[campaign.public_id]))
+        except (campaigns.SenderNotVerified, campaigns.InvalidSchedule) as error:
+            form.add_error("sender" if step == "from" else "time", str(error))
+    if form.errors:
+        return _shown(request, campaign, step, form, status=422)
+    wanted = request.POST.get("next", "")
+    if wanted in dict(STEPS):
+        return _go(request, reverse("campaigns:campaign_step", args=[campaign.public_id, wanted]))
+    return _shown(request, saved, step, _form(saved, step), status=200)
+
+
+def _shown(
+    request: HttpRequest, campaign: Campaign, step: str, form: forms.Form, *, status: int
+) -> HttpResponse:
+    context = _context(request, campaign, step, form)
+    if not _types(request):
+        return render(request, f"campaigns/steps/{step}.html", context, status=status)
+    return render(request, "campaigns/steps/_saved.html", {**context, "saved": status == 200}, status=status)
+
+
+def _types(request: HttpRequest) -> bool:
+    return request.headers.get("HX-Request") == "true"
+
+
+def _go(request: HttpRequest, url: str) -> HttpResponse:
+    """Send the browser on, also from a fragment request."""
+    return HttpResponse(status=204, headers={"HX-Redirect": url}) if _types(request) else redirect(url)
+
+
+def _conflict(request: HttpRequest, current: Campaign, step: str) -> HttpResponse:
+    """Somebody else saved: show what was typed beside what is stored now."""
+    mine = _form(current, step, {**_lists(request), "revision": current.revision})
+    theirs = _form(current, step)
+    context = {**_context(request, current, step, mine), "mine": mine, "theirs": theirs}
+    if _types(request):
+        context["saved"] = False
+        return render(request, "campaigns/steps/_stale.html", context, status=409)
+    return render(request, "campaigns/steps/conflict.html", context, status=409)
+
+
+def _lists(request: HttpRequest) -> dict[str, Any]:
+    many = {"lists", "segments", "excluded_lists", "excluded_segments"}
+    return {k: request.POST.getlist(k) if k in many else v for k, v in request.POST.items()}
+
+
+def step_links(campaign: Campaign, current: str) -> list[dict[str, Any]]:
+    """The steps with their ticks: what is done is read from the campaign, not remembered."""
+    chosen = campaign.lists.exists() or campaign.segments.exists()
+    done = {
+        "to": chosen,
+        "from": campaign.sender_id is not None,
+        "content": campaign.template_id is not None,
+        "schedule": bool(campaign.steps_done.get("schedule")),
+    }
+    return [
+        {
+            "label": label,
+            "url": reverse("campaigns:campaign_step", args=[campaign.public_id, name]),
+            "done": done.get(name, False),
+            "current": name == current,
+        }
+        for name, label in STEPS
+    ]
+
+
+def _context(request: HttpRequest, campaign: Campaign, step: str, form: forms.Form) -> dict[str, Any]:
+    names = [name for name, _ in STEPS]
+    context = {
+        "campaign": campaign,
+        "step": step,
+        "form": form,
+        "steps": step_links(campaign, step),
+        "next_step": names[names.index(step) + 1] if step != "review" else "",
+        "may_edit": current_user(request).has_role("marketer"),
+    }
+    return {**context, **_EXTRA[step](campaign)}
+
+
+def _to_extra(campaign: Campaign) -> dict[str, Any]:
+    return {"audience": selectors.count_audience(campaign)}
+
+
+def _from_extra(campaign: Campaign) -> dict[str, Any]:
+    template = campaign.template
+    site = installation.get()
+    return {
+        "senders": sender_choices(site),
+        "template_subject": template.subject if template else "",
+        "template_preheader": template.preheader if template else "",
+        "tracking_acknowledged": site.ses_tracking_acknowledged_at is not None,
+        **_inbox(campaign),
+    }
+
+
+def _content_extra(campaign: Campaign) -> dict[str, Any]:
+    template = campaign.template
+    names = template_selectors.campaign_names(template.defaults) if template else []
+    values = [
+        {
+            "name": name,
+            "field": VARIABLE_PREFIX + name,
+            "value": campaign.variables.get(name, ""),
+            "standard": template.defaults[name],
+        }
+        for name in names
+        if template is not None and isinstance(template.defaults[name], str)
+    ]
+    return {"values": values, "people": previews.recent_people(), **_inbox(campaign)}
+
+
+def _schedule_extra(campaign: Campaign) -> dict[str, Any]:
+    site = installation.get()
+    eligible = selectors.count_audience(campaign).eligible
+    rate = min(site.max_send_rate or 1.0, campaign.rate_limit or site.max_send_rate or 1.0)
+    return {"eligible": eligible, "minutes": round(eligible / rate / 60, 1), "rate": rate, "site": site}
+
+
+def _inbox(campaign: Campaign) -> dict[str, Any]:
+    """What an inbox would show: sender, subject, preheader; for an invented person."""
+    if campaign.template is None:
+        return {"inbox": None}
+    shown = previews.preview(
+        campaign.template,
+        previews.sample_person(),
+        subject=campaign.subject,
+        preheader=campaign.preheader,
+        variables=campaign.variables,
+    )
+    subject = shown.rendered.subject if shown.rendered else campaign.subject or campaign.template.subject
+    return {
+        "inbox": {
+            "sender": campaign.sender,
+            "subject": subject,
+            "preheader": campaign.preheader or campaign.template.preheader,
+        },
+        "shown": shown,
+    }
+
+
+_EXTRA: dict[str, Any] = {
+    "to": _to_extra,
+    "from": _from_extra,
+    "content": _content_extra,
+    "schedule": _schedule_extra,
+    "review": lambda _: {},
+}
+
+
+def _review_context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
+    found = preflight.check(campaign)
+    return {
+        **_context(request, campaign, "review", forms.Form()),
+        **_inbox(campaign),
+        "preflight": found,
+        "audience": found.audience,
+        "fix_urls": fix_urls(campaign),
+        "variables": publishing.campaign_variables(campaign),
+        "needs_tick": found.audience.eligible > 1000,
+        "people": previews.recent_people(),
+        "test_form": TestSendForm(initial={"addresses": current_user(request).email}),
+    }
+
+
+def fix_urls(campaign: Campaign) -> dict[str, str]:
+    """Where each kind of finding is mended."""
+    urls = {name: reverse("campaigns:campaign_step", args=[campaign.public_id, name]) for name, _ in STEPS}
+    urls["settings"] = reverse("accounts:settings")
+    if campaign.template is not None:
+        urls["template"] = reverse("campaigns:template_edit", args=[campaign.template.public_id])
+    return urls
+
+
+@require_role("viewer")
+@xframe_options_sameorigin
+@require_GET
+def campaign_preview(request: HttpRequest, public_id: UUID, part: str) -> HttpResponse:
+    """The campaign's mail as a chosen person gets it, for a frame."""
+    if part not in {Part.HTML, Part.TEXT}:
+        raise Http404
+    campaign = selectors.access_campaign(public_id)
+    if campaign.template is None:
+        return frames.words("Choose a template first.")
+    person = chosen_person(request.GET.get("person", ""))
+    shown = previews.preview(
+        campaign.template,
+        previews.person_of(person) if person else previews.sample_person(),
+        subject=campaign.subject,
+        preheader=campaign.preheader,
+        variables=campaign.variables,
+    )
+    return frames.mail_frame(shown.rendered, part, images="images" in request.GET)

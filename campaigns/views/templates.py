@@ -1,0 +1,118 @@
+"""The list of templates, their versions, copies and archive."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from mailplatform.accounts.access import current_user, require_role
+
+from ..forms.templates import NewTemplateForm
+from ..models import TemplateVersion
+from ..rendering import Part, Rendered
+from ..selectors import templates as selectors
+from ..services import previews, templates
+from . import frames
+
+
+@require_role("viewer")
+@require_GET
+def template_list(request: HttpRequest) -> HttpResponse:
+    """All templates, searchable."""
+    search = request.GET.get("search", "").strip()
+    archived = request.GET.get("archived") == "1"
+    found = selectors.list_templates(search=search, archived=archived)[:200]
+    context = {"templates": found, "search": search, "archived": archived}
+    return render(request, "campaigns/template_list.html", context)
+
+
+@require_role("marketer")
+@require_http_methods(["GET", "POST"])
+def template_add(request: HttpRequest) -> HttpResponse:
+    """Ask for a name, or bring the starters."""
+    actor = current_user(request)
+    if request.method == "POST" and request.POST.get("starters"):
+        templates.ensure_starters(actor=actor)
+        messages.success(request, "The two starter templates are there.")
+        return redirect("campaigns:template_list")
+    form = NewTemplateForm(request.POST or None)
+    if form.is_valid():
+        try:
+            template = templates.create(
+                actor=actor, name=form.cleaned_data["name"], html=templates.blank_html()
+            )
+        except templates.TemplateNameTaken as error:
+            form.add_error("name", str(error))
+        else:
+            return redirect("campaigns:template_edit", template.public_id)
+    status = 422 if form.is_bound else 200
+    return render(request, "campaigns/template_add.html", {"form": form}, status=status)
+
+
+@require_role("viewer")
+@require_GET
+def template_versions(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """What was published, when, by whom, and what was sent with it."""
+    template = selectors.access_template(public_id)
+    versions = list(selectors.list_versions(template)[:100])
+    chosen = request.GET.get("version", "")
+    shown = next((v for v in versions if str(v.number) == chosen), versions[0] if versions else None)
+    context = {"template": template, "versions": versions, "shown": shown}
+    return render(request, "campaigns/template_versions.html", context)
+
+
+@require_role("viewer")
+@xframe_options_sameorigin
+@require_GET
+def version_preview(_request: HttpRequest, public_id: UUID, number: int, part: str) -> HttpResponse:
+    """A published version as an invented person gets it, for a frame."""
+    version = _version(public_id, number)
+    rendered: Rendered | None = previews.version_preview(version, previews.sample_person())
+    if part not in {Part.HTML, Part.TEXT}:
+        raise Http404
+    return frames.mail_frame(rendered, part)
+
+
+@require_role("marketer")
+@require_POST
+def version_restore(request: HttpRequest, public_id: UUID, number: int) -> HttpResponse:
+    """Make an old version the draft again."""
+    version = _version(public_id, number)
+    try:
+        templates.restore_version(
+            version=version, actor=current_user(request), revision=int(request.POST.get("revision") or 0)
+        )
+    except templates.StaleTemplate:
+        messages.error(request, "Somebody changed the draft meanwhile. Look at it, then restore again.")
+        return redirect("campaigns:template_versions", public_id)
+    messages.success(request, f"Version {number} is the draft again. Publish it when you are ready.")
+    return redirect("campaigns:template_edit", public_id)
+
+
+@require_role("marketer")
+@require_POST
+def template_duplicate(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Copy a template."""
+    copy = templates.duplicate(template=selectors.access_template(public_id), actor=current_user(request))
+    messages.success(request, f"This is the copy, “{copy.name}”.")
+    return redirect("campaigns:template_edit", copy.public_id)
+
+
+@require_role("marketer")
+@require_POST
+def template_archive(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Put a template away, or take it out again."""
+    template = selectors.access_template(public_id)
+    archived = template.archived_at is None
+    templates.set_archived(template=template, actor=current_user(request), archived=archived)
+    words = "is in the archive now" if archived else "is back from the archive"
+    messages.success(request, f"“{template.name}” {words}.")
+    return redirect("campaigns:template_list")
+
+
+def _version(public_id: UUID, number: int) -> TemplateVersion:
+    found = TemplateVersion.objects.select_related("template")
+    return get_object_or_404(found, template__public_id=public_id, number=number)
