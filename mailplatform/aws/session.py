@@ -8,7 +8,8 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final
+from threading import Lock
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import boto3
@@ -33,6 +34,7 @@ READ_TIMEOUT_S: Final = 30.0
 SANDBOX_ACCOUNT_ID: Final = "123456789012"
 SANDBOX_HOSTS: Final = frozenset({"localhost", "sandbox"})
 _SANDBOX_SERVICES: Final = frozenset({"sesv2", "sns"})
+_making: Final = Lock()
 
 
 class AwsConfigurationError(Exception):
@@ -88,14 +90,47 @@ def boto3_session(connection: Connection) -> boto3.Session:
 
 
 def client(connection: Connection, service: str, *, sends: bool = False) -> Any:
-    """A boto3 client. One that sends never retries: botocore would repeat a call whose answer was lost."""
+    """A boto3 client. One that sends never retries: botocore would repeat a call whose answer was lost.
+
+    Making one costs a tenth of a second, so it is kept; a client may be used by several threads.
+    """
+    key = _Key(
+        connection.region,
+        connection.access_key_id,
+        connection.secret_access_key,
+        connection.session_token,
+        connection.endpoint_urls.get(service) or "",
+        connection.connect_timeout,
+        connection.read_timeout,
+    )
+    with _making:
+        return _client(key, service, sends)
+
+
+class _Key(NamedTuple):
+    """What two connections must have in common to share a client."""
+
+    region: str
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    endpoint_url: str
+    connect_timeout: float
+    read_timeout: float
+
+
+@lru_cache(maxsize=32)
+def _client(key: _Key, service: str, sends: bool) -> Any:  # noqa: FBT001 - part of the cache's key
     settings = Config(
         retries={"total_max_attempts": 1 if sends else 4, "mode": "standard"},
-        connect_timeout=connection.connect_timeout,
-        read_timeout=connection.read_timeout,
+        connect_timeout=key.connect_timeout,
+        read_timeout=key.read_timeout,
+    )
+    connection = Connection(
+        key.region, key.access_key_id, key.secret_access_key, session_token=key.session_token
     )
     make: Any = boto3_session(connection).client
-    return make(service, endpoint_url=connection.endpoint_urls.get(service) or None, config=settings)
+    return make(service, endpoint_url=key.endpoint_url or None, config=settings)
 
 
 def credentials(connection: Connection) -> Credentials:

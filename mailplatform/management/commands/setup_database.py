@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
-from django.db import connections
+from django.db import connections, transaction
 
 from mailplatform.core import clock, grants
 
@@ -44,7 +44,8 @@ class Command(BaseCommand):
                 "Set DATABASE_URL and DATABASE_OWNER_URL to two roles."
             )
             return
-        tables = grants.grant_app_role(connections["owner"], app)
+        with transaction.atomic(using="owner"):
+            tables = grants.grant_app_role(connections["owner"], app)
         self.stdout.write(f"{app} may add to but not change: {', '.join(tables) or 'nothing yet'}")
 
 

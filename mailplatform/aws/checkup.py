@@ -1,0 +1,146 @@
+"""Looks whether the AWS account still is as provisioning left it; changes nothing."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from . import configuration_sets, provisioning, ses, sns, sqs
+from .errors import AccountUnreadableError
+from .session import AwsConfigurationError, Connection, check_region, client
+from .steps import AwsCallError, plain_errors
+
+
+class Level(StrEnum):
+    """How bad it is. An ERROR stops mail or breaks a promise; a WARNING wants attention."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    level: Level
+    subject: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What provisioning wrote down."""
+
+    account_id: str
+    prefix: str
+    topic_arn: str
+    endpoint: str
+    queue_url: str
+    tls_policy: str
+
+
+def examine(connection: Connection, expected: Expected) -> Iterator[Finding]:
+    """Yield a finding for Region, keys, account, configuration sets, topic, subscription and queue."""
+    try:
+        check_region(connection.region)
+        with plain_errors():
+            account = provisioning.account_id(connection)
+    except (AwsConfigurationError, AwsCallError) as error:
+        yield Finding(Level.ERROR, "Amazon keys and Region", str(error))
+        return
+    yield Finding(Level.OK, "Amazon keys and Region", f"account {account}, {connection.region}")
+    if not expected.account_id:
+        yield Finding(Level.ERROR, "Provisioning", "has not been done: run `manage.py provision`")
+        return
+    if account != expected.account_id:
+        yield Finding(
+            Level.ERROR, "Amazon account", f"is {account}, but {expected.account_id} was provisioned"
+        )
+    for subject, look in _LOOKS.items():
+        try:
+            with plain_errors():
+                yield from look(connection, expected)
+        except AwsCallError as error:
+            yield Finding(Level.ERROR, subject, str(error))
+
+
+def _sending(connection: Connection, _: Expected) -> Iterator[Finding]:
+    try:
+        state = ses.get_account(connection)
+    except AccountUnreadableError as error:
+        yield Finding(Level.ERROR, "SES account", str(error))
+        return
+    if not state.sending_enabled or state.enforcement_status == "SHUTDOWN":
+        yield Finding(
+            Level.ERROR, "SES account", f"may not send (enforcement: {state.enforcement_status or 'none'})"
+        )
+    elif not state.production_access:
+        yield Finding(
+            Level.WARNING, "SES account", "is in Amazon's sandbox: it reaches verified addresses only"
+        )
+    elif state.enforcement_status == "PROBATION":
+        yield Finding(Level.WARNING, "SES account", "is on probation: bounces or complaints are too many")
+    else:
+        day = "any number" if state.max_24_hour_send < 0 else f"{state.max_24_hour_send:.0f}"
+        yield Finding(Level.OK, "SES account", f"{state.max_send_rate:g} a second, {day} a day")
+
+
+def _sets(connection: Connection, expected: Expected) -> Iterator[Finding]:
+    api = client(connection, "sesv2")
+    for tracking in configuration_sets.TRACKED:
+        name = configuration_sets.name_of(expected.prefix, tracking)
+        try:
+            found = api.get_configuration_set(ConfigurationSetName=name)
+        except api.exceptions.NotFoundException:
+            yield Finding(Level.ERROR, f"Configuration set {name}", "is gone: run `manage.py provision`")
+            continue
+        yield _judged_set(name, found, expected.tls_policy)
+
+
+def _judged_set(name: str, found: dict[str, Any], tls_policy: str) -> Finding:
+    subject = f"Configuration set {name}"
+    if not (found.get("SendingOptions") or {}).get("SendingEnabled", True):
+        return Finding(Level.ERROR, subject, "is paused at Amazon")
+    actual = (found.get("DeliveryOptions") or {}).get("TlsPolicy", "OPTIONAL")
+    if actual != tls_policy:
+        return Finding(Level.WARNING, subject, f"has TLS policy {actual}, not {tls_policy}")
+    return Finding(Level.OK, subject)
+
+
+def _topic(connection: Connection, expected: Expected) -> Iterator[Finding]:
+    attributes = client(connection, "sns").get_topic_attributes(TopicArn=expected.topic_arn)["Attributes"]
+    if attributes.get("SignatureVersion") != sns.SIGNATURE_VERSION:
+        yield Finding(Level.ERROR, "SNS topic", "signs with SHA-1: run `manage.py provision`")
+    elif sns.POLICY_SID not in attributes.get("Policy", ""):
+        yield Finding(Level.ERROR, "SNS topic", "does not let SES publish: run `manage.py provision`")
+    else:
+        yield Finding(Level.OK, "SNS topic", expected.topic_arn)
+    found = [
+        item
+        for item in sns.subscriptions(connection, expected.topic_arn)
+        if item.endpoint == expected.endpoint
+    ]
+    if found and found[0].arn:
+        yield Finding(Level.OK, "SNS subscription", expected.endpoint)
+    else:
+        state = "waits for its confirmation" if found else "does not exist: run `manage.py provision`"
+        yield Finding(Level.ERROR, "SNS subscription", f"of {expected.endpoint} {state}")
+
+
+def _queue(connection: Connection, expected: Expected) -> Iterator[Finding]:
+    count = sqs.waiting(connection, expected.queue_url)
+    if count:
+        yield Finding(
+            Level.WARNING, "Dead-letter queue", f"holds about {count} events: run `manage.py redrive`"
+        )
+    else:
+        yield Finding(Level.OK, "Dead-letter queue", "is empty")
+
+
+_LOOKS: dict[str, Callable[[Connection, Expected], Iterator[Finding]]] = {
+    "SES account": _sending,
+    "Configuration sets": _sets,
+    "SNS topic": _topic,
+    "Dead-letter queue": _queue,
+}

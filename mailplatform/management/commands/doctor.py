@@ -1,0 +1,139 @@
+"""`manage.py doctor`: looks at everything that mail depends on, and says what is wrong and what to do."""
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import redis
+import urllib3
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from mailplatform.accounts import vault
+from mailplatform.accounts.services import installation
+from mailplatform.aws import checkup
+from mailplatform.aws.checkup import Finding, Level
+from mailplatform.celery import app as celery
+from subscribers.selectors import register
+
+from .provision import endpoint_url
+
+WORKER_SECONDS = 2.0
+SITE_SECONDS = 5.0
+
+
+class Command(BaseCommand):
+    """Prints one line per thing looked at; exit code 1 when one is an error."""
+
+    help = "Check database roles, Redis, workers, keys, public address and the AWS account."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Look at everything, also when something is wrong."""
+        errors = 0
+        for finding in examine():
+            errors += finding.level is Level.ERROR
+            self.stdout.write(
+                f"{finding.level.upper():8} {finding.subject}: {finding.detail or 'as it should be'}"
+            )
+        if errors:
+            raise CommandError(f"{errors} thing{'s' if errors > 1 else ''} must be mended.")
+
+
+def examine() -> Iterator[Finding]:
+    """Yield all findings; without a database the rest cannot be known."""
+    try:
+        yield from database()
+    except DatabaseError as error:
+        yield Finding(Level.ERROR, "Postgres", str(error).strip())
+        return
+    yield from services()
+    yield from keys()
+    yield public_address()
+    yield from amazon()
+
+
+def database() -> Iterator[Finding]:
+    """Look at the role of the application and at the tables."""
+    warnings = register.role_warnings()
+    yield from (Finding(Level.ERROR, "Database role", warning) for warning in warnings)
+    if not warnings:
+        yield Finding(Level.OK, "Database role", "may add to the consent ledger and not change it")
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if missing:
+        yield Finding(
+            Level.ERROR, "Tables", f"{len(missing)} migrations are missing: run `manage.py setup_database`"
+        )
+    else:
+        yield Finding(Level.OK, "Tables", "up to date")
+
+
+def services() -> Iterator[Finding]:
+    """Look for Redis and for a worker behind it."""
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    try:
+        client.ping()
+    except (redis.RedisError, OSError) as error:
+        yield Finding(Level.ERROR, "Redis", f"{error}: sending waits until it is back")
+        return
+    finally:
+        client.close()
+    yield Finding(Level.OK, "Redis")
+    workers = celery.control.ping(timeout=WORKER_SECONDS)
+    if workers:
+        yield Finding(Level.OK, "Workers", f"{len(workers)} running")
+    else:
+        yield Finding(Level.ERROR, "Workers", "none answers: nothing is sent")
+
+
+def keys() -> Iterator[Finding]:
+    """Look whether the secrets are there and only ours to read."""
+    path = Path(settings.LEDGER_KEY_FILE)
+    if not path.exists():
+        yield Finding(Level.WARNING, "Ledger key", f"{path} does not exist yet; the first consent makes it")
+    elif path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        yield Finding(Level.ERROR, "Ledger key", f"others may read {path}: chmod 600 it")
+    else:
+        yield Finding(Level.OK, "Ledger key", str(path))
+    checkpoints = Path(settings.LEDGER_CHECKPOINT_FILE)
+    if checkpoints.exists() and not checkpoints.stat().st_mode & stat.S_IWUSR:
+        yield Finding(Level.ERROR, "Checkpoints", f"{checkpoints} cannot be written")
+    try:
+        installation.credentials()
+    except vault.SecretUnreadable as error:
+        yield Finding(Level.ERROR, "Amazon secret key", str(error))
+
+
+def public_address() -> Finding:
+    """Ask our own public address for its health, as a reader's mail program would reach it."""
+    url = installation.public_url()
+    if not url.startswith("https://") and not installation.is_sandbox():
+        return Finding(Level.ERROR, "Public address", f"{url} must begin with https://")
+    try:
+        answer = urllib3.request("GET", f"{url}/healthz", timeout=SITE_SECONDS, retries=False, redirect=False)
+    except urllib3.exceptions.HTTPError as error:
+        return Finding(Level.ERROR, "Public address", f"{url} does not answer: {error}")
+    if answer.status != 200:
+        return Finding(Level.ERROR, "Public address", f"{url}/healthz answers {answer.status}")
+    return Finding(Level.OK, "Public address", url)
+
+
+def amazon() -> Iterator[Finding]:
+    """Look at the account with what provisioning wrote down."""
+    row = installation.get()
+    expected = checkup.Expected(
+        account_id=row.account_id,
+        prefix=row.configuration_set_prefix,
+        topic_arn=row.topic_arns[0] if row.topic_arns else "",
+        endpoint=endpoint_url(),
+        queue_url=row.dead_letter_queue_url,
+        tls_policy=settings.SES_TLS_POLICY,
+    )
+    try:
+        aws = installation.aws_connection()
+    except vault.SecretUnreadable:
+        return  # said under the keys
+    yield from checkup.examine(aws, expected)
