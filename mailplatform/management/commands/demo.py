@@ -108,7 +108,7 @@ class Command(BaseCommand):
             "sandbox",
             python("-m", "mailplatform.sandbox", "--port", sandbox_port, "--state-dir", state),
         )
-        supervisor.run("database", python("manage.py", "setup_database"))
+        supervisor.run("database", python("manage.py", "setup_database", "--verbosity", "0"))
         supervisor.start(
             "web",
             python("-m", "uvicorn", "mailplatform.asgi:application", "--port", web_port, "--no-access-log"),

@@ -17,9 +17,10 @@ from pathlib import Path
 class ProcessDiedError(Exception):
     """A process of the demo ended by itself. `log` is the file with its last words."""
 
-    def __init__(self, name: str, code: int, log: Path) -> None:
-        """Remember which process ended, how, and where its output is."""
-        super().__init__(f"The {name} process stopped with code {code}. Its output is in {log}.")
+    def __init__(self, name: str, code: int, log: Path | None = None) -> None:
+        """Remember which process ended, how, and where its output is (none: it was on the terminal)."""
+        where = f" Its output is in {log}." if log else " Its words are above."
+        super().__init__(f"The {name} process stopped with code {code}.{where}")
         self.log = log
 
 
@@ -73,7 +74,7 @@ class Supervisor:
         """Run `command` to its end in the foreground; raise ProcessDiedError when it fails."""
         code = subprocess.run(command, env=dict(self.environment), check=False).returncode
         if code:
-            raise ProcessDiedError(name, code, self.log_path(name))
+            raise ProcessDiedError(name, code)
 
     def log_path(self, name: str) -> Path:
         """Return the file that holds the output of process `name`."""

@@ -37,6 +37,7 @@ def test_a_process_that_dies_is_named_with_its_log(supervisor: processes.Supervi
     supervisor.children[0][1].wait(timeout=20)
     with pytest.raises(processes.ProcessDiedError, match="The web process stopped with code 3") as caught:
         supervisor.check()
+    assert caught.value.log is not None
     assert "last words" in caught.value.log.read_text()
 
 
