@@ -14,7 +14,7 @@ app.autodiscover_tasks(related_name="periodic")
 app.conf.beat_schedule = {
     "campaigns-reissue": {"task": "campaigns.reissue", "schedule": 10},
     "campaigns-recover": {"task": "campaigns.recover", "schedule": 15},
-    "campaigns-due": {"task": "campaigns.start_due", "schedule": 10},
+    "campaigns-due": {"task": "campaigns.start_due", "schedule": 3},
     "campaigns-account": {"task": "campaigns.refresh_account", "schedule": 300},
     "events-partitions": {"task": "events.make_partitions", "schedule": 3600},
     "events-settle": {"task": "events.settle_unresolved", "schedule": 15},

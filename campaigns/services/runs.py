@@ -134,22 +134,26 @@ def resume_after_quota() -> list[int]:
 def _start(campaign: Campaign, now: dt.datetime) -> Run | None:
     assert campaign.scheduled_at is not None
     if now - campaign.scheduled_at > LATEST_START:
-        reason = "It was due more than 24 hours ago; please schedule it again."
-        _give_up(campaign, CampaignState.DRAFT, reason)
+        _give_up(campaign, "It was due more than 24 hours ago; please schedule it again.")
         return None
     try:
         return launch(campaign=campaign, actor=None)
     except AlreadyLaunched:
         return None
     except (NobodyToSend, NotReady, publishing.NoTemplate, publishing.NotPublishable) as error:
-        _give_up(campaign, CampaignState.FAILED, str(error))
+        _give_up(campaign, str(error))
         return None
 
 
-def _give_up(campaign: Campaign, state: CampaignState, reason: str) -> None:
+def _give_up(campaign: Campaign, reason: str) -> None:
+    """Back to the draft, to be mended; `steps_done["not_started"]` tells the page why."""
+    steps = {name: value for name, value in campaign.steps_done.items() if name != "grace"}
     with transaction.atomic():
         moved = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.SCHEDULED).update(
-            state=state, scheduled_at=None, updated_at=clock.now()
+            state=CampaignState.DRAFT,
+            scheduled_at=None,
+            steps_done={**steps, "not_started": reason},
+            updated_at=clock.now(),
         )
         if moved:
             audit.record(actor=None, action="campaign.not_started", obj=campaign, detail={"reason": reason})
