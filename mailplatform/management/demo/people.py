@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PEOPLE = 5_000
-BOUNCES = 100
-COMPLAINTS = 3
+# Spread evenly: a file that begins with all its dead addresses would rightly trip the safety stop.
+BOUNCES_EVERY = 50
+COMPLAIN = frozenset({1_111, 2_222, 3_333})
 COLUMNS = (
     "email", "name", "segment", "preferences", "country", "consent_basis", "consent_at", "consent_source",
     "open_tracking", "click_tracking",
@@ -79,12 +80,15 @@ class Made:
     leaves: bool
 
 
+def is_simulated(number: int) -> bool:
+    """Return whether person `number` stands for a bounce or a complaint."""
+    return number % BOUNCES_EVERY == 0 or number in COMPLAIN
+
+
 def address(number: int, first: str, last: str) -> str:
-    """Return the address of person `number`; the first ones are Amazon's simulator mailboxes."""
-    if number < BOUNCES:
-        return f"bounce+{number:04}@simulator.amazonses.com"
-    if number < BOUNCES + COMPLAINTS:
-        return f"complaint+{number:04}@simulator.amazonses.com"
+    """Return the address of person `number`; some are Amazon's simulator mailboxes."""
+    if is_simulated(number):
+        return f"{'complaint' if number in COMPLAIN else 'bounce'}+{number:04}@simulator.amazonses.com"
     name = f"{first}.{last}".lower().replace("'", "")
     return f"{name}.{number:04}@example.{('com', 'org', 'net')[number % 3]}"
 
@@ -92,7 +96,7 @@ def address(number: int, first: str, last: str) -> str:
 def make(number: int, dice: random.Random) -> Made:
     """Return person `number`. Three in a hundred came without any basis; two in a hundred leave again."""
     first, last = dice.choice(FIRST), dice.choice(LAST)
-    simulated = number < BOUNCES + COMPLAINTS
+    simulated = is_simulated(number)
     basis = "" if not simulated and dice.random() < 0.03 else "consent"
     tracked = basis == "consent" and dice.random() < 0.6
     day = f"2026-{dice.randint(1, 10):02}-{dice.randint(1, 28):02}"
