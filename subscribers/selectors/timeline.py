@@ -1,0 +1,88 @@
+"""What is known of one person, in the order of time: consent, subscriptions, suppressions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..models import Act, ConsentNotice, ConsentRecord, Subscriber, Subscription, Suppression
+
+LIMIT = 200
+
+_LOOKS = {
+    "granted": ("check", "green"),
+    "withdrawn": ("ban", "red"),
+    "objected": ("ban", "red"),
+    "refused": ("ban", "amber"),
+    "requested": ("clock", "amber"),
+    "erased": ("trash", "red"),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One event of a person's history; ``detail`` is the evidence in words, ``wording`` what was shown."""
+
+    at: datetime
+    title: str
+    detail: str = ""
+    wording: str = ""
+    icon: str = "circle"
+    colour: str = "grey"
+    record_id: int = 0
+
+
+def of(subscriber: Subscriber) -> list[Entry]:
+    """Return the history of a person, newest first (four queries, at most ``LIMIT`` consent records)."""
+    entries = [*_consent(subscriber), *_subscriptions(subscriber), *_suppressions(subscriber)]
+    entries.append(Entry(subscriber.created_at, "Added", _source(subscriber.source), icon="user-plus", colour="blue"))
+    return sorted(entries, key=lambda entry: entry.at, reverse=True)
+
+
+def _source(source: str) -> str:
+    return source[:1].upper() + source[1:]
+
+
+def _consent(subscriber: Subscriber) -> list[Entry]:
+    records = list(ConsentRecord.objects.filter(subject=subscriber.public_id).order_by("-id")[:LIMIT])
+    notices = ConsentNotice.objects.in_bulk({record.notice_hash for record in records if record.notice_hash})
+    return [_entry(record, notices.get(record.notice_hash)) for record in records]
+
+
+def _entry(record: ConsentRecord, notice: ConsentNotice | None) -> Entry:
+    icon, colour = _LOOKS.get(record.act, ("circle", "grey"))
+    parts = [record.get_method_display()]
+    if record.act == Act.GRANTED:
+        parts.append(record.get_lawful_basis_display())
+    if record.source:
+        parts.append(record.source)
+    return Entry(
+        at=record.occurred_at,
+        title=f"{record.get_purpose_display()}: {record.get_act_display().lower()}",
+        detail=" · ".join(parts),
+        wording=notice.text if notice else "",
+        icon=icon,
+        colour=colour,
+        record_id=record.pk,
+    )
+
+
+def _subscriptions(subscriber: Subscriber) -> list[Entry]:
+    entries = []
+    for link in Subscription.objects.filter(subscriber=subscriber).select_related("mailing_list"):
+        name = link.mailing_list.name
+        if link.confirmed_at:
+            entries.append(Entry(link.confirmed_at, f"Joined {name}", _source(link.source), "", "list", "green"))
+        if link.unsubscribed_at:
+            entries.append(Entry(link.unsubscribed_at, f"Left {name}", "", "", "list", "red"))
+        if not link.confirmed_at and not link.unsubscribed_at:
+            entries.append(Entry(link.created_at, f"Asked to join {name}", "", "", "list", "amber"))
+    return entries
+
+
+def _suppressions(subscriber: Subscriber) -> list[Entry]:
+    entries = []
+    for row in Suppression.objects.filter(email_key=bytes(subscriber.email_key)):
+        words = f"No mail any more: {row.get_reason_display().lower()}"
+        entries.append(Entry(row.created_at, words, row.detail or row.source, "", "shield-x", "red"))
+        if row.lifted_at:
+            entries.append(Entry(row.lifted_at, "May get mail again", row.lifted_because, "", "shield", "green"))
+    return entries

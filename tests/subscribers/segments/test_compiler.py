@@ -1,0 +1,175 @@
+"""The compiled SQL chooses exactly the people that the oracle chooses."""
+
+import random
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mailplatform.core.keys import email_key
+from subscribers.models import CustomField, MailingList, Profile, Subscriber, Tag
+from subscribers.segments.catalogue import OPERATORS, SEVERAL, Catalogue, Kind
+from subscribers.segments.compiler import compile_rules, select_ids
+from subscribers.segments.oracle import matches
+from subscribers.segments.rules import parse_rules
+from subscribers.selectors import catalogue
+
+NOW = datetime(2026, 6, 15, 12, tzinfo=ZoneInfo("Europe/Berlin"))
+WORDS = ["Berlin", "berlin", "Paris", "100%", "a_b", "it's", 'say "x"', "new", "Back\\slash", "'; DROP TABLE x; --"]
+FIELDS = {
+    "city": ("text", "text_1"),
+    "plain": ("text", ""),
+    "segment": ("choice", "text_2"),
+    "age": ("number", "number_1"),
+    "score": ("number", ""),
+    "born": ("date", "date_1"),
+    "since": ("date", ""),
+    "vip": ("boolean", ""),
+    "likes": ("list", ""),
+}
+Facts = dict[str, Any]
+
+
+def values(kind: str, rng: random.Random) -> Any:
+    day = date(2026, 6, 15) - timedelta(days=rng.choice([0, 1, 5, 6, 7, 30, 31, 400]))
+    return {
+        "text": rng.choice(WORDS),
+        "choice": rng.choice(WORDS[:3]),
+        "number": rng.choice([0, 1, 1.5, -3, 40, 41]),
+        "date": day.isoformat(),
+        "boolean": rng.random() < 0.5,
+        "list": rng.sample(WORDS, rng.randint(0, 3)),
+    }[kind]
+
+
+def moment(rng: random.Random) -> datetime:
+    return datetime(2026, 6, 15, tzinfo=UTC) - timedelta(hours=rng.choice([0, 1, 2, 23, 24, 25, 24 * 7, 24 * 31]))
+
+
+@pytest.fixture
+def people(db: None) -> dict[int, Facts]:
+    """Sixty people with random facts, and what the oracle knows of them."""
+    rng = random.Random(7)
+    for key, (field_type, slot) in FIELDS.items():
+        CustomField.objects.create(key=key, label=key, type=field_type, slot=slot, choices=WORDS[:3])
+    lists = [MailingList.objects.create(name=name).pk for name in ("A", "B")]
+    tags = [Tag.objects.create(name=name).pk for name in ("x", "y")]
+    return dict(make(number, rng, lists, tags) for number in range(60))
+
+
+def make(number: int, rng: random.Random, lists: list[int], tags: list[int]) -> tuple[int, Facts]:
+    stored = {key: values(kind, rng) for key, (kind, _) in FIELDS.items() if rng.random() < 0.7}
+    person = Subscriber.objects.create(
+        email=f"{rng.choice('ab')}{number}@example.com",
+        email_key=email_key(str(number)),
+        name=rng.choice(["", *WORDS]),
+        fields=stored,
+    )
+    facts: Facts = {
+        "email": person.email,
+        "name": person.name,
+        "language": "",
+        "joined": moment(rng),
+        "list": rng.sample(lists, rng.randint(0, 2)),
+        "tag": rng.sample(tags, rng.randint(0, 2)),
+        "consent.marketing": rng.random() < 0.5,
+        "consent.opens": rng.random() < 0.5,
+        "consent.clicks": rng.random() < 0.5,
+        **{f"field.{key}": value for key, value in stored.items()},
+    }
+    opened, clicked = (moment(rng) if rng.random() < 0.6 else None for _ in range(2))
+    Profile.objects.create(
+        subscriber_id=person.pk,
+        joined_at=facts["joined"],
+        list_ids=facts["list"],
+        tag_ids=facts["tag"],
+        marketing_basis=rng.choice(["consent", "soft_opt_in"]) if facts["consent.marketing"] else "withdrawn",
+        opens_allowed=facts["consent.opens"],
+        clicks_allowed=facts["consent.clicks"],
+        last_opened_at=opened,
+        last_clicked_at=clicked,
+        **{slot: stored.get(key) for key, (_, slot) in FIELDS.items() if slot},
+    )
+    facts["opened"], facts["clicked"] = (facts["consent.opens"], opened), (facts["consent.clicks"], clicked)
+    return person.pk, facts
+
+
+def trees(known: Catalogue) -> st.SearchStrategy[dict[str, Any]]:
+    rules = st.sampled_from(sorted(known.subjects)).flatmap(lambda key: rule(known, key))
+    groups = st.builds(
+        lambda match, inner: {"match": match, "rules": inner},
+        st.sampled_from(["all", "any", "none"]),
+        st.lists(rules, min_size=1, max_size=3),
+    )
+    return st.builds(
+        lambda match, inner: {"match": match, "rules": inner},
+        st.sampled_from(["all", "any", "none"]),
+        st.lists(rules | groups, min_size=1, max_size=3),
+    )
+
+
+def rule(known: Catalogue, key: str) -> st.SearchStrategy[dict[str, Any]]:
+    subject = known[key]
+    return st.sampled_from(sorted(OPERATORS[subject.kind])).flatmap(
+        lambda operator: st.builds(
+            lambda value: {"subject": key, "operator": operator, "value": value}, value_for(subject.kind, operator, known)
+        )
+    )
+
+
+def value_for(kind: Kind, operator: str, known: Catalogue) -> st.SearchStrategy[Any]:
+    if operator.endswith("in_last_days"):
+        return st.sampled_from([1, 7, 30, 365])
+    if kind in {Kind.LIST, Kind.TAG}:
+        ids = [int(value) for value, _ in known["list" if kind is Kind.LIST else "tag"].choices]
+        return st.lists(st.sampled_from(ids), min_size=1, max_size=2)
+    if kind is Kind.NUMBER:
+        return st.sampled_from([0, 1, 1.5, 40, -3])
+    if kind in {Kind.DATE, Kind.MOMENT}:
+        return st.sampled_from(["2026-06-15", "2026-06-14", "2026-06-08", "2025-01-01"])
+    words = st.sampled_from([*WORDS, "example.com", "a", "%", "_", "ber"])
+    return st.lists(words, min_size=1, max_size=3) if operator in SEVERAL else words
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_sql_and_oracle_agree(people: dict[int, Facts], data: st.DataObject) -> None:
+    known = catalogue.current()
+    rules = parse_rules(data.draw(trees(known)), known)
+    condition = compile_rules(rules, now=NOW)
+    with connection.cursor() as cursor:
+        cursor.execute(select_ids(condition), condition.params)
+        chosen = {row[0] for row in cursor.fetchall()}
+    assert chosen == {key for key, facts in people.items() if matches(rules, facts, now=NOW)}
+
+
+def test_values_are_parameters_and_never_sql(people: dict[int, Facts]) -> None:
+    evil = "'; DROP TABLE subscribers_profile; --"
+    tree = {"match": "all", "rules": [{"subject": "field.plain", "operator": "equals", "value": evil}]}
+    condition = compile_rules(parse_rules(tree, catalogue.current()), now=NOW)
+    assert evil not in condition.sql
+    assert evil in condition.params
+
+
+def test_a_field_with_a_slot_needs_no_join(people: dict[int, Facts]) -> None:
+    tree = {"match": "all", "rules": [{"subject": "field.city", "operator": "equals", "value": "Berlin"}]}
+    assert not compile_rules(parse_rules(tree, catalogue.current()), now=NOW).needs_subscriber
+
+
+def test_without_consent_to_tracking_nothing_is_known(people: dict[int, Facts]) -> None:
+    tree = {"match": "all", "rules": [{"subject": "opened", "operator": "not_in_last_days", "value": 30}]}
+    condition = compile_rules(parse_rules(tree, catalogue.current()), now=NOW)
+    with connection.cursor() as cursor:
+        cursor.execute(select_ids(condition), condition.params)
+        chosen = {row[0] for row in cursor.fetchall()}
+    assert chosen
+    assert all(people[key]["consent.opens"] for key in chosen)

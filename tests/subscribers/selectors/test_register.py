@@ -1,0 +1,105 @@
+"""Pages of the register, one person's history, and what is said about the ledger's guards."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from mailplatform.core import clock
+from mailplatform.core.keys import email_key
+from subscribers.models import Subscriber
+from subscribers.selectors import register
+from subscribers.selectors.register import Filters
+from subscribers.services import consent
+
+pytestmark = pytest.mark.django_db
+
+
+def fill(count: int) -> Subscriber:
+    person = Subscriber.objects.create(email="ada@example.test", email_key=email_key("ada@example.test"))
+    notice = consent.ensure_notice(purpose="marketing_email", text="Yes")
+    entry = consent.ConsentEntry(
+        subscriber_id=person.id, purpose="marketing_email", act="granted", lawful_basis="consent", method="import",
+        source="file", occurred_at=clock.now(), actor="import:1", notice=notice,
+    )  # fmt: skip
+    consent.record_many(entries=[entry] * count)
+    return person
+
+
+def ids(page: register.RegisterPage) -> list[int]:
+    return [record.id for record, _ in page.records]
+
+
+def test_pages_go_back_and_forth(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(register, "PAGE_SIZE", 3)
+    fill(8)
+    first = register.page(Filters())
+    assert (ids(first), first.newer, first.older) == ([8, 7, 6], None, 6)
+    second = register.page(Filters(), before=first.older)
+    assert (ids(second), second.newer, second.older) == ([5, 4, 3], 5, 3)
+    last = register.page(Filters(), before=second.older)
+    assert (ids(last), last.newer, last.older) == ([2, 1], 2, None)
+    assert ids(register.page(Filters(), after=last.newer)) == [5, 4, 3]
+    back = register.page(Filters(), after=second.newer)
+    assert (ids(back), back.newer, back.older) == ([8, 7, 6], None, 6)
+    assert ids(register.page(Filters(act="refused"))) == []
+
+
+def test_a_page_costs_two_queries(django_assert_num_queries: Any) -> None:
+    fill(30)
+    with django_assert_num_queries(2):
+        page = register.page(Filters())
+    assert page.records[0][1] is not None
+
+
+def test_filters_are_described_for_manifest_and_log() -> None:
+    filters = Filters(since=dt.date(2026, 1, 31), purpose="profiling")
+    assert filters.described() == {"since": "2026-01-31", "purpose": "profiling"}
+
+
+def test_the_history_of_one_person_holds_the_wordings() -> None:
+    person = fill(2)
+    found = register.history(person.public_id)
+    assert [record.id for record, _ in found] == [2, 1]
+    assert found[0][1] is not None
+    assert found[0][1].text == "Yes"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_state_names_head_checkpoint_and_key(settings: Any, tmp_path: Any) -> None:
+    settings.LEDGER_CHECKPOINT_FILE = str(tmp_path / "c.jsonl")
+    settings.LEDGER_KEY_FILE = str(tmp_path / "k.pem")
+    assert register.state().head is None
+    fill(2)
+    state = register.state()
+    assert state.head is not None
+    assert state.checkpoint is not None
+    assert (state.head.last_id, state.checkpoint.last_id, state.warnings) == (2, 2, [])
+    assert state.pem.startswith("-----BEGIN PUBLIC KEY-----")
+    (tmp_path / "c.jsonl").unlink()
+    assert "lags behind" in register.state().warnings[0]
+
+
+def test_the_applications_role_is_not_warned_of() -> None:
+    assert register.role_warnings() == []
+
+
+@pytest.mark.django_db(databases=["default", "owner"], transaction=True)
+def test_a_role_that_owns_or_may_change_the_ledger_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.db import connections
+
+    owner = connections["owner"]
+    owner.settings_dict["NAME"] = connection.settings_dict["NAME"]
+    owner.close()
+    monkeypatch.setattr(register, "connection", owner)
+    assert "owns the ledger" in register.role_warnings()[0]
+    monkeypatch.undo()
+    app = connection.settings_dict["USER"]
+    with owner.cursor() as cursor:
+        cursor.execute(f'GRANT DELETE ON subscribers_consentrecord TO "{app}"')
+    try:
+        assert "may change the ledger" in register.role_warnings()[0]
+    finally:
+        with owner.cursor() as cursor:
+            cursor.execute(f'REVOKE DELETE ON subscribers_consentrecord FROM "{app}"')
