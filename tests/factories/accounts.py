@@ -1,11 +1,20 @@
 """Users and the installation."""
 
+import functools
+
 import factory
+from django.contrib.auth.hashers import make_password
 from factory.django import DjangoModelFactory
 
 from mailplatform.accounts.models import Installation, Role, User
 
 PASSWORD = "correct horse battery"
+
+
+@functools.cache
+def _hashed() -> str:
+    """Return the slow hash, made once for all users of a test run."""
+    return make_password(PASSWORD)
 
 
 class UserFactory(DjangoModelFactory[User]):
@@ -18,7 +27,7 @@ class UserFactory(DjangoModelFactory[User]):
     email = factory.Sequence(lambda n: f"person{n}@example.org")
     name = factory.Sequence(lambda n: f"Person {n}")
     role = Role.MARKETER
-    password = factory.django.Password(PASSWORD)
+    password = factory.LazyFunction(_hashed)
 
 
 class AdminFactory(UserFactory):

@@ -1,0 +1,77 @@
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from pytest_django import Settings
+
+from mailplatform.accounts import checks
+
+LOCAL = "http://127.0.0.1:4579"
+COMPOSE = "http://sandbox:4579"
+REAL = "https://email.eu-central-1.amazonaws.com"
+
+
+def wire(
+    settings: Settings,
+    *,
+    sandbox: str = "",
+    public: str = "https://mail.example.org",
+    **endpoints: str,
+) -> None:
+    settings.SANDBOX_URL, settings.PUBLIC_URL, settings.AWS_ENDPOINT_URLS = sandbox, public, endpoints
+
+
+@pytest.mark.parametrize("address", [LOCAL, COMPOSE])
+def test_the_sandbox_with_only_local_endpoints_may_start(settings: Settings, address: str) -> None:
+    wire(settings, sandbox=address, public="http://127.0.0.1:8000", sesv2=address, sns=address)
+    checks.refuse_bad_configuration()
+    assert list(checks.check_configuration()) == []
+
+
+def test_production_may_start(settings: Settings) -> None:
+    wire(settings)
+    checks.refuse_bad_configuration()
+
+
+def test_production_with_its_own_storage_may_start(settings: Settings) -> None:
+    wire(settings, s3="http://127.0.0.1:9000")
+    checks.refuse_bad_configuration()
+
+
+@pytest.mark.parametrize(
+    "endpoints",
+    [
+        {},
+        {"sesv2": LOCAL},
+        {"sns": LOCAL},
+        {"sesv2": REAL, "sns": LOCAL},
+        {"sesv2": LOCAL, "sns": REAL},
+        {"sesv2": LOCAL, "sns": LOCAL, "s3": "https://s3.eu-central-1.amazonaws.com"},
+        {"sesv2": "http://127.0.0.1.evil.example:4579", "sns": LOCAL},
+    ],
+)
+def test_the_sandbox_is_never_believed_beside_a_real_account(
+    settings: Settings, endpoints: dict[str, str]
+) -> None:
+    wire(settings, sandbox=LOCAL, **endpoints)
+    with pytest.raises(ImproperlyConfigured, match="SANDBOX_URL"):
+        checks.refuse_bad_configuration()
+    assert "mailplatform.E001" in {found.id for found in checks.check_configuration()}
+
+
+@pytest.mark.parametrize("address", ["https://sandbox.example.org", "http://10.0.0.7:4579"])
+def test_the_sandbox_must_be_near(settings: Settings, address: str) -> None:
+    wire(settings, sandbox=address, sesv2=LOCAL, sns=LOCAL)
+    with pytest.raises(ImproperlyConfigured, match="loopback"):
+        checks.refuse_bad_configuration()
+
+
+def test_half_a_sandbox_is_refused(settings: Settings) -> None:
+    wire(settings, sesv2=LOCAL)
+    with pytest.raises(ImproperlyConfigured, match="or neither"):
+        checks.refuse_bad_configuration()
+
+
+def test_plain_http_is_refused_beside_a_real_account(settings: Settings) -> None:
+    wire(settings, public="http://127.0.0.1:8000")
+    with pytest.raises(ImproperlyConfigured, match="https"):
+        checks.refuse_bad_configuration()
+    assert [found.id for found in checks.check_configuration()] == ["mailplatform.W001"]

@@ -1,0 +1,49 @@
+import pytest
+from django.test import Client
+from pytest_django.asserts import assertContains, assertNotContains
+
+from mailplatform.accounts.services import audit
+from tests.factories.accounts import AdminFactory, ViewerFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def desk() -> Client:
+    client = Client()
+    client.force_login(AdminFactory.create())
+    return client
+
+
+def test_the_newest_entries_come_first_and_older_ones_are_a_click_away(desk: Client) -> None:
+    for number in range(60):
+        audit.record(actor=None, action="a.b", detail={"number": f"n{number:03}"})
+    page = desk.get("/settings/audit-log/")
+    assertContains(page, "n059")
+    assertNotContains(page, "n009")
+    older = desk.get(f"/settings/audit-log/?before={page.context['page'].older}")
+    assertContains(older, "n009")
+
+
+def test_the_filter_is_in_the_address(desk: Client) -> None:
+    audit.record(actor=None, action="settings.changed", detail={"what": "shown"})
+    audit.record(actor=None, action="user.invited", detail={"what": "hidden"})
+    page = desk.get("/settings/audit-log/?action=settings.changed")
+    assertContains(page, "what: shown")
+    assertNotContains(page, "what: hidden")
+
+
+@pytest.mark.parametrize("query", ["before=x", "after=-1", "before=99999999999999999999999", "before=²"])
+def test_a_nonsensical_place_is_the_beginning(desk: Client, query: str) -> None:
+    audit.record(actor=None, action="a.b", detail={"what": "shown"})
+    assertContains(desk.get(f"/settings/audit-log/?{query}"), "what: shown")
+
+
+def test_details_are_escaped(desk: Client) -> None:
+    audit.record(actor=None, action="a.b", detail={"company": ["", "<script>alert(1)</script>"]})
+    assertNotContains(desk.get("/settings/audit-log/"), "<script>alert")
+
+
+def test_only_administrators_read_it(client: Client) -> None:
+    client.force_login(ViewerFactory.create())
+    assert client.get("/settings/audit-log/").status_code == 403

@@ -1,0 +1,79 @@
+import pytest
+from django.test import Client
+from pytest_django.asserts import assertContains, assertNotContains
+
+from mailplatform.accounts.models import AuditEntry
+from mailplatform.accounts.services import installation
+from tests.factories.accounts import AdminFactory, InstallationFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def admin_browser() -> Client:
+    client = Client()
+    client.force_login(AdminFactory.create())
+    return client
+
+
+def send(client: Client, section: str, **values: str) -> int:
+    data = {f"{section}-{name}": value for name, value in values.items()}
+    return client.post("/settings/", {"section": section, **data}).status_code
+
+
+def test_each_section_is_saved_for_itself(admin_browser: Client) -> None:
+    InstallationFactory.create(sender_name="Old name")
+    values = {"company": "Books", "postal_address": "Harbour 1", "time_zone": "Europe/Rome", "language": "de"}
+    assert send(admin_browser, "company", **values) == 302
+    row = installation.get()
+    assert {name: getattr(row, name) for name in values} == values
+    assert row.sender_name == "Old name"
+    assert AuditEntry.objects.get().detail.keys() == values.keys()
+
+
+def test_a_mistake_is_shown_and_nothing_is_saved(admin_browser: Client) -> None:
+    InstallationFactory.create(company="Kept")
+    assert (
+        send(admin_browser, "company", company="", postal_address="x", time_zone="UTC", language="en") == 422
+    )
+    assert installation.get().company == "Kept"
+    assert not AuditEntry.objects.exists()
+
+
+def test_keys_are_stored_and_never_come_back(admin_browser: Client) -> None:
+    assert (
+        send(admin_browser, "amazon", region="eu-west-1", access_key_id="AKIA1", secret_access_key="s3cr3t")
+        == 302
+    )
+    keys = installation.credentials()
+    assert keys is not None
+    page = admin_browser.get("/settings/")
+    assertContains(page, "A key is stored")
+    assertNotContains(page, "s3cr3t")
+
+
+def test_a_key_of_another_secret_is_explained(admin_browser: Client) -> None:
+    InstallationFactory.create(access_key_id="AKIA1", secret_key_encrypted=b"of another key")
+    assertContains(admin_browser.get("/settings/"), "The stored key cannot be read")
+
+
+def test_measuring_notes_when_it_was_acknowledged(admin_browser: Client) -> None:
+    assert send(admin_browser, "tracking", track_opens="on", acknowledged="on") == 302
+    first = installation.get().ses_tracking_acknowledged_at
+    assert first is not None
+    send(admin_browser, "tracking", track_clicks="on", acknowledged="on")
+    assert installation.get().ses_tracking_acknowledged_at == first
+    send(admin_browser, "tracking")
+    assert installation.get().ses_tracking_acknowledged_at is None
+    assert not installation.get().track_clicks
+
+
+def test_an_unknown_section_changes_nothing(admin_browser: Client) -> None:
+    assert send(admin_browser, "nonsense", company="x") == 200
+    assert not AuditEntry.objects.exists()
+
+
+def test_only_administrators_may_look(client: Client) -> None:
+    client.force_login(UserFactory.create())
+    assert client.get("/settings/").status_code == 403
+    assert send(client, "company", company="x") == 403
