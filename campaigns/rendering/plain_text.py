@@ -22,17 +22,20 @@ _ROW = re.compile(r"<(/?)tr\b[^>]*>", re.IGNORECASE)
 _CELL = re.compile(r"<t[dh]\b[^>]*>", re.IGNORECASE)
 _CELL_END = re.compile(r"</t[dh]\s*>", re.IGNORECASE)
 _SPACES = re.compile(r"[ \t]{2,}")
+# What follows the end tag is shown by mail programs all the same, so it must be read as well.
+_END = re.compile(r"</(?:body|html)\s*>", re.IGNORECASE)
 _BLANKS = re.compile(r"\n{3,}")
 
 
 def protect(source: str) -> tuple[str, list[str]]:
-    """The source with each Handlebars tag replaced by a mark, and the tags in order."""
+    """The source for a parser: each Handlebars tag replaced by a mark, no end of the document; and the tags."""
     tags: list[str] = []
 
     def keep(match: re.Match[str]) -> str:
         tags.append(match.group())
         return f"\ue000{len(tags) - 1}\ue001"
 
+    source = _END.sub("", source)
     return _TAG.sub(keep, source.replace("\ue000", "").replace("\ue001", "")), tags
 
 

@@ -8,7 +8,14 @@ from campaigns.services import publishing, templates
 from mailplatform.accounts.models import Installation, Role, User
 from mailplatform.accounts.services import installation
 from mailplatform.core import clock, keys
-from subscribers.models import Subscriber
+from subscribers.models import (
+    MailingList,
+    MarketingBasis,
+    Profile,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+)
 
 HTML = (
     "<html><body><h1>Hi {{name}}</h1><p>News for you.</p>"
@@ -21,7 +28,9 @@ _number = count(1)
 
 def make_user(role: str = Role.MARKETER, **fields: Any) -> User:
     """A user of a role; signed in by `client.force_login`."""
-    return User.objects.create_user(f"user{next(_number)}@example.com", "a-long-pass-phrase", role=role, **fields)
+    return User.objects.create_user(
+        f"user{next(_number)}@example.com", "a-long-pass-phrase", role=role, **fields
+    )
 
 
 def make_site(**changes: Any) -> Installation:
@@ -86,6 +95,41 @@ def make_run(campaign: Campaign | None = None, **fields: Any) -> Run:
         "public_url": "https://mail.example.com",
         **fields.pop("frozen", {}),
     }
-    values = {"number": campaign.runs.count() + 1, "state": RunState.SENDING, "launched_at": clock.now(), **fields}
+    values = {
+        "number": campaign.runs.count() + 1,
+        "state": RunState.SENDING,
+        "launched_at": clock.now(),
+        **fields,
+    }
     version = publishing.version_for_campaign(campaign=campaign, actor=None)
     return Run.objects.create(campaign=campaign, template_version=version, frozen=frozen, **values)
+
+
+def make_people(mailing_list: MailingList, count: int, **profile: Any) -> list[Subscriber]:
+    """Confirmed people on a list, with consent to marketing unless the profile says otherwise."""
+    people = [make_subscriber() for _ in range(count)]
+    values = {"marketing_basis": MarketingBasis.CONSENT, "list_ids": [mailing_list.pk], **profile}
+    for person in people:
+        Profile.objects.create(subscriber_id=person.pk, joined_at=clock.now(), **values)
+        Subscription.objects.create(
+            subscriber=person,
+            mailing_list=mailing_list,
+            state=SubscriptionState.CONFIRMED,
+            confirmed_at=clock.now(),
+        )
+    return people
+
+
+def make_list(name: str = "") -> MailingList:
+    """A list without anybody."""
+    return MailingList.objects.create(name=name or f"List {next(_number)}")
+
+
+def make_ready_campaign(people: int = 3, **fields: Any) -> Campaign:
+    """A campaign that passes every check, to a list of so many people."""
+    make_site()
+    mailing_list = make_list()
+    make_people(mailing_list, people)
+    campaign = make_campaign(**fields)
+    campaign.lists.add(mailing_list)
+    return campaign

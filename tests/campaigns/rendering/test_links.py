@@ -48,5 +48,10 @@ def test_reads_links_and_images_through_handlebars() -> None:
     assert document.images[0].alt is None
 
 
+def test_what_follows_the_end_of_the_document_is_read_too() -> None:
+    links = read_document('<html><body><p>x</p></body></html>\n<a href="http://localhost">x</a>').links
+    assert [link.href for link in links] == ["http://localhost"]
+
+
 def test_an_empty_document_has_nothing() -> None:
     assert read_document("").links == []

@@ -17,7 +17,7 @@ def test_a_version_holds_what_ses_stores() -> None:
     version = publishing.publish(template=make_template(preheader="For <you>"), actor=None)
     assert version.number == 1
     assert "{{html.name}}" in version.html
-    assert "<a ses:no-track href=\"{{html.unsubscribe_url}}\">" in version.html
+    assert '<a ses:no-track href="{{html.unsubscribe_url}}">' in version.html
     assert "For &lt;you&gt;" in version.html
     assert "{{unsubscribe_url}}" in version.text
     assert "For" not in version.text

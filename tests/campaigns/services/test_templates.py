@@ -61,7 +61,9 @@ def test_an_old_version_becomes_the_draft_again_and_stays_as_it_was() -> None:
     make_site()
     template = make_template(subject="The first subject")
     first = publishing.publish(template=template, actor=None)
-    changed = templates.save_draft(template_id=template.pk, actor=None, revision=1, subject="The second subject")
+    changed = templates.save_draft(
+        template_id=template.pk, actor=None, revision=1, subject="The second subject"
+    )
     publishing.publish(template=changed, actor=None)
     restored = templates.restore_version(version=first, actor=None, revision=2)
     assert (restored.subject, restored.revision) == ("The first subject", 3)

@@ -1,0 +1,147 @@
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from campaigns.models import Template
+from campaigns.rendering import Part
+from tests.factories.campaigns import HTML, make_site, make_subscriber, make_template, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def marketer(client: Client) -> Client:
+    make_site()
+    client.force_login(make_user())
+    return client
+
+
+def url(template: Template, name: str = "template_edit", *more: str) -> str:
+    return reverse(f"campaigns:{name}", args=[template.public_id, *more])
+
+
+def form(template: Template, **changes: Any) -> dict[str, Any]:
+    names = ("revision", "name", "subject", "preheader", "html", "text")
+    return {**{name: getattr(template, name) for name in names}, **changes}
+
+
+def test_the_page_works_as_a_plain_form_and_names_the_editor(marketer: Client) -> None:
+    page = marketer.get(url(make_template())).content.decode()
+    assert 'data-editor="html"' in page
+    assert "Hi {{name}}" in page
+    assert "<style" not in page.split("<iframe")[0].split("</head>")[1]
+    assert "onclick" not in page
+
+
+def test_saving_keeps_handlebars_and_line_ends(marketer: Client) -> None:
+    template = make_template()
+    html = "<p>\r\n  {{#if name}}\r\n x {{/if}}</p>"
+    response = marketer.post(url(template), form(template, html=html))
+    assert response.status_code == 302
+    template.refresh_from_db()
+    assert template.html == "<p>\n  {{#if name}}\n x {{/if}}</p>"
+    assert template.revision == 2
+
+
+def test_a_second_stale_save_loses_nothing(marketer: Client) -> None:
+    template = make_template()
+    marketer.post(url(template), form(template, html=HTML + "<!-- first -->"))
+    response = marketer.post(url(template), form(template, html=HTML + "<!-- second -->"))
+    assert response.status_code == 409
+    page = response.content.decode()
+    assert "&lt;!-- first --&gt;" in page
+    assert "&lt;!-- second --&gt;" in page
+    template.refresh_from_db()
+    assert template.html.endswith("<!-- first -->")
+    again = form(template, html=HTML + "<!-- second -->", revision=2)
+    assert marketer.post(url(template), again).status_code == 302
+    template.refresh_from_db()
+    assert template.html.endswith("<!-- second -->")
+
+
+@pytest.mark.parametrize(
+    ("html", "words"),
+    [
+        (HTML + "\n{{#if name}}", "{{#if}} is never closed."),
+        (HTML + "\n{{nobody_knows}}", "{{nobody_knows}} is not known"),
+        (HTML.replace("{{unsubscribe_url}}", "https://example.com"), "Every mail needs an unsubscribe link"),
+    ],
+)
+def test_publishing_what_blocks_saves_and_says_why(marketer: Client, html: str, words: str) -> None:
+    template = make_template()
+    response = marketer.post(url(template), form(template, html=html, action="publish"), follow=True)
+    page = response.content.decode()
+    assert "Saved, but not published." in page
+    assert words in page
+    assert template.versions.count() == 0
+
+
+def test_the_live_check_reads_what_is_typed_and_saves_nothing(marketer: Client) -> None:
+    template = make_template()
+    response = marketer.post(url(template, "template_check"), form(template, html=HTML + "{{#each x}}"))
+    assert "{{#each}} is never closed." in response.content.decode()
+    template.refresh_from_db()
+    assert template.html == HTML
+
+
+def test_the_live_preview_shows_a_chosen_person(marketer: Client) -> None:
+    person = make_subscriber(name="Zoë <Lee>")
+    template = make_template()
+    data = form(template, html=HTML + "<p>unsaved</p>", person=person.email)
+    marketer.post(url(template, "template_check"), data)
+    frame = marketer.get(url(template, "template_preview", "html"), {"live": "1"})
+    assert "Hi Zoë &lt;Lee&gt;" in frame.content.decode()
+    assert "unsaved" in frame.content.decode()
+    saved = marketer.get(url(template, "template_preview", "html")).content.decode()
+    assert "unsaved" not in saved
+    assert "Hi Ann Example" in saved
+
+
+@pytest.mark.parametrize("part", [Part.HTML, Part.TEXT])
+def test_a_frame_is_shut_in(marketer: Client, part: Part) -> None:
+    frame = marketer.get(url(make_template(), "template_preview", part))
+    policy = frame["Content-Security-Policy"]
+    assert policy.startswith("sandbox; default-src 'none'")
+    assert "https:" not in policy
+    assert frame["X-Frame-Options"] == "SAMEORIGIN"
+    assert frame["Cache-Control"] == "no-store"
+
+
+def test_remote_images_are_only_loaded_on_request(marketer: Client) -> None:
+    frame = marketer.get(url(make_template(), "template_preview", "html"), {"images": "1"})
+    assert "img-src data: https:" in frame["Content-Security-Policy"]
+
+
+def test_a_broken_template_shows_words_in_its_frame(marketer: Client) -> None:
+    frame = marketer.get(url(make_template(html="{{#if a}}"), "template_preview", "html"))
+    assert b"Mend the errors first" in frame.content
+
+
+def test_there_is_no_third_part(marketer: Client) -> None:
+    assert marketer.get(url(make_template(), "template_preview", "subject")).status_code == 404
+
+
+def test_declaring_a_variable_makes_it_known(marketer: Client) -> None:
+    template = make_template(html=HTML + "{{discount}}")
+    marketer.post(url(template), form(template, declare="discount"))
+    template.refresh_from_db()
+    assert template.defaults == {"discount": ""}
+    marketer.post(url(template), form(template, **{"default:discount": "20", "default:name": "friend"}))
+    template.refresh_from_db()
+    assert template.defaults == {"discount": "20", "name": "friend"}
+
+
+def test_a_bad_variable_name_is_refused_at_the_form(marketer: Client) -> None:
+    template = make_template()
+    response = marketer.post(url(template), form(template, declare="two words"))
+    assert response.status_code == 422
+    assert "cannot be a variable" in response.content.decode()
+
+
+def test_values_of_lists_survive_a_save(marketer: Client) -> None:
+    template = make_template(defaults={"preferences": [], "discount": "5"})
+    marketer.post(url(template), form(template, **{"default:discount": "7"}))
+    template.refresh_from_db()
+    assert template.defaults == {"preferences": [], "discount": "7"}
