@@ -108,7 +108,7 @@ def _raw(message: Message) -> bytes:
     content = message.raw.encode("latin-1")
     head, separator, body = content.partition(b"\r\n\r\n")
     dropped = re.compile(
-        rb"^(message-id|date|return-path|bcc|x-ses-[^:]*):.*(\r\n[ \t].*)*(\r\n|$)",
+        rb"^(message-id|date|return-path|bcc|x-ses-[^:]*):[^\r\n]*(\r\n[ \t][^\r\n]*)*(\r\n|$)",
         re.IGNORECASE | re.MULTILINE,
     )
     kept = dropped.sub(b"", head + b"\r\n")
