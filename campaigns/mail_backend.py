@@ -44,10 +44,12 @@ class SesBackend(BaseEmailBackend):
 
 def _request(message: EmailMessage, recipient: str, site: Installation) -> dict[str, Any]:
     name, address = parseaddr(message.from_email)
+    # SES takes a raw message with the line ends of the wire; Django's stubs do not know the argument.
+    mime: Any = message.message()
     return {
         "FromEmailAddress": limits.format_address(name, address),
         "Destination": {"ToAddresses": [limits.check_address(parseaddr(recipient)[1])]},
-        "Content": {"Raw": {"Data": message.message().as_bytes()}},
+        "Content": {"Raw": {"Data": mime.as_bytes(linesep="\r\n")}},
         "ConfigurationSetName": plans.configuration_set(
             site.configuration_set_prefix, opens=False, clicks=False
         ),

@@ -86,7 +86,9 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
 def test_handshake_and_events_of_the_simulator(provisioned: RunningSandbox) -> None:
     assert AuditEntry.objects.filter(action="sns.subscribed").exists()
     run = make_run()
-    people = {name: make_person(f"{name}@simulator.amazonses.com") for name in ("success", "bounce", "complaint")}
+    people = {
+        name: make_person(f"{name}@simulator.amazonses.com") for name in ("success", "bounce", "complaint")
+    }
     people["friend"] = make_person("friend@example.org")
     for person in people.values():
         send(provisioned, run, person)

@@ -1,0 +1,90 @@
+"""From launched to sending, and what can come in between."""
+
+import datetime as dt
+
+import pytest
+import time_machine
+
+from campaigns.models import Batch, Run
+from campaigns.sending import prepare
+from campaigns.services import runs
+from mailplatform.accounts.models import Installation
+from mailplatform.core import clock
+from mailplatform.sandbox.testing import RunningSandbox
+from subscribers.models import MailingList, Segment, Subscription
+from tests.factories import campaigns as factories
+from tests.factories.sending import make_list, make_people
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def audience() -> MailingList:
+    made = make_list()
+    make_people(3, made)
+    return made
+
+
+def _launched(audience: MailingList) -> Run:
+    campaign = factories.make_campaign()
+    campaign.lists.add(audience)
+    return runs.launch(campaign=campaign, actor=None)
+
+
+def test_the_template_is_stored_and_the_audience_frozen(
+    sandbox: RunningSandbox, audience: MailingList
+) -> None:
+    run = _launched(audience)
+    assert prepare.prepare(run.pk) is True
+    run.refresh_from_db()
+    assert (run.state, run.campaign.state, run.audience, run.batches) == ("sending", "sending", 3, 1)
+    assert run.started_at is not None
+    stored = sandbox.client("sesv2").get_email_template(TemplateName=run.template_version.ses_name)
+    assert stored["TemplateContent"]["Subject"] == run.template_version.subject
+
+
+def test_preparing_twice_freezes_once(sandbox: RunningSandbox, audience: MailingList) -> None:
+    run = _launched(audience)
+    prepare.prepare(run.pk)
+    assert prepare.prepare(run.pk) is False
+    assert Batch.objects.count() == 1
+
+
+def test_a_run_that_is_gone_is_no_error(sandbox: RunningSandbox) -> None:
+    assert prepare.prepare(4711) is False
+
+
+def test_ses_away_keeps_the_run_preparing_with_the_reason(
+    site: Installation, audience: MailingList, settings: "object"
+) -> None:
+    run = _launched(audience)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("django.conf.settings.AWS_ENDPOINT_URLS", {"sesv2": "http://127.0.0.1:9"})
+        assert prepare.prepare(run.pk) is False
+        run.refresh_from_db()
+        assert run.state == "preparing"
+        assert "could not be reached" in run.pause_reason
+        with time_machine.travel(clock.now() + dt.timedelta(minutes=16), tick=True):
+            assert prepare.prepare(run.pk) is False
+    run.refresh_from_db()
+    assert (run.state, run.campaign.state) == ("failed", "failed")
+
+
+def test_nobody_left_fails_the_run(sandbox: RunningSandbox, audience: MailingList) -> None:
+    run = _launched(audience)
+    Subscription.objects.all().delete()
+    assert prepare.prepare(run.pk) is False
+    run.refresh_from_db()
+    assert run.state == "failed"
+    assert run.pause_reason == "Nobody was left in the audience when it was frozen."
+
+
+def test_a_segment_that_broke_meanwhile_fails_the_run(sandbox: RunningSandbox, audience: MailingList) -> None:
+    run = _launched(audience)
+    run.frozen["segment_ids"] = [4711]
+    run.save()
+    assert prepare.prepare(run.pk) is False
+    run.refresh_from_db()
+    assert run.state == "failed"
+    assert "4711" in run.pause_reason
+    assert Segment.objects.count() == 0
