@@ -5,7 +5,7 @@ import io
 import json
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,7 +79,9 @@ class MemoryLedger:
             rows=self.rows,
             public_keys=self.public_keys,
             notices=[notice()],
-            audit=checkpoints.audit(self.store.lines(), {key.key_id: key.public_key for key in self.public_keys}),
+            audit=checkpoints.audit(
+                self.store.lines(), {key.key_id: key.public_key for key in self.public_keys}
+            ),
         )
 
     def export(
@@ -104,10 +106,10 @@ class MemoryLedger:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[MemoryLedger]:
+def ledger(tmp_path: Path) -> MemoryLedger:
     signer = keys.generate()
     store = checkpoints.CheckpointFile(tmp_path / "checkpoints" / "ledger.jsonl")
-    yield MemoryLedger(signer, store, [keys.PublicKey(signer.key_id, signer.public_key)])
+    return MemoryLedger(signer, store, [keys.PublicKey(signer.key_id, signer.public_key)])
 
 
 @pytest.fixture

@@ -40,7 +40,8 @@ def form(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture
 def path(ledger: Any, form: Any, tmp_path: Path) -> Path:
     ledger.fill(3, 1, 8)
-    return ledger.export(tmp_path / "register.zip", form)
+    found: Path = ledger.export(tmp_path / "register.zip", form)
+    return found
 
 
 def test_an_untouched_export_verifies(ledger: Any, path: Path) -> None:

@@ -78,7 +78,7 @@ def test_nothing_asked_writes_nothing() -> None:
 
 def test_a_rolled_back_record_leaves_no_gap() -> None:
     person = make()
-    with pytest.raises(RuntimeError), transaction.atomic():
+    with pytest.raises(RuntimeError), transaction.atomic():  # noqa: PT012
         consent.record_many(entries=[entry(person)])
         raise RuntimeError
     assert consent.record_many(entries=[entry(person)]) == range(1, 2)
@@ -123,7 +123,7 @@ def test_what_the_ledger_says_is_what_the_profile_holds(
 
 def test_other_bases_and_tracking_are_derived_apart() -> None:
     person = make()
-    tracking = {"lawful_basis": "consent", "evidence": {"box": "yes"}}
+    tracking: dict[str, Any] = {"lawful_basis": "consent", "evidence": {"box": "yes"}}
     consent.record_many(
         entries=[
             entry(person, lawful_basis="contract", evidence={"contract": "7"}),
@@ -234,7 +234,7 @@ def test_not_even_the_owner_changes_the_ledger(table: str, statement: str, ledge
 @pytest.mark.django_db(transaction=True)
 def test_the_checkpoint_is_written_after_the_commit_only(ledger_files: Any) -> None:
     person = make()
-    with pytest.raises(RuntimeError), transaction.atomic():
+    with pytest.raises(RuntimeError), transaction.atomic():  # noqa: PT012
         consent.record_many(entries=[entry(person)])
         raise RuntimeError
     assert not ledger_files.checkpoints.exists()

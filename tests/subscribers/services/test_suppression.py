@@ -39,7 +39,11 @@ def test_suppressing_twice_is_once() -> None:
 
 def test_many_at_once_in_any_order_with_repeats() -> None:
     early, late = clock.now() - dt.timedelta(hours=1), clock.now()
-    rows = [(BOB, "bounce", "s", "d", late), (ADA, "bounce", "s", "later", late), (ADA, "bounce", "s", "first", early)]
+    rows = [
+        (BOB, "bounce", "s", "d", late),
+        (ADA, "bounce", "s", "later", late),
+        (ADA, "bounce", "s", "first", early),
+    ]
     with connection.cursor() as cursor:
         assert suppression.suppress_keys(cursor, rows) == 2
         assert suppression.suppress_keys(cursor, rows) == 0
@@ -82,7 +86,9 @@ def test_a_user_lifts_what_a_user_may(reason: str) -> None:
     suppression.suppress(email_key=ADA, reason=reason, source="x")
     grant(person)
     assert basis_of(person) == "none"
-    lifted = suppression.lift(suppression_id=Suppression.objects.get().id, actor=None, because="mailbox works again")
+    lifted = suppression.lift(
+        suppression_id=Suppression.objects.get().id, actor=None, because="mailbox works again"
+    )
     assert (lifted.lifted_at is not None, lifted.lifted_because) == (True, "mailbox works again")
     assert suppression.suppressed_keys([ADA]) == {}
     assert basis_of(person) == "consent"
@@ -129,7 +135,10 @@ def test_a_grant_by_others_gives_a_suppressed_person_no_basis(reason: str) -> No
 
 def confirm(person: Subscriber, confirmation: int | None, state: str = "confirmed") -> Subscription:
     return Subscription.objects.create(
-        subscriber=person, mailing_list=MailingList.objects.create(name="News"), state=state, confirmation_id=confirmation
+        subscriber=person,
+        mailing_list=MailingList.objects.create(name="News"),
+        state=state,
+        confirmation_id=confirmation,
     )
 
 

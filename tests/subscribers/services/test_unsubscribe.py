@@ -43,7 +43,9 @@ def make(email: str) -> Subscriber:
 def join(person: Subscriber, *lists: MailingList) -> None:
     for mailing_list in lists:
         Subscription.objects.create(subscriber=person, mailing_list=mailing_list, state="confirmed")
-    Profile.objects.filter(subscriber_id=person.id).update(list_ids=[mailing_list.id for mailing_list in lists])
+    Profile.objects.filter(subscriber_id=person.id).update(
+        list_ids=[mailing_list.id for mailing_list in lists]
+    )
 
 
 def leave(person: Subscriber, *lists: MailingList, withdraw: bool = False) -> bool:
@@ -149,6 +151,7 @@ def test_undo_brings_back_what_was_left(person: Subscriber, lists: list[MailingL
     assert profile(person).marketing_basis == "consent"
     assert profile(person).list_ids == [found.id for found in lists]
     back = Subscription.objects.get(subscriber=person, mailing_list=lists[0])
+    assert back.confirmation_id is not None
     record = ConsentRecord.objects.get(id=back.confirmation_id)
     assert (record.act, record.actor, record.method) == ("granted", "person", "page")
     assert not undo(person, lists[0], lists[1])
