@@ -156,7 +156,8 @@ def _policy(existing: str, arn: str, account_id: str, sources: Sequence[str]) ->
         "Resource": arn,
         "Condition": {"StringEquals": {"AWS:SourceAccount": account_id, "AWS:SourceArn": sorted(sources)}},
     }
-    document = json.loads(existing) if existing else {"Version": "2012-10-17", "Statement": []}
+    document: dict[str, Any] = {"Version": "2012-10-17", "Statement": []}
+    document |= json.loads(existing or "{}")
     others = [item for item in document["Statement"] if item.get("Sid") != POLICY_SID]
     return json.dumps({**document, "Statement": [*others, ours]})
 

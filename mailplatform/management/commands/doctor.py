@@ -7,6 +7,7 @@ from typing import Any
 
 import redis
 import urllib3
+from celery import current_app
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
@@ -16,7 +17,6 @@ from mailplatform.accounts import vault
 from mailplatform.accounts.services import installation
 from mailplatform.aws import checkup
 from mailplatform.aws.checkup import Finding, Level
-from mailplatform.celery import app as celery
 from subscribers.selectors import register
 
 from .provision import endpoint_url
@@ -82,7 +82,7 @@ def services() -> Iterator[Finding]:
     finally:
         client.close()
     yield Finding(Level.OK, "Redis")
-    workers = celery.control.ping(timeout=WORKER_SECONDS)
+    workers = current_app.control.ping(timeout=WORKER_SECONDS)
     if workers:
         yield Finding(Level.OK, "Workers", f"{len(workers)} running")
     else:

@@ -1,0 +1,60 @@
+"""A site under uvicorn and the sandbox beside it, wired as in production."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+from django.core.handlers.asgi import ASGIHandler
+
+from events import endpoint
+from mailplatform.sandbox import constants
+from mailplatform.sandbox.testing import RunningSandbox, running_sandbox
+
+SERVICES = ("sesv2", "sns", "sqs", "sts")
+
+
+@pytest.fixture
+def sandbox(settings: Any) -> Iterator[RunningSandbox]:
+    with running_sandbox(production_access=True, auto_verify=True) as running:
+        settings.AWS_ENDPOINT_URLS = dict.fromkeys(SERVICES, running.url)
+        settings.SANDBOX_URL = running.url
+        settings.AWS_ACCESS_KEY_ID, settings.AWS_SECRET_ACCESS_KEY = (
+            constants.ACCESS_KEY,
+            constants.SECRET_KEY,
+        )
+        settings.AWS_REGION = running.region
+        yield running
+
+
+class Site:
+    """Our whole site under uvicorn, in a thread."""
+
+    def __init__(self) -> None:
+        self._listener = socket.socket()
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen(64)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        application = endpoint.mount(ASGIHandler())
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                application, log_level="warning", access_log=False, ws="none", timeout_graceful_shutdown=2
+            )
+        )
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]})
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(20)
+        self._listener.close()
+
+
+@pytest.fixture
+def site(sandbox: RunningSandbox, settings: Any) -> Iterator[Site]:
+    running = Site()
+    settings.PUBLIC_URL = running.url
+    yield running
+    running.stop()
