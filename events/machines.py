@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from .kinds import Kind
@@ -66,6 +67,7 @@ class Seen:
     link: str
 
 
+@lru_cache(maxsize=2_048)
 def by_user_agent(kind: Kind, user_agent: str, method: str = "GET") -> str:
     """Return the reason why this hit was a machine's, or '' for what looks like a person."""
     agent = user_agent.strip()

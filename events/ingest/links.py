@@ -13,7 +13,7 @@ MAX_LENGTH: Final = 2_000
 def shared_address(link: str, recipient: str) -> str:
     """Return `link` without tokens of our own pages and without the recipient's address in any spelling."""
     text = _PERSONAL.sub(r"/\1/…", link)
-    if recipient:
+    if recipient and ("@" in text or "%40" in text):
         for spelling in {recipient, quote(recipient), quote(recipient, safe="@"), quote(recipient, safe="")}:
             text = re.sub(re.escape(spelling), "…", text, flags=re.IGNORECASE)
     return text[:MAX_LENGTH]

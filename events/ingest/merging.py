@@ -8,6 +8,7 @@ flags beside it.
 from collections import Counter as Tally
 from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Final
 
 from events.kinds import Kind, Outcome, outcome_of
@@ -53,10 +54,12 @@ class Standing:
     machine_clicked_at: datetime | None = None
 
     def values(self) -> tuple[object, ...]:
-        return tuple(getattr(self, field.name) for field in fields(self))
+        found: tuple[object, ...] = _read(self)
+        return found
 
 
 COLUMNS: Final = tuple(field.name for field in fields(Standing))
+_read: Final = attrgetter(*COLUMNS)
 _TIMES: Final = {
     (Kind.DELIVERY, False): "delivered_at",
     (Kind.BOUNCE, False): "bounced_at",

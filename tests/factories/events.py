@@ -31,7 +31,7 @@ def make_person(email: str = "", *, opens: bool = False, clicks: bool = False) -
 
 def make_run(*, state: str = RunState.SENDING, audience: int = 0, **frozen: Any) -> Run:
     """Make a run with its campaign and template version."""
-    number = next(_numbers)
+    number = f"{next(_numbers)}-{uuid.uuid4().hex[:8]}"
     template = Template.objects.create(name=f"template {number}", slug=f"template-{number}")
     version = TemplateVersion.objects.create(
         template=template, number=1, subject="Hello", html="<p>", text="x", created_at=clock.now(), ses_name=f"t{number}"
