@@ -84,6 +84,11 @@ def canonical_json(data: Mapping[str, Any]) -> str:
     return text
 
 
+def canonical_text(text: str) -> str:
+    """Return the canonical JSON of one text."""
+    return json.dumps(text, ensure_ascii=False)
+
+
 def commitment(salt: bytes, personal: str) -> bytes:
     """Return the 32-byte commitment to the canonical JSON of the personal data."""
     if len(salt) != SALT_SIZE:

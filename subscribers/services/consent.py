@@ -21,11 +21,17 @@ from django.db import connection, transaction
 from mailplatform.core import clock
 
 from ..ledger import encoding
+from ..ledger.rows import personal_text
 from ..models import Act, ConsentNotice, ConsentRecord, LawfulBasis, Method, Purpose
 from . import basis, sealing
 
 NOTICE_LOCK = 7303
 CLOCK_TOLERANCE = dt.timedelta(minutes=5)
+
+KINDS = tuple(
+    (name, frozenset(kind.values))
+    for name, kind in (("purpose", Purpose), ("act", Act), ("lawful_basis", LawfulBasis), ("method", Method))
+)
 
 # What must be shown for each basis, should anybody ask (GDPR Art. 7(1); ePrivacy Art. 13(2) for soft opt-in,
 # which needs a sale; Art. 6(1)(f) needs a written assessment). Consent needs the wording or other evidence.
@@ -156,8 +162,8 @@ def minimise_ip(address: str) -> str:
 
 
 def _check(entry: ConsentEntry, now: dt.datetime) -> None:
-    for name, kind in (("purpose", Purpose), ("act", Act), ("lawful_basis", LawfulBasis), ("method", Method)):
-        if getattr(entry, name) not in kind.values:
+    for name, known in KINDS:
+        if getattr(entry, name) not in known:
             raise ConsentError(f"{getattr(entry, name)!r} is no {name}")
     if entry.occurred_at.tzinfo is None:
         raise ConsentError("the time of a consent needs a time zone")
@@ -199,8 +205,8 @@ def _make(
     """Build one record and the personal data beside it, bound by a fresh salt."""
     subject, email, email_key = person
     salt, ip = os.urandom(encoding.SALT_SIZE), minimise_ip(entry.ip) if entry.ip else ""
-    personal = {"email": email, "ip": ip, "evidence": entry.evidence}
-    text = encoding.canonical_json({name: value for name, value in personal.items() if value})
+    evidence = encoding.canonical_json(entry.evidence) if entry.evidence else ""
+    text = personal_text(email, ip, evidence)
     notice = entry.notice
     made = encoding.Record(
         id=str(record_id),
@@ -222,8 +228,7 @@ def _make(
         recorded_at=encoding.format_time(now),
         commitment=encoding.commitment(salt, text).hex(),
     )
-    evidence = encoding.canonical_json(entry.evidence)
-    return made, sealing.Personal(entry.subscriber_id, email, email_key, ip, evidence, salt)
+    return made, sealing.Personal(entry.subscriber_id, email, email_key, ip, evidence or "{}", salt)
 
 
 def _text(value: str, limit: int) -> str:
