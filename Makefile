@@ -29,7 +29,7 @@ check: setup-dev ## types, style, import directions, templates, migrations
 	$(PY) -m ruff format --check
 	$(PY) -m mypy
 	.venv/bin/lint-imports
-	.venv/bin/djlint --lint --quiet templates
+	.venv/bin/djlint --lint --quiet templates/pages
 	$(PY) .ci/with_services.py $(PY) manage.py makemigrations --check --dry-run
 	$(PY) .ci/with_services.py $(PY) manage.py check
 	$(PY) -m pytest -q tests/architecture

@@ -14,8 +14,8 @@ COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = [name for name, service in SERVICES.items() if "build" in service]
 LASTING = [name for name, service in SERVICES.items() if service.get("restart") != "no"]
-# Where something listens or keeps a file differs between a laptop and a container; nothing else may.
-PLACES = {"--port", "--host", "-s", "--state-dir"}
+# Where something listens, keeps a file or how much it says differs between a laptop and a container.
+PLACES = {"--port", "--host", "-s", "--state-dir", "--verbosity"}
 
 
 class RecordingSupervisor:
