@@ -1,7 +1,6 @@
 """The ASGI application: which service a request is for, and each service's way of answering."""
 
 import logging
-import uuid
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -12,6 +11,7 @@ from . import query, sigv4
 from .control import Control
 from .core import Sandbox
 from .errors import ApiError, ConnectionDroppedError
+from .ids import new_uuid
 from .pages import Pages
 from .ses.state import Handler
 from .shapes import ServiceModel
@@ -105,7 +105,7 @@ class Application:
         except Exception as error:
             _logger.exception("the sandbox failed on %s %s", request.method, request.path)
             return _ses_error(ApiError("InternalServiceErrorException", f"sandbox: {error!r}", 500))
-        return Response(200, orjson.dumps(answer), headers={"x-amzn-RequestId": str(uuid.uuid4())})
+        return Response(200, orjson.dumps(answer), headers={"x-amzn-RequestId": new_uuid()})
 
     def _ses_call(self, request: Request) -> tuple[Handler, dict[str, Any]]:
         found = self._ses_model.match(request.method, request.raw_path)
@@ -118,7 +118,7 @@ class Application:
         return handler, self._ses_model.parse(operation, uri, request)
 
     def _sns(self, request: Request, credential: sigv4.Credential | None) -> Response:
-        model, request_id = self._sns_model, str(uuid.uuid4())
+        model, request_id = self._sns_model, new_uuid()
         try:
             if credential:
                 self._verify(request, credential)
@@ -152,5 +152,5 @@ def _is_sns_link(request: Request) -> bool:
 
 
 def _ses_error(error: ApiError) -> Response:
-    headers: dict[str, Any] = {"x-amzn-ErrorType": error.code, "x-amzn-RequestId": str(uuid.uuid4())}
+    headers: dict[str, Any] = {"x-amzn-ErrorType": error.code, "x-amzn-RequestId": new_uuid()}
     return Response(error.status, orjson.dumps({"message": error.message}), headers=headers)

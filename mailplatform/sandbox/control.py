@@ -35,6 +35,7 @@ class Control:
             ("PUT", "api/misbehave"): self.misbehave,
             ("POST", "api/misbehave"): self.misbehave,
             ("DELETE", "api/misbehave"): self.behave,
+            ("POST", "api/reset"): self.reset,
             ("GET", "api/readers"): self.readers,
             ("PUT", "api/readers"): self.put_readers,
             ("POST", "api/readers"): self.put_readers,
@@ -118,6 +119,11 @@ class Control:
         """Switch everything off."""
         self._sandbox.misbehave(misbehaviour.Misbehaviour())
         return await self.misbehaviour(request)
+
+    async def reset(self, _request: Request) -> Response:
+        """A new, empty account."""
+        await self._sandbox.reset()
+        return json_response({})
 
     async def readers(self, _request: Request) -> Response:
         """Behaviour of the simulated readers and what they did."""

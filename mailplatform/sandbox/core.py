@@ -47,8 +47,7 @@ class Sandbox:
         self.sns_api = SnsApi(self.sns)
         self.publisher = Publisher(self.state.sets, self.sns, self.timeline, self.state.misbehaviour)
         self.outcomes = Outcomes(self.state, self.publisher, self.timeline)
-        behaviour = parse_behaviour(config.reader_rates, Behaviour(enabled=config.readers))
-        self.readers = Readers(behaviour, self.publisher, self.timeline, config.reader_targets)
+        self.readers = Readers(self._behaviour(), self.publisher, self.timeline, config.reader_targets)
         self.outcomes.on_delivery.append(self.readers.delivered)
         self.identities = Identities(self.state)
         self.ses_operations: dict[str, Handler] = {
@@ -78,6 +77,20 @@ class Sandbox:
         self.moto.close()
         self.mailbox.flush()
         self.storage.close()
+
+    async def reset(self) -> None:
+        """A new, empty account; settings as at the start."""
+        self.misbehave(Misbehaviour())
+        self.timeline.clear()
+        self.sns.reset()
+        self.state.reset()
+        self.mailbox.clear()
+        self.publisher.reset()
+        self.readers.reset(self._behaviour())
+        await self.moto.reset()
+
+    def _behaviour(self) -> Behaviour:
+        return parse_behaviour(self.config.reader_rates, Behaviour(enabled=self.config.readers))
 
     def misbehave(self, misbehaviour: Misbehaviour) -> None:
         """Replace all switches at once; calls frozen under the old ones go on."""

@@ -71,7 +71,8 @@ class Mailbox:
             state = "rendering_failed" if message.failure else "accepted"
             cursor = self._db.execute(
                 "INSERT INTO message "
-                "(id, sent_at, configuration_set, source, subject, state, dictionary, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "(id, sent_at, configuration_set, source, subject, state, dictionary, content) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     message.id,
                     message.sent_at,

@@ -5,12 +5,13 @@ a 20 kB mail takes a few hundred bytes, and a hundred thousand fit in memory.
 """
 
 import hashlib
-import uuid
 import zlib
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import orjson
+
+from .ids import new_uuid
 
 # SES message ids begin with a number of the Region, then the time in milliseconds.
 _REGION_PREFIX = {"us-east-1": "0100", "us-west-2": "0101", "eu-west-1": "0102", "eu-central-1": "0107"}
@@ -75,7 +76,7 @@ class Message:
 def new_id(region: str, sent_at: float) -> str:
     """A message id of SES's shape."""
     prefix = _REGION_PREFIX.get(region, "0110")
-    return f"{prefix}{int(sent_at * 1000):012x}-{uuid.uuid4()}-000000"
+    return f"{prefix}{int(sent_at * 1000):012x}-{new_uuid()}-000000"
 
 
 def new_feedback_id(region: str, at: float) -> str:

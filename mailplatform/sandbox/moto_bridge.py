@@ -37,6 +37,12 @@ class Moto:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, self._send_to_queue, arn, body, topic)
 
+    async def reset(self) -> None:
+        """Empty all of moto's backends, if any was used."""
+        if self._application is not None:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._pool, _reset_backends)
+
     def temporary_secret(self, access_key: str) -> str | None:
         """Secret of credentials that moto's STS handed out."""
         if self._application is None or not access_key.startswith("ASIA"):
@@ -96,6 +102,12 @@ class Moto:
             return False
         backend.send_message(name, body)
         return True
+
+
+def _reset_backends() -> None:
+    from moto.moto_api._internal.models import moto_api_backend
+
+    moto_api_backend.reset()
 
 
 def _environ(request: Request, scope: dict[str, Any]) -> dict[str, Any]:

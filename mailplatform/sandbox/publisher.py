@@ -25,6 +25,11 @@ class Publisher:
         self.lost = 0
         self.refused = 0
 
+    def reset(self) -> None:
+        """Start counting anew."""
+        self.counts.clear()
+        self.lost = self.refused = 0
+
     def wants(self, configuration_set: str, kind: str) -> bool:
         """Whether any enabled destination of the set lists this event type."""
         return bool(self._destinations(configuration_set, kind))

@@ -90,6 +90,11 @@ class Readers:
         self._hosts = _LOOPBACK | set(targets)
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def reset(self, behaviour: Behaviour) -> None:
+        """Behave as at the start, and count anew."""
+        self.behaviour = behaviour
+        self.counts.update(dict.fromkeys(self.counts, 0))
+
     @property
     def pending(self) -> int:
         """Unsubscribe posts under way."""

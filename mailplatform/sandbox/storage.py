@@ -57,6 +57,12 @@ class Table:
         self._storage.db.commit()
         return True
 
+    def clear(self) -> None:
+        """Delete all of this kind."""
+        self._items.clear()
+        self._storage.db.execute("DELETE FROM resource WHERE kind = ?", (self._kind,))
+        self._storage.db.commit()
+
     def items(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """All resources, a copy of the list, so that they may be removed on the way."""
         return iter(sorted(self._items.items()))

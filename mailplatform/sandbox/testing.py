@@ -71,6 +71,8 @@ class RunningSandbox:
         self.region = sandbox.config.region
         self.url = sandbox.config.base_url
         self.api = Api(self.url)
+        self._session = boto3.session.Session()
+        self._clients: dict[str, Any] = {}
 
     @property
     def ca_pem(self) -> bytes:
@@ -97,7 +99,14 @@ class RunningSandbox:
         }
 
     def client(self, service: str, **options: Any) -> Any:
-        """A boto3 client of any service, without retries."""
+        """A boto3 client of any service, without retries; one and the same unless options are given."""
+        if not options:
+            if service not in self._clients:
+                self._clients[service] = self._new_client(service)
+            return self._clients[service]
+        return self._new_client(service, **options)
+
+    def _new_client(self, service: str, **options: Any) -> Any:
         settings = BotoConfig(retries={"total_max_attempts": 1}, read_timeout=30)
         arguments: dict[str, Any] = {
             "region_name": self.region,
@@ -107,7 +116,7 @@ class RunningSandbox:
             "config": settings,
             **options,
         }
-        return boto3.session.Session().client(service, **arguments)  # type: ignore[call-overload]
+        return self._session.client(service, **arguments)  # type: ignore[call-overload]
 
     def wait_quiet(self, timeout: float = 30.0) -> dict[str, Any]:
         """Wait until no event is pending; returns the counts."""
@@ -119,6 +128,16 @@ class RunningSandbox:
             if time.perf_counter() > deadline:
                 raise AssertionError(f"the sandbox did not come to rest: {activity}")
             time.sleep(0.02)
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self.api.close()
+        for client in self._clients.values():
+            client.close()
+
+    def reset(self) -> None:
+        """A new, empty account, so that one sandbox can serve many tests."""
+        self.api.post("reset")
 
     def messages(self, **query: Any) -> list[dict[str, Any]]:
         """Mails in full, oldest first."""
@@ -155,7 +174,7 @@ def running_sandbox(**settings: Any) -> Iterator[RunningSandbox]:
     try:
         yield handle
     finally:
-        handle.api.close()
+        handle.close()
         server.should_exit = True
         thread.join(_START_TIMEOUT)
         listener.close()

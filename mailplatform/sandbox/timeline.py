@@ -24,9 +24,13 @@ class Timeline:
         """Begin; needs the running loop."""
         self._task = asyncio.get_running_loop().create_task(self._run())
 
-    def stop(self) -> None:
+    def clear(self) -> None:
         """Forget everything."""
         self._heap.clear()
+
+    def stop(self) -> None:
+        """Forget everything and end."""
+        self.clear()
         if self._task:
             self._task.cancel()
 

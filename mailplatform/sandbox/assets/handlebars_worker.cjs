@@ -26,11 +26,11 @@ function compiled(source) {
   return entry;
 }
 
-// Handlebars says "x" not defined for the last segment; where a segment before it is missing it
-// throws a bare TypeError, so we look for the first path of the outermost level that leads nowhere.
+// Handlebars names the last segment of a path even where one before it is missing; then we look for
+// the first path of the outermost level that leads nowhere.
 function missing(error, ast, data) {
-  const named = /^"(.*)" not defined in /.exec(error.message);
-  if (named) return named[1];
+  const named = /^"(.*)" not defined in (.*?)( - \d+:\d+)?$/.exec(error.message);
+  if (named && named[2] !== "undefined" && named[2] !== "null") return named[1];
   for (const node of ast.body) {
     const target = node.type === "MustacheStatement" ? node.path : (node.params || [])[0];
     if (!target || !target.parts || target.depth) continue;
@@ -40,7 +40,7 @@ function missing(error, ast, data) {
       value = value[part];
     }
   }
-  return null;
+  return named ? named[1] : null;
 }
 
 function renderOne(template, data) {

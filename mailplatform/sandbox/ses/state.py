@@ -45,11 +45,20 @@ class State:
         self.mailbox = mailbox
         self.engine = engine
         self.misbehaviour = Misbehaviour()
-        self.account = Account(
+        self.account, self.bucket, self.quota = self._fresh()
+
+    def reset(self) -> None:
+        """A new account with the settings of the start."""
+        for table in (self.identities, self.sets, self.templates, self.suppressed):
+            table.clear()
+        self.account, self.bucket, self.quota = self._fresh()
+
+    def _fresh(self) -> tuple[Account, TokenBucket, DailyQuota]:
+        config = self.config
+        account = Account(
             config.max_send_rate, config.max_24_hour_send, config.production_access, config.auto_verify
         )
-        self.bucket = TokenBucket(config.max_send_rate, config.burst_seconds)
-        self.quota = DailyQuota()
+        return account, TokenBucket(config.max_send_rate, config.burst_seconds), DailyQuota()
 
     def arn(self, kind: str, name: str) -> str:
         """ARN of an SES resource."""

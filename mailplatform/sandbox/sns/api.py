@@ -1,7 +1,6 @@
 """SNS's operations, as the Query protocol offers them."""
 
 import time
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +8,7 @@ import orjson
 
 from ..constants import ACCOUNT_ID, CALLER_IDENTITY
 from ..errors import ApiError, invalid_parameter
+from ..ids import new_uuid
 from . import attributes, envelopes, retry
 from .service import Sns
 
@@ -131,7 +131,7 @@ class SnsApi:
             )
         if item is None:
             item = {
-                "arn": f"{topic}:{uuid.uuid4()}",
+                "arn": f"{topic}:{new_uuid()}",
                 "topic": topic,
                 "protocol": protocol,
                 "endpoint": endpoint,

@@ -60,6 +60,7 @@ class Endpoint:
         self._queue: asyncio.Queue[Post] = asyncio.Queue()
         self._workers: set[asyncio.Task[None]] = set()
         self._idle = 0
+        self._stopped = False
         self._next_slot = 0.0
         self._credentials = _basic(url)
 
@@ -67,13 +68,14 @@ class Endpoint:
         """Queue a post."""
         self._counters.queued += 1
         self._queue.put_nowait(post)
-        if not self._idle and len(self._workers) < self._limit:
+        if self._queue.qsize() > self._idle and len(self._workers) < self._limit:
             worker = asyncio.get_running_loop().create_task(self._work())
             self._workers.add(worker)
             worker.add_done_callback(self._workers.discard)
 
     def stop(self) -> None:
         """Forget everything."""
+        self._stopped = True
         for worker in list(self._workers):
             worker.cancel()
 
@@ -141,7 +143,8 @@ class Endpoint:
 
         def again() -> None:
             self._counters.retrying -= 1
-            self.put(post)
+            if not self._stopped:
+                self.put(post)
 
         asyncio.get_running_loop().call_later(delay, again)
 

@@ -1,12 +1,12 @@
 """The JSON that SNS posts, spaced as SNS spaces it."""
 
 import secrets
-import uuid
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
+from ..ids import new_uuid
 from .signing import host
 
 
@@ -22,7 +22,7 @@ def new_token() -> str:
 
 def notification(topic: str, message: str, subject: str, at: float) -> dict[str, str]:
     """An unsigned Notification; the same MessageId and Timestamp at every retry."""
-    envelope = {"Type": "Notification", "MessageId": str(uuid.uuid4()), "TopicArn": topic}
+    envelope = {"Type": "Notification", "MessageId": new_uuid(), "TopicArn": topic}
     if subject:
         envelope["Subject"] = subject
     return {**envelope, "Message": message, "Timestamp": timestamp(at)}
@@ -45,7 +45,7 @@ def confirmation(kind: str, subscription: dict[str, Any], region: str, at: float
     url = f"https://{host(region)}/?Action=ConfirmSubscription&TopicArn={topic}&Token={token}"
     return {
         "Type": kind,
-        "MessageId": str(uuid.uuid4()),
+        "MessageId": new_uuid(),
         "Token": token,
         "TopicArn": topic,
         "Message": text,

@@ -66,6 +66,17 @@ class Sns:
         for endpoint in self._endpoints.values():
             endpoint.stop()
 
+    def reset(self) -> None:
+        """A new account: no topics, no subscriptions, nothing under way."""
+        for endpoint in self._endpoints.values():
+            endpoint.stop()
+        self._endpoints.clear()
+        self._unsigned.clear()
+        self.topics.clear()
+        self.subscriptions.clear()
+        self.counters = Counters()
+        self.changed()
+
     @property
     def pending(self) -> int:
         """Messages published and posts not yet done."""
