@@ -15,8 +15,12 @@ Cell = str | list[str]
 
 
 def clean_text(text: str) -> str:
-    """Return a cell without control characters and lone surrogates, which Postgres refuses, and trimmed."""
-    return _CONTROL.sub("", text).strip()
+    """Return a cell without control characters and lone surrogates, which Postgres refuses, and trimmed.
+
+    The apostrophe that our own exports put before a formula is taken off again.
+    """
+    cleaned = _CONTROL.sub("", text).strip()
+    return cleaned[1:] if cleaned.startswith("'") and is_formula(cleaned[1:]) else cleaned
 
 
 def is_formula(text: str) -> bool:

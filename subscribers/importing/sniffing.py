@@ -85,6 +85,8 @@ def _refuse_binary(head: bytes) -> None:
 
 def _zero_pattern(head: bytes) -> str:
     """Return the UTF-16 flavour that the zero bytes of the head betray, or an empty string."""
+    if len(head) < 8:
+        return ""
     even, odd, half = head[0::2].count(0), head[1::2].count(0), len(head) // 2
     if odd > half * 0.6 and even < half * 0.05:
         return "utf-16-le"

@@ -1,5 +1,7 @@
 """Reading mailing lists and who is on them."""
 
+from uuid import UUID
+
 from django.db.models import Count, Q, QuerySet
 
 from ..models import MailingList, SubscriptionState
@@ -20,6 +22,6 @@ def with_counts() -> Lists:
     return live().annotate(**counts)
 
 
-def access_list(public_id: str) -> MailingList:
+def access_list(public_id: UUID) -> MailingList:
     """Return a list with its counts; MailingList.DoesNotExist when there is none or it is archived."""
     return with_counts().get(public_id=public_id)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import OperationalError, connection, transaction
@@ -43,7 +44,7 @@ def live() -> QuerySet[Segment]:
     return Segment.objects.filter(archived_at=None)
 
 
-def access_segment(public_id: str) -> Segment:
+def access_segment(public_id: UUID) -> Segment:
     """Return a segment; Segment.DoesNotExist when there is none or it is archived."""
     return live().get(public_id=public_id)
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.db import connection
 
@@ -85,7 +86,7 @@ class Page:
     next_after: str
 
 
-def access_subscriber(public_id: str) -> Subscriber:
+def access_subscriber(public_id: UUID) -> Subscriber:
     """Return a person; Subscriber.DoesNotExist when there is none (any more)."""
     return Subscriber.objects.prefetch_related("tags").get(public_id=public_id)
 

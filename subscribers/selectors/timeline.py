@@ -8,12 +8,12 @@ from ..models import Act, ConsentNotice, ConsentRecord, Subscriber, Subscription
 LIMIT = 200
 
 _LOOKS = {
-    "granted": ("check", "green"),
-    "withdrawn": ("ban", "red"),
-    "objected": ("ban", "red"),
-    "refused": ("ban", "amber"),
-    "requested": ("clock", "amber"),
-    "erased": ("trash", "red"),
+    "granted": dict(icon="check", colour="green"),
+    "withdrawn": dict(icon="ban", colour="red"),
+    "objected": dict(icon="ban", colour="red"),
+    "refused": dict(icon="ban", colour="amber"),
+    "requested": dict(icon="clock", colour="amber"),
+    "erased": dict(icon="trash", colour="red"),
 }
 
 
@@ -48,7 +48,7 @@ def _consent(subscriber: Subscriber) -> list[Entry]:
 
 
 def _entry(record: ConsentRecord, notice: ConsentNotice | None) -> Entry:
-    icon, colour = _LOOKS.get(record.act, ("circle", "grey"))
+    look = _LOOKS.get(record.act, dict(icon="circle", colour="grey"))
     parts = [record.get_method_display()]
     if record.act == Act.GRANTED:
         parts.append(record.get_lawful_basis_display())
@@ -59,9 +59,9 @@ def _entry(record: ConsentRecord, notice: ConsentNotice | None) -> Entry:
         title=f"{record.get_purpose_display()}: {record.get_act_display().lower()}",
         detail=" · ".join(parts),
         wording=notice.text if notice else "",
-        icon=icon,
-        colour=colour,
         record_id=record.pk,
+        icon=look["icon"],
+        colour=look["colour"],
     )
 
 
@@ -70,11 +70,11 @@ def _subscriptions(subscriber: Subscriber) -> list[Entry]:
     for link in Subscription.objects.filter(subscriber=subscriber).select_related("mailing_list"):
         name = link.mailing_list.name
         if link.confirmed_at:
-            entries.append(Entry(link.confirmed_at, f"Joined {name}", _source(link.source), "", "list", "green"))
+            entries.append(Entry(link.confirmed_at, f"Joined {name}", _source(link.source), icon="list", colour="green"))
         if link.unsubscribed_at:
-            entries.append(Entry(link.unsubscribed_at, f"Left {name}", "", "", "list", "red"))
+            entries.append(Entry(link.unsubscribed_at, f"Left {name}", icon="list", colour="red"))
         if not link.confirmed_at and not link.unsubscribed_at:
-            entries.append(Entry(link.created_at, f"Asked to join {name}", "", "", "list", "amber"))
+            entries.append(Entry(link.created_at, f"Asked to join {name}", icon="list", colour="amber"))
     return entries
 
 
@@ -82,7 +82,7 @@ def _suppressions(subscriber: Subscriber) -> list[Entry]:
     entries = []
     for row in Suppression.objects.filter(email_key=bytes(subscriber.email_key)):
         words = f"No mail any more: {row.get_reason_display().lower()}"
-        entries.append(Entry(row.created_at, words, row.detail or row.source, "", "shield-x", "red"))
+        entries.append(Entry(row.created_at, words, row.detail or row.source, icon="shield-x", colour="red"))
         if row.lifted_at:
-            entries.append(Entry(row.lifted_at, "May get mail again", row.lifted_because, "", "shield", "green"))
+            entries.append(Entry(row.lifted_at, "May get mail again", row.lifted_because, icon="shield", colour="green"))
     return entries

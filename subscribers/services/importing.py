@@ -25,6 +25,7 @@ from ..importing.reading import open_table
 from ..merging import run
 from ..merging.statement import Statement, StatementError, check_statement
 from ..models import CustomField, ImportJob, ImportState, MailingList
+from ..selectors import imports as selector
 
 MAX_FILE = 1_000_000_000  # bytes
 SAMPLE_ROWS = 10
@@ -44,6 +45,7 @@ __all__ = [
     "create_job",
     "declare",
     "reread",
+    "resume_unfinished",
     "start_check",
     "start_import",
 ]
@@ -163,8 +165,8 @@ def declare(
 
 
 def start_check(*, job: ImportJob) -> None:
-    """Queue the dry run of a declared import."""
-    transaction.on_commit(partial(tasks.check_import.delay, job_id=job.pk))
+    """Queue the dry run of a declared import; if the broker is away, beat queues it later."""
+    transaction.on_commit(partial(tasks.check_import.delay, job_id=job.pk), robust=True)
 
 
 def check(*, job: ImportJob) -> ImportJob:
@@ -178,7 +180,7 @@ def start_import(*, job: ImportJob, actor: User | None = None) -> None:
     """Queue the import of a checked file. Raises ImportStateError when it is not ready, or started already."""
     with transaction.atomic():
         _set_running(job, actor)
-        transaction.on_commit(partial(tasks.run_import.delay, job_id=job.pk))
+        transaction.on_commit(partial(tasks.run_import.delay, job_id=job.pk), robust=True)
 
 
 def commit(*, job: ImportJob, actor: User | None = None) -> ImportJob:
@@ -203,6 +205,18 @@ def _set_running(job: ImportJob, actor: User | None) -> None:
     if not started:
         raise ImportStateError
     audit.record(actor=actor, action="import.started", obj=job, detail={"rows": job.rows_total})
+
+
+def resume_unfinished() -> int:
+    """Queue the work of every import that is being checked or running, after a worker or the broker died.
+
+    A worker that is at an import holds its lock, so the second one does nothing. Returns how many were queued.
+    """
+    jobs = selector.unfinished()
+    for job in jobs:
+        task = tasks.run_import if job.state == ImportState.RUNNING else tasks.check_import
+        task.delay(job_id=job.pk)
+    return len(jobs)
 
 
 def cancel(*, job: ImportJob, actor: User | None = None) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from subscribers.importing.cells import as_text, is_formula, spreadsheet_safe
+from subscribers.importing.cells import as_text, clean_text, is_formula, spreadsheet_safe
 
 
 @pytest.mark.parametrize("text", ["=cmd()", "+SUM(A1)", "-2+3", "@here", "\t=1", "\uff1dcmd()", "+49 abc"])
@@ -16,3 +16,8 @@ def test_ordinary_text_is_left_alone(text):
 
 def test_several_values_become_one_text():
     assert as_text(["a", "b"]) == "a; b"
+
+
+def test_an_exported_formula_comes_back_as_it_was() -> None:
+    assert clean_text(spreadsheet_safe("=1+1")) == "=1+1"
+    assert clean_text("'t Hooft") == "'t Hooft"

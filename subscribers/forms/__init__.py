@@ -1,0 +1,1 @@
+"""Forms of the pages: they parse and word what people typed; services decide."""

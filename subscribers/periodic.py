@@ -1,0 +1,13 @@
+"""What beat does for this app."""
+
+from typing import Any
+
+from celery import shared_task
+
+from .services import importing
+
+
+@shared_task(name="subscribers.resume_imports")
+def resume_imports(**_: Any) -> None:
+    """Queue again what a worker should be at; a worker that is at it makes this one do nothing."""
+    importing.resume_unfinished()
