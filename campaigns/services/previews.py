@@ -1,6 +1,7 @@
 """Show a mail as one person gets it: the draft in the editor, and the sent mail in the browser."""
 
 from dataclasses import dataclass, field
+from html import unescape
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,9 +17,12 @@ from ..rendering import (
     Rendered,
     TemplateError,
     TemplateVariables,
+    parse_part,
     render,
+    render_nodes,
     render_stored,
 )
+from ..rendering.compiling import compile_part
 from ..selectors import templates as selectors
 from . import templates
 
@@ -36,6 +40,7 @@ class Preview:
     checked: Checked
     rendered: Rendered | None
     findings: list[Finding] = field(default_factory=list)
+    preheader: str = ""
 
 
 def person_of(subscriber: Subscriber) -> entries.Person:
@@ -71,7 +76,16 @@ def preview(
     except TemplateError as error:
         findings = checked.findings or error.findings
         return Preview(checked, None, findings)
-    return Preview(checked, rendered, checked.findings)
+    return Preview(checked, rendered, checked.findings, _preheader(preheader or template.preheader, data))
+
+
+def _preheader(source: str, data: dict[str, Any]) -> str:
+    """The preheader as the inbox shows it. Its names are those of the HTML part, into which it is put."""
+    parsed = parse_part(source, Part.HTML)
+    try:
+        return unescape(render_nodes(compile_part(parsed, Part.HTML), Part.HTML, data))
+    except TemplateError:
+        return source
 
 
 def test_data(

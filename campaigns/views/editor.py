@@ -19,7 +19,7 @@ from ..forms.templates import TemplateForm, TestSendForm, chosen_person
 from ..models import Template
 from ..rendering import Part, Rendered
 from ..selectors import templates as selectors
-from ..services import previews, publishing, templates, test_sends
+from ..services import campaigns, previews, publishing, templates, test_sends
 from . import frames
 
 PREVIEW_TTL_S = 3600
@@ -115,6 +115,7 @@ def _context(template: Template, form: TemplateForm, user: Any) -> dict[str, Any
         "form": form,
         "may_edit": user.has_role("marketer"),
         "shown": shown,
+        "sender": campaigns.default_sender(),
         "variables": variable_rows(template, shown.checked.variables.roots(), fields),
         "version": selectors.newest_version(template),
         "people": previews.recent_people(),
@@ -164,7 +165,7 @@ def template_check(request: HttpRequest, public_id: UUID) -> HttpResponse:
     context = {
         "template": template,
         "shown": shown,
-        "person": chosen,
+        "sender": campaigns.default_sender(),
         "findings": [finding.as_dict() for finding in shown.findings],
         "frame_html": reverse("campaigns:template_preview", args=[public_id, "html"]),
         "frame_text": reverse("campaigns:template_preview", args=[public_id, "text"]),

@@ -67,6 +67,7 @@ def _parts(shown: run_selectors.RunProgress) -> list[tuple[str, int, str]]:
         ("Failed", shown.failed, "red"),
         ("Skipped", shown.skipped, "grey"),
         ("Unresolved", shown.unresolved, "amber"),
+        ("Waiting", shown.waiting, "track"),
     ]
 
 

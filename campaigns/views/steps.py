@@ -221,7 +221,7 @@ def _inbox(campaign: Campaign) -> dict[str, Any]:
         "inbox": {
             "sender": campaign.sender,
             "subject": subject,
-            "preheader": campaign.preheader or campaign.template.preheader,
+            "preheader": shown.preheader or campaign.preheader or campaign.template.preheader,
         },
         "shown": shown,
     }

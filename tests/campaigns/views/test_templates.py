@@ -62,7 +62,9 @@ def test_versions_are_listed_shown_and_restored(marketer: Client) -> None:
     make_site()
     template = make_template(subject="The first subject")
     publishing.publish(template=template, actor=None)
-    saved = templates.save_draft(template_id=template.pk, actor=None, revision=1, subject="The second subject")
+    saved = templates.save_draft(
+        template_id=template.pk, actor=None, revision=1, subject="The second subject"
+    )
     publishing.publish(template=saved, actor=None)
     page = marketer.get(reverse("campaigns:template_versions", args=[template.public_id]))
     assert page.content.count(b"row-link") == 2
