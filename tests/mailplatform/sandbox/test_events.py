@@ -11,14 +11,12 @@ import urllib3
 from tests.mailplatform.sandbox.support import Wired, entry
 
 EXAMPLES = Path(os.environ.get("SHARED_DATA", "../shared/data")) / "ses-events"
-NAMES = {
-    "Bounce": ("BOUNCE", {}),
-    "Complaint": ("COMPLAINT", {}),
-    "Delivery": ("DELIVERY", {}),
-    "DeliveryDelay": ("DELIVERY_DELAY", {}),
-    "Reject": ("REJECT", {}),
-    "Send": ("SEND", {}),
-    "Subscription": ("SUBSCRIPTION", {}),
+INJECTED = {
+    "Bounce": "BOUNCE",
+    "Complaint": "COMPLAINT",
+    "DeliveryDelay": "DELIVERY_DELAY",
+    "Reject": "REJECT",
+    "Subscription": "SUBSCRIPTION",
 }
 # In the examples these lists and maps are free; their members are data, not shape.
 FREE = {"mail.tags", "mail.headers[]", "click.linkTags"}
@@ -49,8 +47,8 @@ def emit(wired: Wired, name: str) -> dict[str, Any]:
         path = f"o/{message_id}" if name == "Open" else f"r/{message_id}/0"
         agent = {"User-Agent": "Mozilla/5.0 (test)"}
         urllib3.request("GET", f"{wired.sandbox.url}/_sandbox/{path}", headers=agent, redirect=False)
-    elif name not in {"Send", "Delivery"}:
-        wired.sandbox.api.post(f"messages/{message_id}/event", event=NAMES[name][0])
+    elif name in INJECTED:
+        wired.sandbox.api.post(f"messages/{message_id}/event", event=INJECTED[name])
     return wired.events(name)[0]
 
 

@@ -47,7 +47,9 @@ def test_input_is_read_as_botocore_writes_it(action: str, params: dict[str, Any]
 )
 def test_output_is_written_as_botocore_reads_it(action: str, output: dict[str, Any]) -> None:
     response = {"status_code": 200, "headers": {}, "body": query.render(MODEL, action, output, "request")}
-    parsed = parsers.create_parser("query").parse(response, ORACLE.operation_model(action).output_shape)
+    shape = ORACLE.operation_model(action).output_shape
+    assert shape
+    parsed = parsers.create_parser("query").parse(response, shape)
     assert parsed.pop("ResponseMetadata")["RequestId"] == "request"
     assert parsed == output
 

@@ -38,6 +38,8 @@ def signed(
 
 def call(request: AWSRequest, body: bytes | None = None) -> urllib3.BaseHTTPResponse:
     sent = request.data if body is None else body
+    assert request.method
+    assert request.url
     return urllib3.request(
         request.method, request.url, body=sent, headers=dict(request.headers), retries=False
     )
@@ -64,7 +66,7 @@ def test_query_and_odd_path_are_part_of_the_signature(sbx: RunningSandbox) -> No
     ],
 )
 def test_a_wrong_signature_is_refused(
-    sbx: RunningSandbox, options: dict[str, str], code: str, words: str
+    sbx: RunningSandbox, options: dict[str, Any], code: str, words: str
 ) -> None:
     answer = call(signed(f"{sbx.url}/v2/email/account", **options))
     assert (answer.status, answer.headers["x-amzn-ErrorType"]) == (403, code)

@@ -12,11 +12,10 @@ from tests.mailplatform.sandbox.support import Wired
 EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 
 
-def refused(wired: Wired, **options: Any) -> dict[str, str]:
+def refused(wired: Wired, **options: Any) -> dict[str, Any]:
     with pytest.raises(ClientError) as error:
         wired.send(**options)
-    found: dict[str, str] = error.value.response["Error"]
-    return found
+    return dict(error.value.response["Error"])
 
 
 def test_a_simple_mail_is_sent_and_delivered(wired: Wired) -> None:
