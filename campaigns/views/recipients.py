@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 
 from mailplatform.accounts.access import current_user, require_role
 from mailplatform.accounts.services import audit
+from mailplatform.core import downloads
 from subscribers.importing.cells import spreadsheet_safe
 
 from ..models import DeliveryState, Run
@@ -75,9 +76,8 @@ def campaign_recipients_csv(request: HttpRequest, public_id: UUID) -> StreamingH
         obj=campaign,
         detail={"run": run.pk, "state": filters["state"], "reason": filters["reason"]},
     )
-    response = StreamingHttpResponse(_rows(run, filters), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="recipients-{run.public_id}.csv"'
-    return response
+    name = f"recipients-{run.public_id}.csv"
+    return downloads.download(request, _rows(run, filters), name=name, content_type="text/csv; charset=utf-8")
 
 
 class _Line:

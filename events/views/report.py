@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
+from django.utils.formats import number_format
 
 from campaigns.models import Campaign, Run, RunState
 from campaigns.selectors import campaigns
@@ -16,7 +17,7 @@ from events.machines import EXPLANATIONS
 from events.selectors import people, report, timeline
 from mailplatform.accounts.access import current_user, require_role
 from mailplatform.accounts.services import audit
-from mailplatform.core import clock
+from mailplatform.core import clock, downloads
 from subscribers.models import Subscriber
 
 from . import charts
@@ -67,6 +68,7 @@ def campaign_people(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "reason": people.Person(0, None, "", "", "", choice.reason, None).reason_words if choice.has_reason else "",
         "link": _link_of(run, choice),
         "count": count,
+        "pager_text": f"{number_format(count, force_grouping=True)} in all",
         "page": page,
         "next_url": f"{base}&after={page.next_after}" if page.next_after else "",
         "previous_url": f"{base}&before={page.previous_before}" if page.previous_before else "",
@@ -87,9 +89,8 @@ def campaign_people_csv(request: HttpRequest, public_id: UUID) -> StreamingHttpR
         actor=current_user(request), action="report.exported", obj=campaign,
         detail={"who": choice.who, "run": run.number, "reason": choice.reason},
     )  # fmt: skip
-    response = StreamingHttpResponse(csv_rows(_lines(run, choice)), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{choice.who}.csv"'
-    return response
+    rows = csv_rows(_lines(run, choice))
+    return downloads.download(request, rows, name=f"{choice.who}.csv", content_type="text/csv; charset=utf-8")
 
 
 def _lines(run: Run, choice: people.Choice) -> Iterator[list[str]]:
@@ -149,4 +150,4 @@ def _link_of(run: Run, choice: people.Choice) -> str:
 
 def _number(request: HttpRequest, name: str) -> int:
     text = request.GET.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else 0  # noqa: PLR2004 - fits bigint
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else 0

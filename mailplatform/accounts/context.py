@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from .models import Role, User
@@ -81,7 +81,7 @@ def _shell(request: HttpRequest) -> dict[str, Any]:
     user = request.user if isinstance(request.user, User) else None
     row = getattr(request, "installation", None) or installation.get()
     return {
-        "home": _address("events:dashboard"),
+        "home": reverse("events:dashboard"),
         "account_url": reverse("accounts:profile"),
         "nav": _navigation(request, user) if user else [],
         "sandbox": installation.is_sandbox(row),
@@ -97,7 +97,7 @@ def _navigation(request: HttpRequest, user: User) -> list[dict[str, Any]]:
             {
                 "label": place.label,
                 "icon": place.icon,
-                "url": _address(place.url_name),
+                "url": reverse(place.url_name),
                 "active": here.startswith(place.names),
             }
             for place in places
@@ -106,10 +106,3 @@ def _navigation(request: HttpRequest, user: User) -> list[dict[str, Any]]:
         if shown:
             sections.append({"title": title, "items": shown})
     return sections
-
-
-def _address(name: str) -> str:
-    try:
-        return reverse(name)
-    except NoReverseMatch:
-        return "/"

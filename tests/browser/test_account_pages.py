@@ -1,5 +1,6 @@
 import pytest
 from django.urls import reverse
+from pytest_django import Settings
 
 from mailplatform.accounts.services import audit, first_run, users
 from tests.browser.conftest import Visitor, sign_in
@@ -42,7 +43,7 @@ def test_pages_of_an_administrator_are_accessible_and_quiet(visitor: Visitor, na
     visitor.look(name)
 
 
-def test_the_page_of_components_is_accessible_and_quiet(visitor: Visitor, settings) -> None:
+def test_the_page_of_components_is_accessible_and_quiet(visitor: Visitor, settings: Settings) -> None:
     settings.DEBUG = True
     sign_in(visitor.page.context, visitor.base, AdminFactory.create())
     visitor.goto(reverse("accounts:style"))

@@ -59,3 +59,9 @@ class InstallationFactory(DjangoModelFactory[Installation]):
     max_send_rate = 14.0
     max_24_hour_send = 50_000.0
     production_access = True
+
+
+class MarketerFactory(UserFactory):
+    """Somebody who writes and sends campaigns."""
+
+    role = Role.MARKETER

@@ -1,0 +1,96 @@
+"""Every address of ours that answers GET with a page is opened and looked at: nobody has to remember to add one."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from playwright.sync_api import Browser
+from pytest_django.plugin import DjangoDbBlocker
+
+from mailplatform.sandbox.testing import RunningSandbox
+from tests.browser.conftest import Visitor, sign_in, watch
+from tests.browser.world import World, build
+from tests.conftest import flush
+
+STEPS = ("to", "from", "content", "schedule", "review")
+# They show a mail as its reader sees it, in a frame; its looks are the author's.
+MAILS = {
+    "campaigns:template_preview",
+    "campaigns:version_preview",
+    "campaigns:campaign_preview",
+    "events:view_in_browser",
+}
+# Looked at where their own states are made: test_account_pages.py.
+ELSEWHERE = {"accounts:setup", "accounts:style"}
+
+
+def ours(resolver: URLResolver | None = None, namespace: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for entry in (resolver or get_resolver()).url_patterns:
+        if isinstance(entry, URLResolver):
+            yield from ours(entry, entry.namespace or namespace)
+        elif namespace:
+            yield f"{namespace}:{entry.name}", entry
+
+
+OURS = {name: entry for name, entry in ours() if name not in MAILS | ELSEWHERE}
+
+
+@pytest.fixture(scope="module")
+def world(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, sandbox: RunningSandbox, server_url: str
+) -> Iterator[World]:
+    """One history for all tests of this module, which only look."""
+    with django_db_blocker.unblock():
+        yield build(sandbox, server_url)
+        flush()
+
+
+@pytest.fixture
+def window(world: World, browser: Browser, server_url: str) -> Iterator[Visitor]:
+    """The administrator's window on that history."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    visitor = watch(context, server_url)
+    sign_in(context, server_url, world.admin)
+    yield visitor
+    context.close()
+    visitor.quiet()
+
+
+def subjects(name: str, world: World) -> list[object]:
+    """The objects that an address with an id is opened for, by what its name begins with."""
+    thing = name.split(":")[1].partition("_")[0]
+    known: dict[str, list[object]] = {
+        "campaign": [world.sent, world.draft],
+        "template": [world.template],
+        "version": [world.template],
+        "subscriber": [world.subscriber],
+        "list": [world.mailing_list],
+        "segment": [world.segment],
+        "import": [world.job],
+        "user": [world.admin],
+    }
+    return known.get(thing, [])
+
+
+def paths(name: str, entry: URLPattern, world: World) -> Iterator[str]:
+    """Every address under which the page `name` is opened."""
+    wanted = set(entry.pattern.converters)
+    if not wanted:
+        yield reverse(name)
+    elif "token" in wanted:
+        yield reverse(name, kwargs={"token": world.token})
+    for thing in subjects(name, world):
+        ids = {"public_id": getattr(thing, "public_id", None), "pk": thing.pk, "number": 1, "part": "html"}  # type: ignore[attr-defined]
+        for step in STEPS if "step" in wanted else ("",):
+            yield reverse(name, kwargs={key: {**ids, "step": step}[key] for key in wanted})
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_page_is_accessible_quiet_and_fits(name: str, window: Visitor, world: World) -> None:
+    for number, path in enumerate(paths(name, OURS[name], world)):
+        answer = window.page.request.get(window.base + path, max_redirects=0)
+        if answer.status in {302, 405} or "<html" not in answer.text()[:300]:
+            continue  # takes POST only, leads elsewhere, is a file, or a part of another page
+        assert answer.status == 200, f"{path} answered {answer.status}"
+        window.goto(path)
+        window.look(f"{name} {number}" if number else name)

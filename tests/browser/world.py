@@ -1,0 +1,121 @@
+"""A site with a history: people imported with their consent, a campaign sent through the sandbox, events back.
+
+Made once for all tests that only look. Everything goes through the product's own services.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.core.files.base import File
+from django.core.management import call_command
+
+from campaigns import tokens
+from campaigns.models import Campaign, Run, RunState, Template
+from campaigns.services import runs
+from events.models import Counter
+from mailplatform.accounts.models import User
+from mailplatform.accounts.services import audit, installation
+from mailplatform.core import clock
+from mailplatform.management.demo import people, story
+from mailplatform.sandbox.testing import RunningSandbox
+from subscribers.importing import columns
+from subscribers.models import ImportJob, MailingList, Segment, Subscriber
+from subscribers.services import importing, lists
+from tests.factories import workers
+from tests.factories.accounts import AdminFactory, ViewerFactory
+
+PEOPLE = 120
+
+
+@dataclass
+class World:
+    """What the pages under test show."""
+
+    admin: User
+    sent: Campaign
+    draft: Campaign
+    run: Run
+    template: Template
+    subscriber: Subscriber
+    mailing_list: MailingList
+    segment: Segment
+    job: ImportJob
+    token: str
+
+
+def build(sandbox: RunningSandbox, address: str) -> World:
+    """Build the site's history; takes some seconds."""
+    admin = AdminFactory.create(name="Ada Admin")
+    ViewerFactory.create(name="Vera Viewer")
+    _install(admin, address)
+    job = _import()
+    mailing_list = _list()
+    sent = story.make_campaign("Welcome in November", "welcome-campaign")
+    run = _send(sandbox, sent, admin)
+    draft = story.make_campaign("Winter sale", "product-promotion")
+    reader = Subscriber.objects.exclude(email__endswith="simulator.amazonses.com").order_by("pk")[3]
+    return World(
+        admin=admin,
+        sent=Campaign.objects.get(pk=sent.pk),
+        draft=draft,
+        run=run,
+        template=Template.objects.get(slug="welcome-campaign"),
+        subscriber=reader,
+        mailing_list=mailing_list,
+        segment=Segment.objects.order_by("pk")[0],
+        job=job,
+        token=tokens.make_unsubscribe_token(run.pk, reader.pk),
+    )
+
+
+def _install(admin: User, address: str) -> None:
+    installation.update(
+        actor=admin,
+        company="Harbour Books",
+        postal_address="Harbour Books\nAm Hafen 1\n20457 Hamburg\nGermany",
+        public_url=address,
+        sender_name="Harbour Books",
+        sender_address=story.SENDER,
+        ses_tracking_acknowledged_at=clock.now(),
+    )
+    call_command("provision", verbosity=0, wait=30)
+    audit.record(actor=admin, action="user.invited", detail={"role": "viewer"})
+
+
+def _made() -> Iterator[people.Made]:
+    return people.everybody(PEOPLE)
+
+
+def _import() -> ImportJob:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "people.csv"
+        people.write_csv(path, list(_made()))
+        with path.open("ab") as file:
+            file.write(b"not an address,Nobody,new_customers,,DE,,,,no,no\r\n")
+        with path.open("rb") as file:
+            job = importing.create_job(file=File(file), file_name="people.csv")
+    job = importing.declare(
+        job=job,
+        columns=columns.from_json(job.mapping["columns"]),
+        statement=importing.Statement(wording=story.WORDING, tracking_wording=story.TRACKING_WORDING),
+        create_segments=["segment"],
+    )
+    return importing.commit(job=importing.check(job=job))
+
+
+def _list() -> MailingList:
+    return lists.create(name="Newsletter")
+
+
+def _send(sandbox: RunningSandbox, campaign: Campaign, admin: User) -> Run:
+    workers.empty_queues()
+    with workers.worker(sandbox):
+        run = runs.launch(campaign=campaign, actor=admin)
+        workers.wait_for(
+            lambda: Run.objects.get(pk=run.pk).state not in {RunState.PREPARING, RunState.SENDING}
+        )
+    sandbox.wait_quiet()
+    workers.wait_for(lambda: Counter.objects.filter(run_id=run.pk, type="delivery").exists())
+    return Run.objects.get(pk=run.pk)
