@@ -16,6 +16,7 @@ app.conf.beat_schedule = {
     "campaigns-recover": {"task": "campaigns.recover", "schedule": 15},
     "campaigns-due": {"task": "campaigns.start_due", "schedule": 3},
     "campaigns-account": {"task": "campaigns.refresh_account", "schedule": 300},
+    "subscribers-imports": {"task": "subscribers.resume_imports", "schedule": 300},
     "events-partitions": {"task": "events.make_partitions", "schedule": 3600},
     "events-settle": {"task": "events.settle_unresolved", "schedule": 15},
     "events-safety": {"task": "events.check_safety", "schedule": 30},
