@@ -2,7 +2,7 @@
 
 Whoever can rewrite the whole database cannot rewrite these, so a tail that was cut off shows.
 `CheckpointFile` is an append-only file of JSON lines, each naming the hash of the line before it; other
-stores (an S3 bucket with Object Lock) need only the two methods of `CheckpointStore`.
+stores (an S3 bucket with Object Lock) need only the methods of `CheckpointStore`.
 """
 
 import fcntl
@@ -61,6 +61,10 @@ class CheckpointStore(Protocol):
 
     def lines(self) -> Iterator[bytes]:
         """Yield all lines as written, oldest first."""
+        ...
+
+    def tail(self) -> Iterator[bytes]:
+        """Yield at least the last line, without reading all."""
         ...
 
 

@@ -183,8 +183,9 @@ def _check_tail(stream: _Stream, newest: checkpoints.Checkpoint | None, state: _
                 Kind.CHECKPOINT, "there is no checkpoint: nothing outside the database vouches for the tail"
             )
         return
+    when = newest.sealed_at[:16].replace("T", " ")
     state.report.notes.append(
-        f"Newest checkpoint: block {newest.block}, record {newest.last_id}, {newest.sealed_at}."
+        f"Newest checkpoint: block {newest.block}, record {newest.last_id}, {when} UTC."
     )
     if newest.block > state.head.number:
         for record_id in range(state.head.last_id + 1, newest.last_id + 1)[:10_000]:
