@@ -1,6 +1,7 @@
 """The template editor: save, publish, live check, preview, test."""
 
 import difflib
+import json
 from typing import Any
 from uuid import UUID
 
@@ -83,7 +84,8 @@ def _publish(request: HttpRequest, template: Template) -> None:
         words = " ".join(finding.message for finding in error.findings[:3])
         messages.error(request, f"Saved, but not published. {words}")
     except publishing.StorageFailed as error:
-        messages.warning(request, f"Version {version.number} is made, but {error} A launch tries it again.")
+        words = f"Version {version.number} is made, but not stored in Amazon SES yet; a launch tries again."
+        messages.warning(request, f"{words} ({error})")
     else:
         messages.success(request, f"Version {version.number} is published and stored in Amazon SES.")
 
@@ -166,10 +168,7 @@ def template_check(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "template": template,
         "shown": shown,
         "sender": campaigns.default_sender(),
-        "findings": [finding.as_dict() for finding in shown.findings],
-        "frame_html": reverse("campaigns:template_preview", args=[public_id, "html"]),
-        "frame_text": reverse("campaigns:template_preview", args=[public_id, "text"]),
-        "may_edit": current_user(request).has_role("marketer"),
+        "findings_json": json.dumps([finding.as_dict() for finding in shown.findings]),
     }
     return render(request, "campaigns/_check.html", context)
 

@@ -85,6 +85,7 @@ document.addEventListener("change", (event) => {
 });
 
 document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target.id === "step-side") refresh();
   if (event.detail.target.id !== "check") return;
   announce("findings-data");
   refresh({ live: true });
