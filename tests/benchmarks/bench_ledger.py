@@ -1,4 +1,4 @@
-"""What the consent ledger costs: writing chunks and single records, checking it live, exporting it, checking the export.
+"""What the consent ledger costs: writing chunks and single records, checking it, exporting it, checking the export.
 
     python -m tests.benchmarks.bench_ledger [RECORDS]
 

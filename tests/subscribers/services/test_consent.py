@@ -1,6 +1,7 @@
 """Recording consent: gapless, sealed, append-only, and the profile follows."""
 
 import datetime as dt
+import threading
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from subscribers.models import (
     Subscriber,
 )
 from subscribers.selectors import register
-from subscribers.services import consent
+from subscribers.services import consent, unsubscribe
 
 pytestmark = pytest.mark.django_db
 
@@ -241,3 +242,30 @@ def test_the_checkpoint_is_written_after_the_commit_only(ledger_files: Any) -> N
     consent.record_many(entries=[entry(person)])
     assert len(ledger_files.checkpoints.read_bytes().splitlines()) == 1
     assert register.verify().ok
+
+
+@pytest.mark.django_db(transaction=True)
+def test_writers_at_once_make_one_chain_without_gaps_or_deadlocks(ledger_files: Any) -> None:
+    people = [make(f"p{number}@example.test") for number in range(4)]
+    errors: list[Exception] = []
+
+    def write(turn: int) -> None:
+        try:
+            for step in range(5):
+                some = people[turn:] + people[:turn]
+                consent.record_many(entries=[entry(person) for person in some[: 1 + step % 3]])
+                unsubscribe.leave_all(subscriber_id=some[0].id, source=f"run:{step}", method="one_click")
+        except Exception as error:  # noqa: BLE001 - told to the test below
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=write, args=(turn,)) for turn in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    report = register.verify()
+    assert (report.lines()[1:], report.ok) == ([report.lines()[-1]], True)
+    assert ConsentRecord.objects.count() == ConsentRecord.objects.latest("id").id
