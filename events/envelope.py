@@ -92,7 +92,9 @@ def read_fields(body: bytes) -> dict[str, str]:
         raise Refused("the body is not a message of SNS", 400)
     fields = {key: value for key, value in data.items() if isinstance(value, str)}
     wanted = {*_SIGNED[kind], "SignatureVersion", "Signature", "SigningCertURL"} - {"Subject"}
-    if not wanted <= fields.keys() or ("Subject" in data and data["Subject"] is not None and "Subject" not in fields):
+    if not wanted <= fields.keys() or (
+        "Subject" in data and data["Subject"] is not None and "Subject" not in fields
+    ):
         raise Refused("the message lacks a field", 400)
     if fields["SignatureVersion"] not in HASHES:
         raise Refused("unknown signature version", 400)

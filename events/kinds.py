@@ -69,7 +69,9 @@ def outcome_of(kind: Kind, subtype: str, detail: str) -> Outcome:
     `subtype` and `detail` are bounceType and bounceSubType, or complaintFeedbackType and complaintSubType.
     """
     if kind is Kind.COMPLAINT:
-        if detail in _OWN_LISTS:  # SES never tried: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
+        if (
+            detail in _OWN_LISTS
+        ):  # SES never tried: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
             return Outcome.HARD_BOUNCE
         return Outcome.DELIVERED if subtype == "not-spam" else Outcome.COMPLAINT
     return _SIMPLE.get(kind, Outcome.NONE)

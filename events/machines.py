@@ -29,28 +29,28 @@ EXPLANATIONS: Final = {
     "all_links": "Several links were followed within two seconds",
 }
 
+_SCANNERS: Final = (
+    r"barracuda|mimecast|proofpoint|safelinks|ironport|symantec|messagelabs|trendmicro|sophos|fireeye|forcepoint|"
+    r"fortimail|cloudmark|zscaler|checkpoint|microsoft office existence discovery|bingpreview|urldefense|avanan|"
+    r"vade ?secure|hornetsecurity|retarus|cisco.*(?:ces|esa)|kaspersky|\beset\b|bitdefender"
+)
+_PREVIEWS: Final = (
+    r"slackbot|telegrambot|whatsapp|facebookexternalhit|twitterbot|linkedinbot|discordbot|skypeuripreview|googlebot|"
+    r"bingbot|applebot|duckduckbot|yandex(?:bot|images)|baiduspider|pinterestbot|embedly"
+)
+_SCRIPTS: Final = (
+    r"^(?:curl|wget|python|java|go-http|okhttp|apache-httpclient|libwww|ruby|php|node|axios|perl|scrapy|httpx|aiohttp|"
+    r"postman|insomnia|winhttp|guzzle)|headlesschrome|phantomjs|selenium|puppeteer|playwright|\bbot\b|crawler|spider|"
+    r"\bscan(?:ner)?\b|monitor(?:ing)?\b|amazon-route53|aws-|googlecloud|azure"
+)
 _RULES: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), reason)
     for pattern, reason in (
         (r"googleimageproxy|ggpht\.com", "google_proxy"),
         (r"yahoomailproxy|yahoo ?pipes|yahoocachesystem", "yahoo_proxy"),
-        (
-            r"barracuda|mimecast|proofpoint|safelinks|ironport|symantec|messagelabs|trendmicro|sophos|fireeye|"
-            r"forcepoint|fortimail|cloudmark|zscaler|checkpoint|microsoft office existence discovery|bingpreview|"
-            r"urldefense|avanan|vade ?secure|hornetsecurity|retarus|cisco.*(?:ces|esa)|kaspersky|\beset\b|bitdefender",
-            "scanner",
-        ),
-        (
-            r"slackbot|telegrambot|whatsapp|facebookexternalhit|twitterbot|linkedinbot|discordbot|skypeuripreview|"
-            r"googlebot|bingbot|applebot|duckduckbot|yandex(?:bot|images)|baiduspider|pinterestbot|embedly",
-            "preview_bot",
-        ),
-        (
-            r"^(?:curl|wget|python|java|go-http|okhttp|apache-httpclient|libwww|ruby|php|node|axios|perl|scrapy|"
-            r"httpx|aiohttp|postman|insomnia|winhttp|guzzle)|headlesschrome|phantomjs|selenium|puppeteer|playwright|"
-            r"\bbot\b|crawler|spider|\bscan(?:ner)?\b|monitor(?:ing)?\b|amazon-route53|aws-|googlecloud|azure",
-            "script",
-        ),
+        (_SCANNERS, "scanner"),
+        (_PREVIEWS, "preview_bot"),
+        (_SCRIPTS, "script"),
     )
 )
 # Apple's proxy says exactly this and nothing more; no browser does.
@@ -91,7 +91,9 @@ def by_pattern(hits: Iterable[Seen], delivered_at: datetime | None) -> dict[int,
     """
     ordered = sorted(hits, key=lambda hit: (hit.at, hit.key))
     found = {
-        hit.key: "before_delivery" for hit in ordered if delivered_at is not None and hit.at < delivered_at - SOON
+        hit.key: "before_delivery"
+        for hit in ordered
+        if delivered_at is not None and hit.at < delivered_at - SOON
     }
     clicks = [hit for hit in ordered if hit.kind is Kind.CLICK]
     for index, first in enumerate(clicks):
@@ -109,4 +111,8 @@ def agent_class(user_agent: str) -> str:
         return "tablet"
     if "iphone" in agent or "mobile" in agent or "android" in agent:
         return "mobile"
-    return "desktop" if any(name in agent for name in ("windows", "macintosh", "x11", "linux", "cros")) else "other"
+    return (
+        "desktop"
+        if any(name in agent for name in ("windows", "macintosh", "x11", "linux", "cros"))
+        else "other"
+    )

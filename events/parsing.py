@@ -117,7 +117,10 @@ def _details(kind: Kind, body: dict[str, Any]) -> dict[str, str]:
     if kind in {Kind.BOUNCE, Kind.SOFT_BOUNCE}:
         found |= {"subtype": _text(body.get("bounceType")), "detail": _text(body.get("bounceSubType"))}
     elif kind is Kind.COMPLAINT:
-        found |= {"subtype": _text(body.get("complaintFeedbackType")), "detail": _text(body.get("complaintSubType"))}
+        found |= {
+            "subtype": _text(body.get("complaintFeedbackType")),
+            "detail": _text(body.get("complaintSubType")),
+        }
     elif kind is Kind.DELAY:
         found |= {"subtype": _text(body.get("delayType"))}
     elif kind in ENGAGEMENT:
@@ -139,7 +142,9 @@ def _recipients(body: dict[str, Any], mail: dict[str, Any]) -> list[tuple[str, s
         named = body.get(key)
         if isinstance(named, list) and named:
             entries = [entry for entry in named if isinstance(entry, dict)]
-            pairs = [(_address(entry.get("emailAddress")), _text(entry.get("diagnosticCode"))) for entry in entries]
+            pairs = [
+                (_address(entry.get("emailAddress")), _text(entry.get("diagnosticCode"))) for entry in entries
+            ]
             return _unique(pairs)
     listed = body.get("recipients") or mail.get("destination")
     addresses = listed if isinstance(listed, list) else []

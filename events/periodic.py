@@ -1,6 +1,6 @@
 """What the clock starts. Each job is one call and may run twice or late without harm."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Final
 
 from celery import shared_task
@@ -56,11 +56,3 @@ def check_safety(**_unknown: Any) -> None:
 def classify_machines(**_unknown: Any) -> None:
     """Mark scanners that only their pattern gives away."""
     classifying.classify_machines()
-
-
-BEAT_SECONDS: Final = {
-    make_partitions.name: timedelta(hours=1).total_seconds(),
-    settle_unresolved.name: 15.0,
-    check_safety.name: 30.0,
-    classify_machines.name: 60.0,
-}

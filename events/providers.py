@@ -4,7 +4,9 @@ from typing import Final
 
 _GROUPS: Final = {
     "Gmail": ("gmail.com", "googlemail.com"),
-    "Microsoft": ("outlook.com", "hotmail.com", "live.com", "msn.com", "outlook.de", "hotmail.de", "hotmail.fr", "live.fr"),
+    "Microsoft": (
+        "outlook.com", "outlook.de", "hotmail.com", "hotmail.de", "hotmail.fr", "live.com", "live.fr", "msn.com",
+    ),
     "Yahoo": ("yahoo.com", "yahoo.de", "yahoo.fr", "yahoo.it", "yahoo.es", "ymail.com", "aol.com", "rocketmail.com"),
     "Apple": ("icloud.com", "me.com", "mac.com"),
     "GMX and WEB.DE": ("gmx.de", "gmx.net", "gmx.at", "gmx.ch", "web.de", "mail.com"),

@@ -39,7 +39,10 @@ def danger(figures: Figures, limits: Limits | None = None) -> str:
             f"{figures.bounced:,} of {figures.accepted:,} mails bounced {place} ({share:.1%}; the limit is "
             f"{limits.bounce_rate:.0%}). Clean the list before you go on: Amazon SES reviews accounts above 5 %."
         )
-    if figures.complained >= limits.complaints and figures.complained >= limits.complaint_rate * figures.accepted:
+    if (
+        figures.complained >= limits.complaints
+        and figures.complained >= limits.complaint_rate * figures.accepted
+    ):
         share = figures.complained / figures.accepted
         return (
             f"{figures.complained:,} of {figures.accepted:,} people complained {place} ({share:.2%}; the limit is "

@@ -29,7 +29,11 @@ _ISSUER_URL = re.compile(r"^http://crt\.[a-z0-9.]{1,40}amazontrust\.com/[a-z0-9]
 # https://www.amazontrust.com/repository/
 _ROOTS = frozenset(f"Amazon Root CA {number}" for number in range(1, 5))
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
-_SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+_SYSTEM_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+)
 MIN_RSA_BITS = 2048
 
 

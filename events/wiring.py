@@ -44,13 +44,15 @@ class Topics:
     def refresh(self) -> None:
         """Read the topics (blocks)."""
         row = Installation.objects.filter(pk=1).values_list("topic_arns", flat=True).first() or []
-        self._topics = frozenset(arn for arn in row if not self._only_account or self._account(arn) == self._only_account)
+        self._topics = frozenset(
+            arn for arn in row if not self._only_account or self._account(arn) == self._only_account
+        )
         self._read_at = clock.now()
 
     @staticmethod
     def _account(arn: str) -> str:
         parts = arn.split(":")
-        return parts[4] if len(parts) > 4 else ""  # noqa: PLR2004 - arn:aws:sns:region:account:name
+        return parts[4] if len(parts) > 4 else ""
 
 
 def check_sandbox(sandbox_url: str, endpoint_urls: dict[str, str]) -> None:
@@ -79,7 +81,7 @@ def fetch_bytes(url: str) -> bytes:
         with _pool().request(
             "GET", url, redirect=False, retries=False, timeout=FETCH_SECONDS, preload_content=False
         ) as answer:
-            if answer.status != 200:  # noqa: PLR2004
+            if answer.status != 200:
                 raise OSError(f"status {answer.status}")
             return answer.read(verify.MAX_CERTIFICATE_BYTES + 1, decode_content=False)
     except urllib3.exceptions.HTTPError as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
-from django.db import DatabaseError, connection
+from django.db import connection
 
 from mailplatform.core import clock
 
@@ -103,7 +103,8 @@ class GroupWriter:
             _drop_broken()
             with store.raw_cursor() as cursor:
                 store.beat(cursor, clock.now(), 0, refused)
-        except DatabaseError:
+        except Exception:
+            # A missed beat is a gap in the proof that we listened, and no reason to stop listening.
             log.warning("heartbeat_failed", exc_info=True)
             connection.close()
 
@@ -119,7 +120,7 @@ def _write(group: list[ingest.Inbound]) -> bool:
         _drop_broken()
         ingest.take_in(group)
     except ingest.DatabaseDown as error:
-        log.error("events_not_stored", messages=len(group), error=str(error))
+        log.warning("events_not_stored", messages=len(group), error=str(error))
         connection.close()
         return False
     except Exception:

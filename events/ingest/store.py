@@ -21,7 +21,9 @@ from .reading import Hit
 
 Cursor = psycopg.Cursor[Any]
 
-TIMEOUTS: Final = "SELECT set_config('lock_timeout', '5s', true), set_config('statement_timeout', '10s', true)"
+TIMEOUTS: Final = (
+    "SELECT set_config('lock_timeout', '5s', true), set_config('statement_timeout', '10s', true)"
+)
 
 _INBOX = """
     INSERT INTO events_inboundmessage (timestamp, message_id, kind, received_at)
@@ -104,7 +106,9 @@ def columns(rows: Sequence[Sequence[object]], width: int) -> list[list[object]]:
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
 
 
-def remember(cursor: Cursor, messages: Sequence[tuple[datetime, UUID]], now: datetime) -> set[tuple[datetime, str]]:
+def remember(
+    cursor: Cursor, messages: Sequence[tuple[datetime, UUID]], now: datetime
+) -> set[tuple[datetime, str]]:
     """Insert the dedupe rows and return the keys of messages that we had not seen."""
     times, ids = columns(messages, 2)
     cursor.execute(_INBOX, (now, times, ids), prepare=True)
@@ -122,7 +126,9 @@ def match_untagged(cursor: Cursor, hits: Iterable[Hit]) -> None:
     wanted = [hit for hit in hits if not hit.is_foreign and not hit.is_inert and hit.key is None]
     if not wanted:
         return
-    by_key = {keys.email_key(hit.event.recipient): hit.event.recipient for hit in wanted if hit.event.recipient}
+    by_key = {
+        keys.email_key(hit.event.recipient): hit.event.recipient for hit in wanted if hit.event.recipient
+    }
     messages = [hit.event.message_id for hit in wanted]
     cursor.execute(_UNTAGGED, (messages, list(by_key)))
     people: dict[str, int] = {}
@@ -141,7 +147,9 @@ def existing_people(cursor: Cursor, ids: Collection[int]) -> set[int]:
     """Return those of `ids` who were not erased."""
     if not ids:
         return set()
-    cursor.execute("SELECT id FROM subscribers_subscriber WHERE id = ANY(%s::bigint[])", (sorted(ids),), prepare=True)
+    cursor.execute(
+        "SELECT id FROM subscribers_subscriber WHERE id = ANY(%s::bigint[])", (sorted(ids),), prepare=True
+    )
     return {row[0] for row in cursor.fetchall()}
 
 
@@ -232,7 +240,12 @@ def _detail(hit: Hit) -> dict[str, str]:
     if event.is_engagement:
         return {"agent": agent_class(event.user_agent)}
     diagnostic = event.diagnostic.replace(event.recipient, "…") if event.recipient else event.diagnostic
-    found = {"type": event.raw_type, "subtype": event.subtype, "detail": event.detail, "diagnostic": diagnostic}
+    found = {
+        "type": event.raw_type,
+        "subtype": event.subtype,
+        "detail": event.detail,
+        "diagnostic": diagnostic,
+    }
     return {name: value for name, value in found.items() if value}
 
 

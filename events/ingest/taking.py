@@ -116,7 +116,9 @@ def _transaction(group: Sequence[Inbound]) -> None:
 
 def _store(cursor: store.Cursor, wrapped: CursorWrapper, group: Sequence[Inbound], now: datetime) -> None:
     first = {inbound.key: inbound for inbound in reversed(group)}
-    rows = [(inbound.message.timestamp, check_id(inbound)) for inbound in first.values() if not inbound.is_replay]
+    rows = [
+        (inbound.message.timestamp, check_id(inbound)) for inbound in first.values() if not inbound.is_replay
+    ]
     fresh = store.remember(cursor, rows, now)
     new = [i for i in first.values() if i.is_replay or (i.message.timestamp, str(check_id(i))) in fresh]
     own = store.own_installation(cursor) if new else ""
@@ -156,7 +158,9 @@ def _ask_consent(cursor: store.Cursor, hits: list[Hit], counted: People) -> None
     ids = {hit.subscriber_id for hit in hits if hit.subscriber_id is not None}
     existing = store.existing_people(cursor, ids)
     # All profiles that this transaction will touch are locked here, in one go: a second go could deadlock.
-    touched = {hit.subscriber_id for hit in hits if hit.event.kind in _TOUCHES and hit.subscriber_id is not None}
+    touched = {
+        hit.subscriber_id for hit in hits if hit.event.kind in _TOUCHES and hit.subscriber_id is not None
+    }
     consent = store.lock_consent(cursor, touched)
     for hit in hits:
         hit.person_exists = hit.subscriber_id in existing
@@ -237,7 +241,12 @@ def _engage(wrapped: CursorWrapper, new: list[Hit]) -> None:
     """Tell the profiles: when a person last got, opened or clicked something. Machines do not count."""
     rows: dict[int, Engagement] = {}
     for hit in new:
-        if hit.event.kind in _TOUCHES and hit.key is not None and hit.person_exists and not hit.machine_reason:
+        if (
+            hit.event.kind in _TOUCHES
+            and hit.key is not None
+            and hit.person_exists
+            and not hit.machine_reason
+        ):
             rows.setdefault(hit.key[1], Engagement(hit.key[1])).add(hit)
     if rows:
         profiles.touch_engagement(wrapped, [rows[key].row() for key in sorted(rows)])

@@ -4,5 +4,13 @@ from .engagement import Counter, Link, Outcome, OutcomeState
 from .inbox import DeadLetter, Event, EventType, Heartbeat, InboundMessage
 
 __all__ = [
-    "Counter", "DeadLetter", "Event", "EventType", "Heartbeat", "InboundMessage", "Link", "Outcome", "OutcomeState",
+    "Counter",
+    "DeadLetter",
+    "Event",
+    "EventType",
+    "Heartbeat",
+    "InboundMessage",
+    "Link",
+    "Outcome",
+    "OutcomeState",
 ]

@@ -88,14 +88,14 @@ def dashboard(installation: Installation) -> Dashboard:
     joined = _joined_by_day(since)
     with connection.cursor() as cursor:
         cursor.execute(_MONTH, (since,))
-        sums = cursor.fetchone() or (0, 0, 0, 0, 0)
+        sent_events, delivered, bounced, complained, unsubscribed = cursor.fetchone() or (0, 0, 0, 0, 0)
         cursor.execute(_BY_DAY, (since,))
         sent = dict(cursor.fetchall())
     people = count_people()
     last_run = Run.objects.select_related("campaign", "template_version").order_by("-launched_at").first()
     return Dashboard(
         last_run=last_run,
-        month=Month(*(int(value) for value in sums), joined=sum(joined.values())),
+        month=Month(sent_events, delivered, bounced, complained, unsubscribed, sum(joined.values())),
         sent_by_day=_every_day(since, sent),
         joined_by_day=_every_day(since, joined),
         people=people,

@@ -63,7 +63,9 @@ def reader_of(claim: UnsubscribeClaim) -> Reader:
 
 def preferences_of(claim: UnsubscribeClaim) -> Preferences:
     """Return the reader's lists (public ones and their own) and tracking consents."""
-    on = dict(Subscription.objects.filter(subscriber_id=claim.subscriber_id).values_list("mailing_list_id", "state"))
+    on = dict(
+        Subscription.objects.filter(subscriber_id=claim.subscriber_id).values_list("mailing_list_id", "state")
+    )
     shown = MailingList.objects.filter(archived_at=None, is_public=True) | MailingList.objects.filter(
         pk__in=[pk for pk, state in on.items() if state == SubscriptionState.CONFIRMED]
     )

@@ -113,7 +113,11 @@ def report(run: Run) -> Report:
     sums = runs.progress(run)
     events, people = _totals(run.pk)
     tracked_opens, tracked_clicks = _row(_TRACKABLE, run.pk)
-    delivered, hard, soft = people[Kind.DELIVERY, False], people[Kind.BOUNCE, False], people[Kind.SOFT_BOUNCE, False]
+    delivered, hard, soft = (
+        people[Kind.DELIVERY, False],
+        people[Kind.BOUNCE, False],
+        people[Kind.SOFT_BOUNCE, False],
+    )
     rejected = people[Kind.REJECT, False] + people[Kind.RENDERING_FAILURE, False]
     return Report(
         audience=sums.audience,
@@ -176,7 +180,9 @@ def _slot(hour: datetime, start: datetime) -> datetime:
 def skipped_reasons(run: Run) -> list[Reason]:
     """Return why people of the audience got no mail."""
     found = runs.counts_by_reason(run.pk)
-    return [Reason(state, code, recipients.reason_label(code) or state, count) for state, code, count in found]
+    return [
+        Reason(state, code, recipients.reason_label(code) or state, count) for state, code, count in found
+    ]
 
 
 def bounce_reasons(run: Run) -> list[Reason]:
@@ -184,7 +190,9 @@ def bounce_reasons(run: Run) -> list[Reason]:
     who = {40: "soft_bounced", 50: "rejected", 60: "rejected", 70: "bounced"}
     with connection.cursor() as cursor:
         cursor.execute(_REASONS, (run.pk,))
-        return [Reason(who[state], code, bounce_words(code), count) for state, code, count in cursor.fetchall()]
+        return [
+            Reason(who[state], code, bounce_words(code), count) for state, code, count in cursor.fetchall()
+        ]
 
 
 BOUNCE_WORDS: Final = {

@@ -25,7 +25,9 @@ _HITS = """
     SELECT occurred_at, identity, type, coalesce(link_id, 0), is_machine FROM events_event
     WHERE run_id = %s AND subscriber_id = %s AND type IN ('open', 'click') ORDER BY occurred_at, identity FOR UPDATE
 """
-_MARK = "UPDATE events_event SET is_machine = true, machine_reason = %s WHERE occurred_at = %s AND identity = %s"
+_MARK = (
+    "UPDATE events_event SET is_machine = true, machine_reason = %s WHERE occurred_at = %s AND identity = %s"
+)
 _REFRESH = """
     UPDATE events_outcome SET opened_at = %s, machine_opened_at = %s, clicked_at = %s, machine_clicked_at = %s
     WHERE run_id = %s AND subscriber_id = %s
@@ -53,7 +55,10 @@ def _classify(run_id: int, subscriber_id: int) -> int:
         cursor.execute(_STANDING, (run_id, subscriber_id))
         standing = cursor.fetchone()
         cursor.execute(_HITS, (run_id, subscriber_id))
-        rows: list[Row] = [(at, bytes(identity), kind, link, machine) for at, identity, kind, link, machine in cursor.fetchall()]
+        rows: list[Row] = [
+            (at, bytes(identity), kind, link, machine)
+            for at, identity, kind, link, machine in cursor.fetchall()
+        ]
         seen = [machines.Seen(n, Kind(row[2]), row[0], str(row[3])) for n, row in enumerate(rows)]
         reasons = machines.by_pattern(seen, standing[0] if standing else None)
         fresh = {n: reason for n, reason in reasons.items() if not rows[n][4]}

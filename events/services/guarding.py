@@ -64,7 +64,7 @@ def check_safety(*, limits: safety.Limits | None = None) -> list[int]:
 
 
 def _was_stopped(run: Run) -> bool:
-    stops = AuditEntry.objects.filter(action=STOPPED, object_type=run._meta.label, object_id=str(run.pk))
+    stops = AuditEntry.objects.filter(action=STOPPED, object_type="campaigns.Run", object_id=str(run.pk))
     return stops.exists()
 
 
@@ -75,7 +75,9 @@ def settle_unresolved() -> int:
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_UNRESOLVED, (SETTLE_AT_ONCE,))
-        rows: list[tuple[Any, ...]] = [(run, person, "accepted", message, "") for run, person, message in cursor.fetchall()]
+        rows: list[tuple[Any, ...]] = [
+            (run, person, "accepted", message, "") for run, person, message in cursor.fetchall()
+        ]
         if rows:
             settle.settle(cursor, rows)
     return len(rows)

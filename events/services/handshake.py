@@ -20,7 +20,9 @@ def answer(message: SnsMessage, body: bytes) -> None:
         arn = sns.confirm_subscription(
             installation.aws_connection(), topic_arn=message.topic_arn, token=message.token
         )
-        audit.record(actor=None, action="sns.subscribed", detail={"topic": message.topic_arn, "subscription": arn})
+        audit.record(
+            actor=None, action="sns.subscribed", detail={"topic": message.topic_arn, "subscription": arn}
+        )
         return
     log.error("sns_subscription_removed", topic=message.topic_arn)
     audit.record(actor=None, action="sns.unsubscribed", detail={"topic": message.topic_arn})

@@ -93,7 +93,9 @@ def come_back(*, claim: UnsubscribeClaim, ip: str = "") -> bool:
         ip=ip,
     )
     hour = since.replace(minute=0, second=0, microsecond=0)
-    Outcome.objects.filter(run_id=claim.run_id, subscriber_id=claim.subscriber_id).update(unsubscribed_at=None)
+    Outcome.objects.filter(run_id=claim.run_id, subscriber_id=claim.subscriber_id).update(
+        unsubscribed_at=None
+    )
     _count(Tally(), Tally({(claim.run_id, hour, EventType.UNSUBSCRIBE.value, 0, False): -1}))
     return changed
 

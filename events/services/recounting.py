@@ -2,6 +2,7 @@
 
 from collections import Counter as Tally
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import connection, transaction
 
@@ -15,9 +16,10 @@ _EVENTS = """
     FROM events_event WHERE run_id = %(run)s OR (%(run)s = 0 AND run_id IS NULL) GROUP BY 1, 2, 3, 4, 5
 """
 _PEOPLE = """
-    SELECT date_trunc('hour', coalesce(delivered_at, bounced_at, complained_at, opened_at, machine_opened_at, clicked_at,
-                                       machine_clicked_at, to_timestamp(0))),
-           CASE state WHEN 10 THEN 'send' WHEN 20 THEN 'delivery_delay' WHEN 30 THEN 'delivery' WHEN 40 THEN 'soft_bounce'
+    SELECT date_trunc('hour', coalesce(delivered_at, bounced_at, complained_at, opened_at, machine_opened_at,
+                                       clicked_at, machine_clicked_at, to_timestamp(0))),
+           CASE state WHEN 10 THEN 'send' WHEN 20 THEN 'delivery_delay' WHEN 30 THEN 'delivery'
+                      WHEN 40 THEN 'soft_bounce'
                       WHEN 50 THEN 'rendering_failure' WHEN 60 THEN 'reject' WHEN 70 THEN 'bounce' ELSE 'delivery' END,
            false, count(*) FROM events_outcome WHERE run_id = %(run)s AND {known} GROUP BY 1, 2
     UNION ALL SELECT date_trunc('hour', complained_at), 'complaint', false, count(*) FROM events_outcome
@@ -81,13 +83,21 @@ def repair(run_id: int) -> None:
     rows = _recount(run_id)
     Counter.objects.filter(run_id=run_id).exclude(type__in=UNCOUNTABLE).delete()
     Counter.objects.bulk_create(
-        Counter(run_id=run_id, hour=hour, type=kind, link_id=link, is_machine=machine, events=events, people=people)
+        Counter(
+            run_id=run_id,
+            hour=hour,
+            type=kind,
+            link_id=link,
+            is_machine=machine,
+            events=events,
+            people=people,
+        )
         for (hour, kind, link, machine), (events, people) in rows.items()
     )
 
 
-def _recount(run_id: int) -> dict[tuple[object, str, int, bool], list[int]]:
-    rows: dict[tuple[object, str, int, bool], list[int]] = {}
+def _recount(run_id: int) -> dict[tuple[datetime, str, int, bool], list[int]]:
+    rows: dict[tuple[datetime, str, int, bool], list[int]] = {}
     with connection.cursor() as cursor:
         cursor.execute(_EVENTS, {"run": run_id})
         for _, hour, kind, link, machine, number in cursor.fetchall():

@@ -28,7 +28,9 @@ def replay(*, dead_letter_id: int, actor: User | None = None) -> DeadLetter:
         letter.replay_error = error[:300]
         letter.replayed_at = None if error else clock.now()
         letter.save(update_fields=["replay_error", "replayed_at"])
-        audit.record(actor=actor, action="dead_letter.replayed", obj=letter, detail={"error": letter.replay_error})
+        audit.record(
+            actor=actor, action="dead_letter.replayed", obj=letter, detail={"error": letter.replay_error}
+        )
     if error:
         raise CannotReplay(error)
     return letter
@@ -39,7 +41,9 @@ def _take_in(body: bytes) -> str:
         fields = envelope.read_fields(body)
         message = envelope.message_of(fields, envelope.parse_time(fields["Timestamp"]))
         if message.type != "Notification":
-            return "This message is about the subscription itself; make the subscription again in the settings."
+            return (
+                "This message is about the subscription itself; make the subscription again in the settings."
+            )
         ingest.take_in([ingest.Inbound(message, body, is_replay=True)])
     except (envelope.Refused, ingest.Undigestible, ingest.DatabaseDown, orjson.JSONDecodeError) as error:
         return str(error) or type(error).__name__

@@ -1,5 +1,6 @@
 """Figures in the shape that the chart component draws, with the same numbers for its table."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -39,4 +40,5 @@ def _chart(
     named = [{"label": label, "colour": colour} for label, colour in series]
     values = [[row["values"][n] for row in rows] for n in range(len(series))]
     data = [{**name, "values": column} for name, column in zip(named, values, strict=True)]
-    return {"series": named, "rows": rows, "data": {"kind": kind, "x": x, "zone": zone, "series": data}}
+    picture = {"kind": kind, "x": x, "zone": zone, "series": data}
+    return {"series": named, "rows": rows, "data": picture, "json": json.dumps(picture)}

@@ -17,13 +17,15 @@ def dead_letters(request: HttpRequest) -> HttpResponse:
     """List them, newest first."""
     text = request.GET.get("before", "")
     found = DeadLetter.objects.order_by("-pk").defer("body")
-    if text.isascii() and text.isdecimal() and len(text) < 18:  # noqa: PLR2004 - fits bigint
+    if text.isascii() and text.isdecimal() and len(text) < 18:
         found = found.filter(pk__lt=int(text))
     rows = list(found[: PAGE + 1])
     next_url = f"{request.path}?before={rows[PAGE - 1].pk}" if len(rows) > PAGE else ""
     open_ones = DeadLetter.objects.filter(replayed_at=None).count()
     return render(
-        request, "events/dead_letters.html", {"rows": rows[:PAGE], "next_url": next_url, "open_count": open_ones}
+        request,
+        "events/dead_letters.html",
+        {"rows": rows[:PAGE], "next_url": next_url, "open_count": open_ones},
     )
 
 

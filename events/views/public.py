@@ -23,7 +23,8 @@ View = Callable[[HttpRequest, UnsubscribeClaim], HttpResponse]
 # The mail's own markup, and nothing of ours: no script, no form, no frame, and no origin.
 MAIL_POLICY = (
     "default-src 'none'; img-src https: http: data:; style-src 'unsafe-inline'; font-src https: data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-popups allow-top-navigation-by-user-activation"
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "sandbox allow-popups allow-top-navigation-by-user-activation"
 )
 
 
@@ -82,14 +83,18 @@ def preference_page(request: HttpRequest, claim: UnsubscribeClaim) -> HttpRespon
     if request.method == "POST":
         preferences.save(
             claim=claim,
-            list_ids={int(value) for value in request.POST.getlist("list") if value.isascii() and value.isdecimal()},
+            list_ids={
+                int(value) for value in request.POST.getlist("list") if value.isascii() and value.isdecimal()
+            },
             opens="opens" in request.POST,
             clicks="clicks" in request.POST,
             ip=_address(request),
         )
         saved = True
     chosen = hosted.preferences_of(claim)
-    return _render(request, "preferences", claim, chosen=chosen, wordings=preferences.WORDINGS, is_saved=saved)
+    return _render(
+        request, "preferences", claim, chosen=chosen, wordings=preferences.WORDINGS, is_saved=saved
+    )
 
 
 @hosted_page("GET", "HEAD")
@@ -107,7 +112,12 @@ def view_in_browser(request: HttpRequest, claim: UnsubscribeClaim) -> HttpRespon
 
 
 def _render(
-    request: HttpRequest, page: str, claim: UnsubscribeClaim | None = None, *, status: int = 200, **more: object
+    request: HttpRequest,
+    page: str,
+    claim: UnsubscribeClaim | None = None,
+    *,
+    status: int = 200,
+    **more: object,
 ) -> HttpResponse:
     context: dict[str, object] = {**hosted.imprint(), **more, "claim": claim}
     if request.resolver_match is not None:

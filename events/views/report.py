@@ -38,13 +38,19 @@ def campaign_report(request: HttpRequest, public_id: UUID) -> HttpResponse:
             "links": report.links(run),
             "skipped": report.skipped_reasons(run),
             "bounces": report.bounce_reasons(run),
-            "machines": [(EXPLANATIONS.get(code, code), number) for code, number in report.machine_reasons(run)],
+            "machines": [
+                (EXPLANATIONS.get(code, code), number) for code, number in report.machine_reasons(run)
+            ],
             "chart": charts.by_hour(points) if points else None,
             "people_url": reverse("events:campaign_people", args=[public_id]),
             "fragment_url": f"{request.path}?{urlencode({'run': run.number})}",
             "is_live": _is_live(run),
         }
-    page = "events/report_figures.html" if request.headers.get("HX-Request") == "true" and run else "events/report.html"
+    page = (
+        "events/report_figures.html"
+        if request.headers.get("HX-Request") == "true" and run
+        else "events/report.html"
+    )
     return render(request, page, context)
 
 
@@ -65,7 +71,9 @@ def campaign_people(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "campaign": campaign,
         "run": run,
         "title": people.GROUPS[choice.who].title,
-        "reason": people.Person(0, None, "", "", "", choice.reason, None).reason_words if choice.has_reason else "",
+        "reason": people.Person(0, None, "", "", "", choice.reason, None).reason_words
+        if choice.has_reason
+        else "",
         "link": _link_of(run, choice),
         "count": count,
         "pager_text": f"{number_format(count, force_grouping=True)} in all",
@@ -139,7 +147,9 @@ def _choice(request: HttpRequest) -> people.Choice:
     if who not in people.GROUPS:
         raise Http404
     reason = request.GET.get("reason")
-    return people.Choice(who, (reason or "")[:200].replace("\0", ""), reason is not None, _number(request, "link"))
+    return people.Choice(
+        who, (reason or "")[:200].replace("\0", ""), reason is not None, _number(request, "link")
+    )
 
 
 def _link_of(run: Run, choice: people.Choice) -> str:

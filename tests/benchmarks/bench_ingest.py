@@ -35,7 +35,9 @@ def make_events(run: Any, people: list[Any], count: int) -> list[dict[str, Any]]
     kinds = ["Send"] * 10 + ["Delivery"] * 10 + ["Open"] * 5 + ["Click"] * 2 + ["Bounce"]
     for number in range(count):
         kind, person = rng.choice(kinds), people[number % len(people)]
-        more = {"link": f"https://shop.example/{rng.randrange(12)}"} if kind == "Click" else {}
+        more: dict[str, Any] = (
+            {"link": f"https://shop.example/{rng.randrange(12)}"} if kind == "Click" else {}
+        )
         found.append(payload(kind, run, person, **more))
     return found
 
@@ -60,7 +62,8 @@ async def by_endpoint(bodies: list[bytes], verifier: Any, topics: Any) -> tuple[
 
     async def client() -> None:
         while waiting:
-            body, sent = waiting.pop(), []
+            body = waiting.pop()
+            sent: list[Any] = []
 
             async def receive(body: bytes = body) -> Any:
                 return {"type": "http.request", "body": body}
@@ -69,7 +72,9 @@ async def by_endpoint(bodies: list[bytes], verifier: Any, topics: Any) -> tuple[
                 sent.append(message)
 
             started = time.perf_counter()
-            await site.handle({"type": "http", "method": "POST", "path": endpoint.PATH, "headers": []}, receive, send)
+            await site.handle(
+                {"type": "http", "method": "POST", "path": endpoint.PATH, "headers": []}, receive, send
+            )
             waits.append(time.perf_counter() - started)
             if sent[0]["status"] != 200:
                 raise SystemExit(f"the endpoint answered {sent[0]['status']}")
@@ -96,7 +101,9 @@ def main(count: int) -> dict[str, object]:
 
     installation.update(actor=None, topic_arns=[sns.TOPIC])
     tag = os.getpid()
-    people = [make_person(f"p{n}-{tag}@gmail.com", opens=n % 2 == 0, clicks=n % 2 == 0) for n in range(PEOPLE)]
+    people = [
+        make_person(f"p{n}-{tag}@gmail.com", opens=n % 2 == 0, clicks=n % 2 == 0) for n in range(PEOPLE)
+    ]
     chain, spins, figures = sns.make_chain(), spin(), {}
     print(f"{'what':<34}{'events/s':>10}{'CPU us':>9}{'p50 ms':>9}{'p99 ms':>9}")  # noqa: T201
     for size in (1, 50, 500):

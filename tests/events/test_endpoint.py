@@ -37,12 +37,16 @@ def site(chain: sns.Chain) -> Iterator[endpoint.Endpoint]:
     made.writer.stop()
 
 
-def post(site: endpoint.Endpoint, *bodies: bytes, method: str = "POST", chunk: int = 1 << 20) -> list[tuple[int, bytes]]:
+def post(
+    site: endpoint.Endpoint, *bodies: bytes, method: str = "POST", chunk: int = 1 << 20
+) -> list[tuple[int, bytes]]:
     """Send bodies at the same time and return status and text of each answer."""
 
     async def one(body: bytes) -> tuple[int, bytes]:
         parts = [body[n : n + chunk] for n in range(0, len(body), chunk)] or [b""]
-        waiting = [{"type": "http.request", "body": p, "more_body": n + 1 < len(parts)} for n, p in enumerate(parts)]
+        waiting = [
+            {"type": "http.request", "body": p, "more_body": n + 1 < len(parts)} for n, p in enumerate(parts)
+        ]
         sent: list[Any] = []
 
         async def receive() -> Any:
@@ -51,7 +55,9 @@ def post(site: endpoint.Endpoint, *bodies: bytes, method: str = "POST", chunk: i
         async def send(message: Any) -> None:
             sent.append(message)
 
-        await site.handle({"type": "http", "method": method, "path": endpoint.PATH, "headers": []}, receive, send)
+        await site.handle(
+            {"type": "http", "method": method, "path": endpoint.PATH, "headers": []}, receive, send
+        )
         return sent[0]["status"], sent[1]["body"]
 
     async def everyone() -> list[tuple[int, bytes]]:
@@ -71,7 +77,9 @@ def test_signed_event_is_stored_before_the_answer(site: endpoint.Endpoint, chain
     assert Event.objects.get().subscriber_id == person.pk
 
 
-def test_posts_at_the_same_time_share_transactions_and_all_count(site: endpoint.Endpoint, chain: sns.Chain) -> None:
+def test_posts_at_the_same_time_share_transactions_and_all_count(
+    site: endpoint.Endpoint, chain: sns.Chain
+) -> None:
     run = make_run()
     bodies = [signed(chain, payload("Delivery", run, make_person())) for _ in range(40)]
     assert {status for status, _ in post(site, *bodies)} == {200}
@@ -83,7 +91,9 @@ def test_posts_at_the_same_time_share_transactions_and_all_count(site: endpoint.
     assert row[0] < 40
 
 
-def test_same_message_again_is_answered_200_and_counts_once(site: endpoint.Endpoint, chain: sns.Chain) -> None:
+def test_same_message_again_is_answered_200_and_counts_once(
+    site: endpoint.Endpoint, chain: sns.Chain
+) -> None:
     run, person = make_run(), make_person()
     body = signed(chain, payload("Delivery", run, person))
     assert [status for status, _ in post(site, body, body, body)] == [200] * 3
@@ -95,7 +105,14 @@ def test_same_message_again_is_answered_200_and_counts_once(site: endpoint.Endpo
     [
         ({"Message": "{}"}, 403),
         ({"TopicArn": "arn:aws:sns:eu-central-1:999999999999:strange"}, 403),
-        ({"SigningCertURL": "https://sns.s3-eu-west-1.amazonaws.com/SimpleNotificationService-" + "0" * 32 + ".pem"}, 403),
+        (
+            {
+                "SigningCertURL": "https://sns.s3-eu-west-1.amazonaws.com/SimpleNotificationService-"
+                + "0" * 32
+                + ".pem"
+            },
+            403,
+        ),
         ({"Signature": "AAAA"}, 403),
         ({"Type": "Nonsense"}, 400),
         ({"SignatureVersion": "9"}, 400),
@@ -140,7 +157,9 @@ def test_genuine_nonsense_is_kept_and_answered(site: endpoint.Endpoint, chain: s
     assert DeadLetter.objects.get().reason == "not JSON"
 
 
-def test_topic_made_a_moment_ago_is_believed(site: endpoint.Endpoint, chain: sns.Chain, time_machine: Any) -> None:
+def test_topic_made_a_moment_ago_is_believed(
+    site: endpoint.Endpoint, chain: sns.Chain, time_machine: Any
+) -> None:
     time_machine.move_to(clock.now())
     run, person = make_run(), make_person()
     post(site, signed(chain, payload("Delivery", run, person)))
@@ -194,7 +213,10 @@ def test_mount_leaves_other_paths_to_django() -> None:
     async def send(message: Any) -> None:
         seen.append(message["type"])
 
-    asyncio.run(application({"type": "http", "path": "/", "method": "GET", "headers": []}, nothing, send))
+    async def ask() -> None:
+        await application({"type": "http", "path": "/", "method": "GET", "headers": []}, nothing, send)
+
+    asyncio.run(ask())
     assert seen == ["/"]
 
 

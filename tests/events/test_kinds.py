@@ -33,7 +33,12 @@ def test_who_must_not_be_mailed_again(kind: Kind, subtype: str, reason: str) -> 
 
 @pytest.mark.parametrize(
     ("bounce_type", "kind"),
-    [("Permanent", Kind.BOUNCE), ("Transient", Kind.SOFT_BOUNCE), ("Undetermined", Kind.SOFT_BOUNCE), ("New", Kind.SOFT_BOUNCE)],
+    [
+        ("Permanent", Kind.BOUNCE),
+        ("Transient", Kind.SOFT_BOUNCE),
+        ("Undetermined", Kind.SOFT_BOUNCE),
+        ("New", Kind.SOFT_BOUNCE),
+    ],
 )
 def test_only_permanent_bounces_are_hard(bounce_type: str, kind: Kind) -> None:
     assert kinds.bounce_kind(bounce_type) is kind

@@ -13,10 +13,11 @@ PHONE = (
     "Version/18.1 Mobile/15E148 Safari/604.1"
 )
 DESKTOP = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/129.0.0.0 Safari/537.36"
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/129.0.0.0 Safari/537.36"
 )
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
-OUTLOOK = "Mozilla/4.0 (compatible; MSIE 7.0; Windows NT 10.0; Win64; x64; Trident/7.0; Microsoft Outlook 16.0.4266)"
+OUTLOOK = "Mozilla/4.0 (compatible; MSIE 7.0; Windows NT 10.0; Trident/7.0; Microsoft Outlook 16.0.4266)"
 
 
 @pytest.mark.parametrize("agent", [PHONE, DESKTOP, FIREFOX, OUTLOOK])
@@ -29,7 +30,10 @@ def test_people_are_people(agent: str, kind: Kind) -> None:
     ("agent", "reason"),
     [
         ("Mozilla/5.0", "apple_privacy"),
-        ("Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)", "google_proxy"),
+        (
+            "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)",
+            "google_proxy",
+        ),
         ("YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html", "yahoo_proxy"),
         ("BarracudaCentral", "scanner"),
         ("Mimecast Targeted Threat Protection", "scanner"),
@@ -53,7 +57,10 @@ def test_head_request_is_a_scanner() -> None:
 
 
 def test_all_links_within_two_seconds_are_a_scanner() -> None:
-    hits = [machines.Seen(n, Kind.CLICK, AT + timedelta(seconds=n * 0.4), f"https://x.example/{n}") for n in range(4)]
+    hits = [
+        machines.Seen(n, Kind.CLICK, AT + timedelta(seconds=n * 0.4), f"https://x.example/{n}")
+        for n in range(4)
+    ]
     assert machines.by_pattern(hits, None) == dict.fromkeys(range(4), "all_links")
 
 
@@ -63,7 +70,10 @@ def test_one_link_twice_within_two_seconds_is_an_impatient_person() -> None:
 
 
 def test_two_links_ten_seconds_apart_are_a_reader() -> None:
-    hits = [machines.Seen(n, Kind.CLICK, AT + timedelta(seconds=10 * n), f"https://x.example/{n}") for n in range(3)]
+    hits = [
+        machines.Seen(n, Kind.CLICK, AT + timedelta(seconds=10 * n), f"https://x.example/{n}")
+        for n in range(3)
+    ]
     assert machines.by_pattern(hits, AT - timedelta(minutes=1)) == {}
 
 
@@ -75,7 +85,12 @@ def test_click_before_delivery_is_a_scanner() -> None:
 
 @pytest.mark.parametrize(
     ("agent", "expected"),
-    [(PHONE, "mobile"), (DESKTOP, "desktop"), ("Mozilla/5.0 (iPad; CPU OS 17_0)", "tablet"), ("thing", "other")],
+    [
+        (PHONE, "mobile"),
+        (DESKTOP, "desktop"),
+        ("Mozilla/5.0 (iPad; CPU OS 17_0)", "tablet"),
+        ("thing", "other"),
+    ],
 )
 def test_only_the_class_of_a_device_is_kept(agent: str, expected: str) -> None:
     assert machines.agent_class(agent) == expected

@@ -54,7 +54,17 @@ def test_validation_message_in_plain_text_is_no_event() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "hello", "[]", "1", "null", "{}", '{"eventType":"Send"}', '{"eventType":"Send","mail":{}}', '{"mail":{"messageId":"x"}}'],
+    [
+        "",
+        "hello",
+        "[]",
+        "1",
+        "null",
+        "{}",
+        '{"eventType":"Send"}',
+        '{"eventType":"Send","mail":{}}',
+        '{"mail":{"messageId":"x"}}',
+    ],
 )
 def test_what_is_no_event_is_unreadable(text: str) -> None:
     with pytest.raises(parsing.Unreadable):
@@ -68,13 +78,21 @@ def test_unknown_type_is_kept() -> None:
 
 
 def test_unknown_subtype_is_kept() -> None:
-    bounce = {"bounceType": "Quantum", "bounceSubType": "Entangled", "bouncedRecipients": [{"emailAddress": "x@y.z"}]}
+    bounce = {
+        "bounceType": "Quantum",
+        "bounceSubType": "Entangled",
+        "bouncedRecipients": [{"emailAddress": "x@y.z"}],
+    }
     (event,) = parse(eventType="Bounce", bounce=bounce)
     assert (event.subtype, event.detail, event.recipient) == ("Quantum", "Entangled", "x@y.z")
 
 
 def test_one_event_per_bounced_recipient() -> None:
-    people = [{"emailAddress": "a@x.y", "diagnosticCode": "550"}, {"emailAddress": "b@x.y"}, {"emailAddress": "A@x.y"}]
+    people = [
+        {"emailAddress": "a@x.y", "diagnosticCode": "550"},
+        {"emailAddress": "b@x.y"},
+        {"emailAddress": "A@x.y"},
+    ]
     events = parse(eventType="Bounce", bounce={"bounceType": "Permanent", "bouncedRecipients": people})
     assert [event.recipient for event in events] == ["a@x.y", "b@x.y"]
     assert len({event.identity for event in events}) == 2
@@ -118,10 +136,13 @@ JSON = st.recursive(
     body=JSON,
     mail=JSON,
     inner=st.dictionaries(
-        st.sampled_from(["bouncedRecipients", "recipients", "timestamp", "link", "feedbackId", "userAgent"]), JSON
+        st.sampled_from(["bouncedRecipients", "recipients", "timestamp", "link", "feedbackId", "userAgent"]),
+        JSON,
     ),
 )
-def test_no_shape_of_json_crashes_the_parser(kind: str, body: object, mail: object, inner: dict[str, object]) -> None:
+def test_no_shape_of_json_crashes_the_parser(
+    kind: str, body: object, mail: object, inner: dict[str, object]
+) -> None:
     key = kind[0].lower() + kind[1:]
     for content in (body, inner):
         for head in (mail, MAIL):

@@ -2,6 +2,7 @@
 
 import base64
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,7 +29,9 @@ def chain() -> sns.Chain:
     return sns.make_chain()
 
 
-def verifier_for(chain: sns.Chain, *, now: datetime = sns.STORED_AT, topics: tuple[str, ...] = (sns.TOPIC,)):
+def verifier_for(
+    chain: sns.Chain, *, now: datetime = sns.STORED_AT, topics: tuple[str, ...] = (sns.TOPIC,)
+) -> verify.Verifier:
     return verify.Verifier(
         topics=lambda: topics, fetch=chain.fetch, anchors=lambda: [chain.root], now=lambda: now
     )
@@ -53,7 +56,7 @@ def real_verifier() -> verify.Verifier:
     )
 
 
-def _serve(files: dict[str, bytes]):
+def _serve(files: dict[str, bytes]) -> Callable[[str], bytes]:
     def fetch(url: str) -> bytes:
         try:
             return files[url]
@@ -140,8 +143,16 @@ def test_each_signed_field_of_a_real_message_counts(field: str) -> None:
 def test_certificate_of_any_other_address_is_refused_unfetched(chain: sns.Chain, url: str) -> None:
     fields = sns.notification(chain, "x", certificate_url=url)
     fetched: list[str] = []
+
+    def fetch(url: str) -> bytes:
+        fetched.append(url)
+        return b""
+
     verifier = verify.Verifier(
-        topics=lambda: [sns.TOPIC], fetch=lambda u: fetched.append(u) or b"", anchors=list, now=lambda: sns.STORED_AT
+        topics=lambda: [sns.TOPIC],
+        fetch=fetch,
+        anchors=list,
+        now=lambda: sns.STORED_AT,
     )
     with pytest.raises(verify.Refused) as caught:
         verifier.verify(body_of(fields))
@@ -225,7 +236,9 @@ def test_certificate_of_another_chain_is_refused(chain: sns.Chain) -> None:
         verifier.verify(body_of(sns.notification(stranger, "x")))
 
 
-@pytest.mark.parametrize("name", ["sns.eu-central-1.amazonaws.com", "evil.example", "sns-signing.eu-south-1.amazonaws.com"])
+@pytest.mark.parametrize(
+    "name", ["sns.eu-central-1.amazonaws.com", "evil.example", "sns-signing.eu-south-1.amazonaws.com"]
+)
 def test_certificate_of_another_name_is_refused(name: str) -> None:
     other = sns.make_chain(name)
     with pytest.raises(verify.Refused, match="another name"):
@@ -303,7 +316,10 @@ def test_flood_of_new_certificates_is_held_back(chain: sns.Chain) -> None:
 @pytest.mark.parametrize("data", [b"", b"junk", b"x" * 20_000])
 def test_what_is_no_certificate_is_refused(chain: sns.Chain, data: bytes) -> None:
     verifier = verify.Verifier(
-        topics=lambda: [sns.TOPIC], fetch=lambda _: data, anchors=lambda: [chain.root], now=lambda: sns.STORED_AT
+        topics=lambda: [sns.TOPIC],
+        fetch=lambda _: data,
+        anchors=lambda: [chain.root],
+        now=lambda: sns.STORED_AT,
     )
     with pytest.raises(verify.Refused):
         verifier.verify(body_of(sns.notification(chain, "x")))

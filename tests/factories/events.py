@@ -16,7 +16,10 @@ from subscribers.models import Profile, Subscriber
 
 _numbers = itertools.count(1)
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:mailplatform-events"
-PERSON_AGENT = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/129.0 Safari/537.36"
+PERSON_AGENT = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/129.0.0.0 Safari/537.36"
+)
 
 
 def make_person(email: str = "", *, opens: bool = False, clicks: bool = False) -> Subscriber:
@@ -24,7 +27,11 @@ def make_person(email: str = "", *, opens: bool = False, clicks: bool = False) -
     email = email or f"person{next(_numbers)}@example.org"
     person = Subscriber.objects.create(email=email, email_key=keys.email_key(email), name="Ada")
     Profile.objects.create(
-        subscriber_id=person.pk, joined_at=clock.now(), opens_allowed=opens, clicks_allowed=clicks, marketing_basis="consent"
+        subscriber_id=person.pk,
+        joined_at=clock.now(),
+        opens_allowed=opens,
+        clicks_allowed=clicks,
+        marketing_basis="consent",
     )
     return person
 
@@ -34,7 +41,13 @@ def make_run(*, state: str = RunState.SENDING, audience: int = 0, **frozen: Any)
     number = f"{next(_numbers)}-{uuid.uuid4().hex[:8]}"
     template = Template.objects.create(name=f"template {number}", slug=f"template-{number}")
     version = TemplateVersion.objects.create(
-        template=template, number=1, subject="Hello", html="<p>", text="x", created_at=clock.now(), ses_name=f"t{number}"
+        template=template,
+        number=1,
+        subject="Hello",
+        html="<p>",
+        text="x",
+        created_at=clock.now(),
+        ses_name=f"t{number}",
     )
     campaign = Campaign.objects.create(name=f"Campaign {number}", template=template, state="sending")
     return Run.objects.create(
@@ -47,7 +60,9 @@ def make_run(*, state: str = RunState.SENDING, audience: int = 0, **frozen: Any)
     )
 
 
-def make_delivery(run: Run, person: Subscriber, *, state: str = "accepted", message_id: str = "", **more: Any) -> Delivery:
+def make_delivery(
+    run: Run, person: Subscriber, *, state: str = "accepted", message_id: str = "", **more: Any
+) -> Delivery:
     """Make the delivery row of one person in one run."""
     message_id = message_id or f"m-{run.pk}-{person.pk}"
     return Delivery.objects.create(
@@ -66,14 +81,26 @@ def tags(run: Run | None, person: Subscriber | None, *, epoch: str = "") -> dict
 
 
 def payload(
-    kind: str, run: Run, person: Subscriber, *, at: datetime | None = None, mail: dict[str, Any] | None = None, **body: Any
+    kind: str,
+    run: Run,
+    person: Subscriber,
+    *,
+    at: datetime | None = None,
+    mail: dict[str, Any] | None = None,
+    **body: Any,
 ) -> dict[str, Any]:
     """Return an event of SES about one person of a run."""
     at = at or clock.now()
     key = {"Rendering Failure": "failure", "DeliveryDelay": "deliveryDelay"}.get(kind, kind.lower())
     if kind == "Bounce":
-        body = {"bounceType": "Permanent", "bounceSubType": "General", "feedbackId": f"f-{run.pk}-{person.pk}"} | body
-        body.setdefault("bouncedRecipients", [{"emailAddress": person.email, "diagnosticCode": f"550 no {person.email}"}])
+        body = {
+            "bounceType": "Permanent",
+            "bounceSubType": "General",
+            "feedbackId": f"f-{run.pk}-{person.pk}",
+        } | body
+        body.setdefault(
+            "bouncedRecipients", [{"emailAddress": person.email, "diagnosticCode": f"550 no {person.email}"}]
+        )
     if kind == "Complaint":
         body = {"complaintFeedbackType": "abuse", "feedbackId": f"c-{run.pk}-{person.pk}"} | body
         body.setdefault("complainedRecipients", [{"emailAddress": person.email}])
@@ -102,7 +129,9 @@ def inbound(data: dict[str, Any] | str, *, at: datetime | None = None, message_i
         "Signature": "eA==",
         "SigningCertURL": "x",
     }
-    return Inbound(envelope.message_of(fields, envelope.parse_time(fields["Timestamp"])), orjson.dumps(fields))
+    return Inbound(
+        envelope.message_of(fields, envelope.parse_time(fields["Timestamp"])), orjson.dumps(fields)
+    )
 
 
 def stamp(at: datetime) -> str:

@@ -28,11 +28,15 @@ class Command(BaseCommand):
             for item in differences:
                 place = f"run {run_id}, {item.type}{' by machines' if item.is_machine else ''}"
                 link = f", link {item.link_id}" if item.link_id else ""
-                self.stdout.write(f"{place}{link}: {item.what} counted {item.counter:,}, rows say {item.rows:,}")
+                self.stdout.write(
+                    f"{place}{link}: {item.what} counted {item.counter:,}, rows say {item.rows:,}"
+                )
             if differences and options["repair"]:
                 recounting.repair(run_id)
                 self.stdout.write(f"run {run_id}: counters written anew")
             wrong += bool(differences)
         if wrong and not options["repair"]:
             raise CommandError(f"The counters of {wrong} of {len(runs)} runs do not agree with their rows.")
-        self.stdout.write(f"{len(runs)} runs: the counters agree with the rows." if not wrong else "Repaired.")
+        self.stdout.write(
+            f"{len(runs)} runs: the counters agree with the rows." if not wrong else "Repaired."
+        )

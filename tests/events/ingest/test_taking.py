@@ -125,7 +125,9 @@ def test_soft_bounce_does_not_suppress() -> None:
 
 def test_complaint_suppresses_and_not_spam_does_not() -> None:
     run, person, friend = make_run(), make_person(), make_person()
-    take(payload("Complaint", run, person), payload("Complaint", run, friend, complaintFeedbackType="not-spam"))
+    take(
+        payload("Complaint", run, person), payload("Complaint", run, friend, complaintFeedbackType="not-spam")
+    )
     assert [row.reason for row in Suppression.objects.all()] == ["complaint"]
     assert people(run.pk) == {"delivery": 2, "complaint": 1}
 
@@ -191,7 +193,15 @@ def test_links_count_total_and_people() -> None:
     run, ada, bob = make_run(), make_person(clicks=True), make_person(clicks=True)
     now = clock.now()
     for n, (person, link) in enumerate([(ada, "a"), (ada, "a"), (ada, "b"), (bob, "a")]):
-        take(payload("Click", run, person, at=now - timedelta(seconds=100 - 10 * n), link=f"https://x.example/{link}"))
+        take(
+            payload(
+                "Click",
+                run,
+                person,
+                at=now - timedelta(seconds=100 - 10 * n),
+                link=f"https://x.example/{link}",
+            )
+        )
     rows = Counter.objects.filter(type="click", run_id=run.pk).exclude(link_id=0).values("link_id")
     sums = rows.annotate(all=Sum("events"), persons=Sum("people")).values_list("link_id", "all", "persons")
     figures = {Link.objects.get(pk=pk).url: (total, persons) for pk, total, persons in sums}
@@ -206,7 +216,10 @@ def test_personal_links_are_counted_as_one() -> None:
         payload("Click", run, bob, link="https://site.example/u/ABCDEFGHIJKLMNOPQRSTUVWXYZ/"),
         payload("Click", run, ada, link="https://site.example/?mail=Ada%40x.example"),
     )
-    assert sorted(Link.objects.values_list("url", flat=True)) == ["https://site.example/?mail=…", "https://site.example/u/…"]
+    assert sorted(Link.objects.values_list("url", flat=True)) == [
+        "https://site.example/?mail=…",
+        "https://site.example/u/…",
+    ]
 
 
 def test_diagnostic_keeps_no_address() -> None:
@@ -248,14 +261,20 @@ def test_event_without_tags_and_match_still_suppresses() -> None:
 
 def test_test_mail_counts_nowhere() -> None:
     run, person = make_run(), make_person(opens=True)
-    take(payload("Open", run, person, mail={"tags": tags(None, None)}), payload("Delivery", run, person, mail={"tags": tags(None, None)}))
+    take(
+        payload("Open", run, person, mail={"tags": tags(None, None)}),
+        payload("Delivery", run, person, mail={"tags": tags(None, None)}),
+    )
     assert not Event.objects.exists()
     assert not Counter.objects.exists()
 
 
 def test_rendering_failure_and_reject_are_outcomes() -> None:
     run, ada, bob = make_run(), make_person(), make_person()
-    take(payload("Rendering Failure", run, ada, errorMessage="x missing"), payload("Reject", run, bob, reason="Bad content"))
+    take(
+        payload("Rendering Failure", run, ada, errorMessage="x missing"),
+        payload("Reject", run, bob, reason="Bad content"),
+    )
     assert people(run.pk) == {"rendering_failure": 1, "reject": 1}
     assert set(Outcome.objects.values_list("reason", flat=True)) == {"x missing", "Bad content"}
 
@@ -322,7 +341,17 @@ def test_several_recipients_are_each_taken_in() -> None:
 @pytest.mark.parametrize("path", sorted(SHARED.glob("*.json")), ids=lambda path: path.stem)
 def test_every_example_of_the_documentation_is_ingested(path: Path) -> None:
     with connection.cursor() as cursor:
-        for day in (date(2016, 10, 1), date(2017, 8, 1), date(2018, 1, 1), date(2020, 6, 1), date(2022, 1, 1), date(2012, 5, 1), date(2012, 6, 1), date(2014, 5, 1), date(2016, 1, 1)):
+        for day in (
+            date(2016, 10, 1),
+            date(2017, 8, 1),
+            date(2018, 1, 1),
+            date(2020, 6, 1),
+            date(2022, 1, 1),
+            date(2012, 5, 1),
+            date(2012, 6, 1),
+            date(2014, 5, 1),
+            date(2016, 1, 1),
+        ):
             cursor.execute("SELECT events_ensure_month_partitions(%s)", (day,))
     ingest.take_in([inbound(path.read_text())])
     assert [letter.reason for letter in DeadLetter.objects.all()] == []

@@ -30,14 +30,20 @@ def test_scanner_that_follows_every_link_is_taken_out(time_machine: Any) -> None
     for person in (scanner, reader):
         take(payload("Delivery", run, person, at=start - timedelta(minutes=5)))
     for n in range(4):
-        take(payload("Click", run, scanner, at=start + timedelta(seconds=n / 3), link=f"https://x.example/{n}"))
-        take(payload("Click", run, reader, at=start + timedelta(seconds=40 * n), link=f"https://x.example/{n}"))
+        take(
+            payload("Click", run, scanner, at=start + timedelta(seconds=n / 3), link=f"https://x.example/{n}")
+        )
+        take(
+            payload("Click", run, reader, at=start + timedelta(seconds=40 * n), link=f"https://x.example/{n}")
+        )
     assert people(run.pk, "click", machine=False) == 2
     time_machine.move_to(start + timedelta(minutes=5))
     assert classifying.classify_machines() == 4
     assert people(run.pk, "click", machine=False) == 1
     assert people(run.pk, "click", machine=True) == 1
-    assert set(Event.objects.filter(is_machine=True).values_list("machine_reason", flat=True)) == {"all_links"}
+    assert set(Event.objects.filter(is_machine=True).values_list("machine_reason", flat=True)) == {
+        "all_links"
+    }
     assert Outcome.objects.get(subscriber_id=scanner.pk).clicked_at is None
     assert recounting.compare(run.pk) == []
 

@@ -31,6 +31,6 @@ def test_unknown_token_is_an_error_so_that_sns_asks_again(settings: Any) -> None
         settings.AWS_ACCESS_KEY_ID, settings.AWS_SECRET_ACCESS_KEY = "sandbox", "sandbox-secret"
         installation.update(actor=None, region="eu-central-1")
         topic = sandbox.client("sns").create_topic(Name="events")["TopicArn"]
-        with pytest.raises(Exception, match="[Tt]oken"):
+        with pytest.raises(Exception, match=r"[Tt]oken"):
             handshake.answer(message("SubscriptionConfirmation", topic, "wrong"), b"{}")
     assert not AuditEntry.objects.filter(action="sns.subscribed").exists()

@@ -18,7 +18,17 @@ from subscribers.models import Profile
 from tests.factories.events import inbound, make_person, make_run, payload
 
 pytestmark = pytest.mark.django_db
-KINDS = ["Send", "Delivery", "Bounce", "Complaint", "Open", "Click", "DeliveryDelay", "Reject", "Rendering Failure"]
+KINDS = [
+    "Send",
+    "Delivery",
+    "Bounce",
+    "Complaint",
+    "Open",
+    "Click",
+    "DeliveryDelay",
+    "Reject",
+    "Rendering Failure",
+]
 
 
 def storm(seed: int) -> int:

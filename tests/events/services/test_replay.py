@@ -1,6 +1,6 @@
 """A dead letter can be taken in once its cause was mended."""
 
-from datetime import date, datetime, UTC
+from datetime import UTC, date, datetime
 
 import pytest
 from django.db import connection

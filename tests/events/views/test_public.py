@@ -86,7 +86,9 @@ def test_page_is_light_and_sets_no_cookie(stranger: Client, run: Run, person: Su
     assert "no-store" in response["Cache-Control"]
 
 
-def test_page_shows_too_little_of_the_address_to_learn_it(stranger: Client, run: Run, person: Subscriber) -> None:
+def test_page_shows_too_little_of_the_address_to_learn_it(
+    stranger: Client, run: Run, person: Subscriber
+) -> None:
     text = stranger.get(link(run, person)).content.decode()
     assert person.email not in text
     assert "ad…@e….org" in text
@@ -145,7 +147,9 @@ def test_undo_without_having_left_changes_nothing(stranger: Client, run: Run, pe
     assert everything() == before
 
 
-def test_all_mail_suppresses_the_address_and_can_be_undone(stranger: Client, run: Run, person: Subscriber) -> None:
+def test_all_mail_suppresses_the_address_and_can_be_undone(
+    stranger: Client, run: Run, person: Subscriber
+) -> None:
     stranger.post(link(run, person), {"action": "all"})
     assert Suppression.objects.get(lifted_at=None).reason == "unsubscribe"
     assert set(states(person).values()) == {"unsubscribed"}
@@ -191,8 +195,12 @@ def test_link_of_another_list_leaves_only_that_list(
     assert states(person) == {"News": "confirmed", "Offers": "confirmed", "Other": "unsubscribed"}
 
 
-@pytest.mark.parametrize("body", [{"List-Unsubscribe": "One-Click"}, {"action": "leave"}, {"action": "all"}, {"action": "undo"}])
-def test_link_of_a_test_mail_acts_on_nobody(stranger: Client, run: Run, person: Subscriber, body: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "body", [{"List-Unsubscribe": "One-Click"}, {"action": "leave"}, {"action": "all"}, {"action": "undo"}]
+)
+def test_link_of_a_test_mail_acts_on_nobody(
+    stranger: Client, run: Run, person: Subscriber, body: dict[str, str]
+) -> None:
     address = reverse("events:unsubscribe", args=[tokens.make_test_token(run.pk, person.pk)])
     before = everything()
     assert "test mail" in stranger.get(address).content.decode()
@@ -210,12 +218,16 @@ def test_post_without_meaning_asks_again(stranger: Client, run: Run, person: Sub
 
 def test_json_is_no_one_click(stranger: Client, run: Run, person: Subscriber) -> None:
     before = everything()
-    response = stranger.post(link(run, person), {"List-Unsubscribe": "One-Click"}, content_type="application/json")
+    response = stranger.post(
+        link(run, person), {"List-Unsubscribe": "One-Click"}, content_type="application/json"
+    )
     assert response.status_code == 400
     assert everything() == before
 
 
-def test_erased_person_is_told_there_is_nothing_to_stop(stranger: Client, run: Run, person: Subscriber) -> None:
+def test_erased_person_is_told_there_is_nothing_to_stop(
+    stranger: Client, run: Run, person: Subscriber
+) -> None:
     address = link(run, person)
     Profile.objects.filter(pk=person.pk).delete()
     person.delete()
@@ -253,7 +265,9 @@ def test_preferences_change_lists_and_tracking_with_the_wording(
     assert not Profile.objects.get(pk=person.pk).opens_allowed
 
 
-def test_preferences_cannot_join_a_list_that_was_not_shown(stranger: Client, run: Run, person: Subscriber) -> None:
+def test_preferences_cannot_join_a_list_that_was_not_shown(
+    stranger: Client, run: Run, person: Subscriber
+) -> None:
     secret = MailingList.objects.create(name="Secret")
     stranger.post(link(run, person, "preferences"), {"list": [secret.pk, "9" * 30, "x"]})
     assert not Subscription.objects.filter(mailing_list=secret).exists()
