@@ -18,7 +18,7 @@ POLICY_SID: Final = "MailplatformSesEvents"
 # SHA-256 instead of SHA-1 in the signature.
 SIGNATURE_VERSION: Final = "2"
 # SNS gives up after an hour at most; then the message waits in the dead-letter queue.
-DELIVERY_POLICY: Final = {
+DELIVERY_POLICY: Final[dict[str, dict[str, Any]]] = {
     "healthyRetryPolicy": {
         "numRetries": 60,
         "numNoDelayRetries": 2,
