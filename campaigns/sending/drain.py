@@ -190,7 +190,7 @@ def _take_lease(run_id: int) -> bool:
     now = clock.now()
     with connection.cursor() as cursor:
         cursor.execute(_LEASE, {"run": run_id, "now": now, "until": now + timing.DRAIN_LEASE})
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def _return_lease(run_id: int) -> None:

@@ -8,20 +8,37 @@ from subscribers.selectors import eligibility
 from .. import entries
 from ..models import Run
 
-# Left-joined from the array: somebody erased since the freeze still gets a row.
+# Left-joined from the array: somebody erased since the freeze still gets a row. Each OFFSET 0 makes the
+# planner look up person by person, by index, whatever it believes of the tables' sizes. The second name
+# stands in for the table of that name, narrowed to these people: the rule asks it several times.
 _PEOPLE: Final = """
-SELECT a.id, s.public_id, s.email, s.name, s.language, s.fields, p.opens_allowed, p.clicks_allowed,
-    {reason}, {left_list}, d.subscriber_id IS NOT NULL
-FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY a(id, position)
-LEFT JOIN subscribers_subscriber s ON s.id = a.id
-LEFT JOIN subscribers_profile p ON p.subscriber_id = a.id
-LEFT JOIN campaigns_delivery d ON d.run_id = %(run)s AND d.subscriber_id = a.id
+WITH wanted AS MATERIALIZED (
+    SELECT a.id AS wanted_id, a.position, s.*
+    FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY a(id, position)
+    LEFT JOIN LATERAL (SELECT * FROM subscribers_subscriber x WHERE x.id = a.id OFFSET 0) s ON true
+),
+subscribers_suppression AS MATERIALIZED (
+    SELECT x.* FROM wanted CROSS JOIN LATERAL (
+        SELECT y.email_key, y.reason, y.lifted_at FROM subscribers_suppression y
+        WHERE y.email_key = wanted.email_key AND y.lifted_at IS NULL OFFSET 0
+    ) x
+)
+SELECT s.wanted_id, s.public_id, s.email, s.name, s.language, s.fields, p.opens_allowed, p.clicks_allowed,
+    {reason}, {left_list}, d.known IS NOT NULL
+FROM wanted s
+LEFT JOIN LATERAL (
+    SELECT * FROM subscribers_profile x WHERE x.subscriber_id = s.wanted_id OFFSET 0
+) p ON true
+LEFT JOIN LATERAL (
+    SELECT true AS known FROM campaigns_delivery x
+    WHERE x.run_id = %(run)s AND x.subscriber_id = s.wanted_id OFFSET 0
+) d ON true
 LEFT JOIN LATERAL (
     SELECT bool_or(m.state = 'confirmed') AS confirmed, bool_or(m.state = 'unsubscribed') AS gone
-    FROM subscribers_subscription m WHERE m.subscriber_id = a.id AND m.mailing_list_id =
-    ANY(%(lists)s::bigint[])
+    FROM subscribers_subscription m
+    WHERE m.subscriber_id = s.wanted_id AND m.mailing_list_id = ANY(%(lists)s::bigint[])
 ) l ON true
-ORDER BY a.position
+ORDER BY s.position
 """
 # Chosen by lists alone: still confirmed on one of them. With segments: did not leave the lists it was sent
 # to.

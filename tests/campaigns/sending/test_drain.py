@@ -11,7 +11,7 @@ import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from campaigns.models import Batch, Call, Delivery, Run
+from campaigns.models import Batch, Call, Delivery, PauseReason, Run
 from campaigns.sending import clients, drain, lane, limiter, recover, states
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
@@ -394,7 +394,7 @@ def test_a_pause_stops_the_next_cut(site: Installation, fake: FakeSes) -> None:
     run = make_run(audience)
 
     def pausing(request: dict[str, Any]) -> list[ses.EntryResult]:
-        states.pause(run.pk, by=states.PauseReason.PERSON, reason="by Ada")
+        states.pause(run.pk, by=PauseReason.PERSON, reason="by Ada")
         connection.close()
         return fake.accept(request)
 
