@@ -32,4 +32,8 @@ class Config:
     @property
     def base_url(self) -> str:
         """Address that goes into pixels and rewritten links."""
-        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        # "Every address" is none that a reader could follow.
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"

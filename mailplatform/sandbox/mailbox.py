@@ -11,6 +11,7 @@ from .storage import Storage
 
 PAGE = 50
 MAX_PAGE = 1000
+_MAX_PACKERS = 64
 _RECIPIENTS = "(SELECT group_concat(address, ', ') FROM recipient r WHERE r.seq = message.seq)"
 # A mail with several recipients shows its gravest state.
 _SEVERITY = {
@@ -60,14 +61,13 @@ class Mailbox:
 
     def __init__(self, storage: Storage) -> None:
         self._db: sqlite3.Connection = storage.db
-        self._dictionaries: dict[bytes, int] = {}
+        self._packers: dict[str, tuple[int | None, messages.Packer]] = {}
         self._states: dict[str, str] = {}
 
     def add(self, batch: Iterable[tuple[Message, str]]) -> None:
         """Keep mails, each with the text of its template (its compression dictionary)."""
         for message, template in batch:
-            dictionary = messages.dictionary_of(template)
-            number = self._dictionary(dictionary) if dictionary else None
+            number, packer = self._packer(template)
             state = "rendering_failed" if message.failure else "accepted"
             cursor = self._db.execute(
                 "INSERT INTO message "
@@ -81,7 +81,7 @@ class Mailbox:
                     message.subject,
                     state,
                     number,
-                    messages.pack(message, dictionary),
+                    packer.pack(message),
                 ),
             )
             seq = cursor.lastrowid
@@ -173,22 +173,27 @@ class Mailbox:
     def clear(self) -> int:
         """Throw all mail away; returns how many there were."""
         self._states.clear()
-        self._dictionaries.clear()
+        self._packers.clear()
         number = int(self._db.execute("SELECT count(*) FROM message").fetchone()[0])
         for table in ("message", "recipient", "tag", "dictionary"):
             self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - constants
         self._db.commit()
         return number
 
+    def _packer(self, template: str) -> tuple[int | None, messages.Packer]:
+        if template not in self._packers:
+            if len(self._packers) >= _MAX_PACKERS:
+                self._packers.clear()
+            dictionary = messages.dictionary_of(template)
+            number = self._dictionary(dictionary) if dictionary else None
+            self._packers[template] = number, messages.Packer(dictionary)
+        return self._packers[template]
+
     def _dictionary(self, content: bytes) -> int:
         name = messages.digest(content)
-        if name not in self._dictionaries:
-            self._db.execute(
-                "INSERT OR IGNORE INTO dictionary (digest, content) VALUES (?, ?)", (name, content)
-            )
-            row = self._db.execute("SELECT number FROM dictionary WHERE digest = ?", (name,)).fetchone()
-            self._dictionaries[name] = int(row[0])
-        return self._dictionaries[name]
+        self._db.execute("INSERT OR IGNORE INTO dictionary (digest, content) VALUES (?, ?)", (name, content))
+        row = self._db.execute("SELECT number FROM dictionary WHERE digest = ?", (name,)).fetchone()
+        return int(row[0])
 
     def _tags_of(self, positions: list[int]) -> dict[int, dict[str, str]]:
         marks = ",".join("?" * len(positions))

@@ -6,7 +6,7 @@ a 20 kB mail takes a few hundred bytes, and a hundred thousand fit in memory.
 
 import hashlib
 import zlib
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import orjson
@@ -94,15 +94,20 @@ def digest(dictionary: bytes) -> bytes:
     return hashlib.sha256(dictionary).digest()
 
 
-def pack(message: Message, dictionary: bytes) -> bytes:
-    """Serialise and compress."""
-    data = orjson.dumps(asdict(message))
-    packer = zlib.compressobj(1, zdict=dictionary) if dictionary else zlib.compressobj(1)
-    return packer.compress(data) + packer.flush()
+class Packer:
+    """Compresses mails of one template. Reading in the dictionary is the dear part, so it is done once."""
+
+    def __init__(self, dictionary: bytes) -> None:
+        self._primed = zlib.compressobj(1, zdict=dictionary) if dictionary else zlib.compressobj(1)
+
+    def pack(self, message: Message) -> bytes:
+        """Serialise and compress."""
+        packer = self._primed.copy()
+        return packer.compress(orjson.dumps(message)) + packer.flush()
 
 
 def unpack(content: bytes, dictionary: bytes) -> Message:
-    """The inverse of ``pack``."""
+    """The inverse of ``Packer.pack``."""
     opener = zlib.decompressobj(zdict=dictionary) if dictionary else zlib.decompressobj()
     value: dict[str, Any] = orjson.loads(opener.decompress(content))
     known = {item.name for item in fields(Message)}

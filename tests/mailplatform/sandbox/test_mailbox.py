@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mailplatform.sandbox.mailbox import Filter, Mailbox
-from mailplatform.sandbox.message import Link, Message, new_id, pack
+from mailplatform.sandbox.message import Link, Message, Packer, new_id
 from mailplatform.sandbox.storage import Storage
 
 TEMPLATE = "<p>" + "Lorem ipsum dolor sit amet " * 200 + "{{name}}</p>"
@@ -42,7 +42,7 @@ def test_a_mail_comes_back_whole(box: Mailbox) -> None:
 
 def test_mails_of_one_template_are_small() -> None:
     message = mail()
-    assert len(pack(message, TEMPLATE.encode())) < 450
+    assert len(Packer(TEMPLATE.encode()).pack(message)) < 450
     assert len(message.html or "") > 5000
 
 
