@@ -106,7 +106,9 @@ class ColumnRow:
     samples: list[str] = field(default_factory=list)
 
 
-def column_rows(mapping: Mapping[str, Any], data: Mapping[str, Any] | None, known: set[str]) -> list[ColumnRow]:
+def column_rows(
+    mapping: Mapping[str, Any], data: Mapping[str, Any] | None, known: set[str]
+) -> list[ColumnRow]:
     """Return the columns as shown: from what was posted, else from the proposal."""
     rows = []
     for index, stored in enumerate(mapping["columns"]):
@@ -114,7 +116,9 @@ def column_rows(mapping: Mapping[str, Any], data: Mapping[str, Any] | None, know
         kind = data.get(f"type_{index}", "") if data else stored["type"]
         samples = [as_text(row[index]) for row in mapping["sample"] if index < len(row)]
         rows.append(
-            ColumnRow(index, stored["name"], target, kind or "text", target == NEW, list(filter(None, samples))[:3])
+            ColumnRow(
+                index, stored["name"], target, kind or "text", target == NEW, list(filter(None, samples))[:3]
+            )
         )
     return rows
 

@@ -29,7 +29,12 @@ class PersonForm(forms.Form):
     )
 
     def __init__(
-        self, *args: Any, lists: Any, custom: Sequence[CustomField], subscriber: Subscriber | None = None, **options: Any
+        self,
+        *args: Any,
+        lists: Any,
+        custom: Sequence[CustomField],
+        subscriber: Subscriber | None = None,
+        **options: Any,
     ) -> None:
         """Build the inputs; fill them from the person, if there is one."""
         super().__init__(*args, **options)

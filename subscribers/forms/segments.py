@@ -48,7 +48,7 @@ def from_post(data: QueryDict, known: Catalogue) -> Builder:
     """Return the builder as posted, after the button that was pressed (add, or remove-N) did its work."""
     count = min(int(data.get("rows", "1")) if data.get("rows", "1").isdigit() else 1, MAX_ROWS)
     action = data.get("action", "")
-    rows = []
+    rows: list[SentenceRow] = []
     for number in range(count):
         if action == f"remove-{number}":
             continue

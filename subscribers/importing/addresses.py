@@ -67,7 +67,9 @@ def _normalise_unusual(text: str) -> str:
 @lru_cache(maxsize=4096)
 def _validated(address: str) -> str:
     try:
-        found = validate_email(address, check_deliverability=False, allow_smtputf8=False, test_environment=True)
+        found = validate_email(
+            address, check_deliverability=False, allow_smtputf8=False, test_environment=True
+        )
     except EmailNotValidError as error:
         reason = str(error).rstrip(".")
         raise AddressRefusedError(reason[:1].lower() + reason[1:]) from None

@@ -78,7 +78,9 @@ def field_key(name: str) -> str:
     return key if key[0].isalpha() else f"f_{key}"[:MAX_KEY]
 
 
-def match_columns(names: Sequence[str], samples: Sequence[Sequence[Cell]], known: dict[str, str]) -> list[Column]:
+def match_columns(
+    names: Sequence[str], samples: Sequence[Sequence[Cell]], known: dict[str, str]
+) -> list[Column]:
     """Return a proposal for every column.
 
     ``samples`` are some rows; ``known`` maps the keys of the custom fields that exist to their types. A column that
@@ -125,14 +127,21 @@ def guess_type(cells: Sequence[Cell]) -> str:
     words = [as_text(cell).strip() for cell in filled]
     if not words:
         return "text"
-    if all(word.lower() in YES | NO for word in words) and not all(word in {"0", "1"} for word in words):
+    if _is_boolean({word.lower() for word in words}):
         return "boolean"
+    if _is_code(words):
+        return "text"
     for candidate in ("number", "date"):
-        if all(_fits(candidate, word) for word in words) and not _is_code(words):
+        if all(_fits(candidate, word) for word in words):
             return candidate
     if sum(";" in word or "|" in word for word in words) * 4 >= len(words):
         return "list"
     return "choice" if _is_choice(words) else "text"
+
+
+def _is_boolean(words: set[str]) -> bool:
+    """Return whether the words say yes and no; digits, or one lone letter over and over, are no evidence of it."""
+    return words <= YES | NO and not words <= {"0", "1"} and (len(words) > 1 or max(map(len, words)) > 1)
 
 
 def _fits(candidate: str, word: str) -> bool:
@@ -160,7 +169,9 @@ def check_mapping(columns: Sequence[Column]) -> None:
         raise MappingError("No column holds the e-mail address. Choose it; every person needs one.")
     twice = next((target for target in targets if targets.count(target) > 1), "")
     if twice:
-        raise MappingError(f"Two columns are mapped to “{twice.removeprefix(FIELD_PREFIX)}”. Choose one of them.")
+        raise MappingError(
+            f"Two columns are mapped to “{twice.removeprefix(FIELD_PREFIX)}”. Choose one of them."
+        )
     for column in columns:
         _check_column(column)
 

@@ -13,6 +13,7 @@ from .cells import MAX_CELL, Cell, check_column_count, clean_text
 from .errors import FileRefusedError
 from .records import MAX_COLUMNS, Record, Table
 
+Reader = Iterator[list[str]]
 MAX_LINE = 1 << 20  # characters; longer lines are dropped while they are read
 _KEPT_OF_LONG_LINE = 200
 _LINE_ENDS = ("\n", "\r")
@@ -84,7 +85,7 @@ def _without_mark(stream: TextIO) -> TextIO:
     return stream
 
 
-def _header(reader: "csv._reader", lines: _Lines) -> list[str]:
+def _header(reader: Reader, lines: _Lines) -> list[str]:
     try:
         row = next((cells for cells in reader if any(cell.strip() for cell in cells)), None)
     except csv.Error as error:
@@ -95,7 +96,9 @@ def _header(reader: "csv._reader", lines: _Lines) -> list[str]:
         row.pop()
     check_column_count(len(row), MAX_COLUMNS)
     if any(looks_like_address(cell) for cell in row):
-        message = "The first line already holds an address. Put a line with column names above it: email,name,…"
+        message = (
+            "The first line already holds an address. Put a line with column names above it: email,name,…"
+        )
         raise FileRefusedError("no_header", message)
     lines.next_row()
     return unique_names(row)
@@ -112,7 +115,7 @@ def unique_names(names: list[str]) -> list[str]:
     return result
 
 
-def _records(reader: "csv._reader", lines: _Lines, table: Table) -> Iterator[Record]:
+def _records(reader: Reader, lines: _Lines, table: Table) -> Iterator[Record]:
     while True:
         try:
             cells = next(reader, None)

@@ -45,7 +45,9 @@ class _Entries:
     def _finish(self) -> None:
         self._at += 1
         if self._peek():
-            raise FileRefusedError("trailing", f"There is more text after the end of the list ({self._where()}).")
+            raise FileRefusedError(
+                "trailing", f"There is more text after the end of the list ({self._where()})."
+            )
 
     def _where(self) -> str:
         return f"after entry {self.count:,}" if self.count else "at the start"
@@ -79,7 +81,9 @@ class _Entries:
             if self._peek() == "]":
                 raise FileRefusedError("bad_json", f"There is a comma too many {self._where()}.")
         elif not mark:
-            raise FileRefusedError("truncated", f"The file is cut off {self._where()}: the list is not closed.")
+            raise FileRefusedError(
+                "truncated", f"The file is cut off {self._where()}: the list is not closed."
+            )
         elif mark != "]":
             raise FileRefusedError("bad_json", f"A comma is missing {self._where()}.")
         return mark

@@ -13,7 +13,9 @@ from .sniffing import Dialect, sniff
 
 
 @contextmanager
-def open_table(stream: BinaryIO, *, encoding: str = "", delimiter: str = "") -> Iterator[tuple[Table, Dialect]]:
+def open_table(
+    stream: BinaryIO, *, encoding: str = "", delimiter: str = ""
+) -> Iterator[tuple[Table, Dialect]]:
     """Open a seekable byte stream as a table; the stream is left open.
 
     ``encoding`` and ``delimiter`` overrule the guess. Raises FileRefusedError, also while rows are read.

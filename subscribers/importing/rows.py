@@ -14,8 +14,8 @@ from .values import (
     YES,
     JsonValue,
     ValueRefusedError,
-    read_moment,
     read_list,
+    read_moment,
     read_text,
 )
 

@@ -16,7 +16,9 @@ MAX_TEXT = 5_000
 MAX_CHOICE = 200
 MAX_CHOICES_PER_PERSON = 100
 
-YES = frozenset({"yes", "y", "true", "t", "1", "on", "x", "ja", "j", "oui", "si", "sí", "sì", "sim", "granted"})
+YES = frozenset(
+    {"yes", "y", "true", "t", "1", "on", "x", "ja", "j", "oui", "si", "sí", "sì", "sim", "granted"}
+)
 NO = frozenset({"no", "n", "false", "f", "0", "off", "nein", "non", "nee", "não", "refused", "-"})
 
 _NUMBER = re.compile(r"[+-]?\d{1,15}(?:[.,]\d{1,12})?")
@@ -46,16 +48,18 @@ def read_choice(cell: Cell) -> str:
 
 def read_list(cell: Cell) -> list[str]:
     """Return several values, each once, in their order; text is split at ``;``, ``|`` or, without these, ``,``."""
-    if isinstance(cell, str):
-        parts = _SPLIT.split(cell) if _SPLIT.search(cell) else cell.split(",")
-    else:
-        parts = cell
-    values = list(dict.fromkeys(filter(None, map(clean_text, parts))))
+    values = list(dict.fromkeys(filter(None, map(clean_text, _parts(cell)))))
     if len(values) > MAX_CHOICES_PER_PERSON:
         raise ValueRefusedError(f"there are more than {MAX_CHOICES_PER_PERSON} values")
     if any(len(value) > MAX_CHOICE for value in values):
         raise ValueRefusedError(f"a value is longer than {MAX_CHOICE} characters")
     return values
+
+
+def _parts(cell: Cell) -> list[str]:
+    if not isinstance(cell, str):
+        return cell
+    return _SPLIT.split(cell) if _SPLIT.search(cell) else cell.split(",")
 
 
 def read_number(cell: Cell) -> int | float:
@@ -92,20 +96,25 @@ def read_date(cell: Cell) -> str:
 def read_moment(cell: Cell) -> datetime:
     """Return an aware moment; without a zone it is UTC, without a time midnight. Slashed dates are refused."""
     text = as_text(cell).strip()
-    german = _GERMAN_DATE.fullmatch(text)
     try:
-        if german:
-            day, month, year, hour, minute, second = (int(part or 0) for part in german.groups())
-            moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-        else:
-            moment = datetime.fromisoformat(text)
-            if len(text) < len("2025-01-01") or not text[:4].isdigit():
-                raise ValueError
+        moment = _moment(text)
     except ValueError:
-        raise ValueRefusedError(f"“{text[:40]}” is not a date such as 2025-12-31") from None
+        moment = None
+    if moment is None:
+        raise ValueRefusedError(f"“{text[:40]}” is not a date such as 2025-12-31")
     if not date(1900, 1, 1) <= moment.date() <= date(2200, 1, 1):
         raise ValueRefusedError(f"“{text[:40]}” is not a likely date")
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _moment(text: str) -> datetime | None:
+    german = _GERMAN_DATE.fullmatch(text)
+    if german:
+        day, month, year, hour, minute, second = (int(part or 0) for part in german.groups())
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    # fromisoformat also takes week dates and bare years, which nobody means.
+    is_long = len(text) >= len("2025-01-01") and text[:4].isdigit()
+    return datetime.fromisoformat(text) if is_long else None
 
 
 READERS: dict[str, Callable[[Cell], JsonValue]] = {

@@ -1,5 +1,6 @@
 """The two passes of an import over its file: the dry run, and the import itself, which may be taken up again."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from django.db import connection
 from mailplatform.core import clock
 
 from ..importing.errors import FileRefusedError
-from ..models import ImportJob, ImportState, MailingList, RefusedRow
+from ..models import ImportJob, ImportState, RefusedRow
 from ..services import fields, segments
 from . import sorting
 from .merge import CHUNK, Merge
@@ -77,19 +78,30 @@ def _note_findings(job: ImportJob, staging: Staging) -> None:
 def _sample() -> list[dict[str, Any]]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT line, email, name, fields::text, kind, basis, consent_at::date::text FROM import_staging"
+            "SELECT line, email, name, fields, kind, basis, consent_at::date::text FROM import_staging"
             " WHERE reason IS NULL ORDER BY seq LIMIT %s",
             [SAMPLE_ROWS],
         )
         names = ("line", "email", "name", "fields", "kind", "basis", "consent_at")
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    for row in rows:
+        row["fields"] = " · ".join(
+            f"{key}: {_text(value)}" for key, value in json.loads(row["fields"]).items()
+        )
+    return rows
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _reasons(job: ImportJob) -> list[list[Any]]:
     """Return the reasons of the refused rows with their counts, the most frequent first."""
     counter: Counter[str] = Counter()
     for reason in RefusedRow.objects.filter(job=job).values_list("reason", flat=True).iterator():
-        kind = "the same address stands in an earlier line" if reason.startswith("the same address") else reason
+        kind = (
+            "the same address stands in an earlier line" if reason.startswith("the same address") else reason
+        )
         counter[kind] += 1
     return [list(pair) for pair in counter.most_common(SAMPLE_REFUSED)]
 
@@ -131,9 +143,11 @@ def _make_fields(job: ImportJob, staging: Staging) -> None:
     for column in job.mapping["columns"]:
         key = column["target"].removeprefix("field:") if column["target"].startswith("field:") else ""
         if key:
-            label = column.get("label") or column["name"]
             fields.ensure_field(
-                key=key, label=label, field_type=column["type"], choices=staging.choices.get(key, ())
+                key=key,
+                label=_label(column["name"]),
+                field_type=column["type"],
+                choices=staging.choices.get(key, ()),
             )
         elif column["target"] in {"first_name", "last_name"}:
             fields.ensure_field(
@@ -141,12 +155,15 @@ def _make_fields(job: ImportJob, staging: Staging) -> None:
             )
 
 
+def _label(name: str) -> str:
+    """Return a column's name as a label: ``first_order`` → ``First order``; what has capitals stays as it is."""
+    return name if name != name.lower() else name.replace("_", " ").strip().capitalize()
+
+
 @contextmanager
 def _answering(job: ImportJob) -> Iterator[None]:
     """Turn what stops an import into its state and words; what nobody foresaw is raised on for the log."""
     try:
-        if job.mailing_list_id and not MailingList.objects.filter(pk=job.mailing_list_id).exists():
-            raise FileRefusedError("list_gone", "The mailing list does not exist any more.")
         yield
     except (FileRefusedError, fields.FieldError) as error:
         _fail(job, str(error))

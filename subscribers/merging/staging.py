@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import orjson
+from django.core.files.base import File
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
@@ -41,6 +42,11 @@ WHERE d.seq = s.seq AND d.place > 1
 """
 REFUSALS_AT_ONCE = 1_000
 MAX_REASON = 200
+
+
+def byte_stream(file: File[Any]) -> BinaryIO:
+    """Return the stream inside Django's wrapper, which the text layer needs."""
+    return cast("BinaryIO", file.file)
 
 
 @contextmanager
@@ -97,8 +103,11 @@ class Staging:
     def _opened(self) -> Iterator[Table]:
         options = self._job.mapping
         with (
-            self._job.file.storage.open(self._job.file.name, "rb") as stream,
-            open_table(stream, encoding=options["encoding"], delimiter=options["delimiter"]) as (table, _),
+            self._job.file.storage.open(str(self._job.file.name), "rb") as file,
+            open_table(byte_stream(file), encoding=options["encoding"], delimiter=options["delimiter"]) as (
+                table,
+                _,
+            ),
         ):
             yield table
 
@@ -149,7 +158,9 @@ class Staging:
 
     def _refuse(self, record: Record, reason: str) -> None:
         texts = [as_text(cell) for cell in record.cells]
-        self._refused.append(StoredRefusal(job=self._job, line=record.line, reason=reason[:MAX_REASON], row=texts))
+        self._refused.append(
+            StoredRefusal(job=self._job, line=record.line, reason=reason[:MAX_REASON], row=texts)
+        )
 
     def _store_refusals(self) -> None:
         StoredRefusal.objects.bulk_create(self._refused, batch_size=REFUSALS_AT_ONCE)

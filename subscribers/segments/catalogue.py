@@ -138,7 +138,9 @@ SLOTS = {
 }
 
 
-def field_subject(key: str, label: str, field_type: str, slot: str = "", choices: Sequence[str] = ()) -> Subject:
+def field_subject(
+    key: str, label: str, field_type: str, slot: str = "", choices: Sequence[str] = ()
+) -> Subject:
     """Return the subject of a custom field; it reads the profile column where the field has a slot."""
     pairs = tuple((choice, choice) for choice in choices)
     kind = _KIND_OF_TYPE[field_type]

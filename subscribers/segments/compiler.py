@@ -6,6 +6,7 @@ people read. All values travel as parameters; SQL text comes from this file and 
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from .catalogue import DAYS, NEGATED, Kind, Subject
 from .rules import Group, Rule
@@ -19,14 +20,14 @@ class Condition:
     """SQL for a WHERE clause over ``p`` (profile) and, where ``needs_subscriber``, ``s`` (subscriber)."""
 
     sql: str
-    params: tuple[object, ...]
+    params: tuple[Any, ...]
     needs_subscriber: bool
 
 
 class _Compiler:
     def __init__(self, now: datetime) -> None:
         self._now = now
-        self.params: list[object] = []
+        self.params: list[Any] = []
         self.needs_subscriber = False
 
     def node(self, node: Rule | Group) -> str:
@@ -46,27 +47,25 @@ class _Compiler:
         return f"{sign}COALESCE({positive}, FALSE)"
 
     def _positive(self, rule: Rule) -> str:
-        match rule.subject.kind:
-            case Kind.TEXT | Kind.CHOICE:
-                return self._text(rule)
-            case Kind.NUMBER:
-                return self._number(rule)
-            case Kind.DATE:
-                return self._date(rule)
-            case Kind.BOOLEAN:
-                return self._boolean(rule)
-            case Kind.SEVERAL:
-                return self._several(rule)
-            case Kind.LIST | Kind.TAG:
-                return self._ids(rule)
-            case Kind.CONSENT:
-                return rule.subject.column
-            case Kind.MOMENT:
-                return self._moment(rule)
-            case Kind.ENGAGEMENT:
-                return self._engagement(rule)
+        writers = {
+            Kind.TEXT: self._text,
+            Kind.CHOICE: self._text,
+            Kind.NUMBER: self._number,
+            Kind.DATE: self._date,
+            Kind.BOOLEAN: self._boolean,
+            Kind.SEVERAL: self._several,
+            Kind.LIST: self._ids,
+            Kind.TAG: self._ids,
+            Kind.CONSENT: self._consent,
+            Kind.MOMENT: self._moment,
+            Kind.ENGAGEMENT: self._engagement,
+        }
+        return writers[rule.subject.kind](rule)
 
-    def _bind(self, value: object) -> str:
+    def _consent(self, rule: Rule) -> str:
+        return rule.subject.column
+
+    def _bind(self, value: Any) -> str:
         self.params.append(value)
         return "%s"
 
@@ -84,7 +83,8 @@ class _Compiler:
             case "equals" | "not_equals":
                 return f"lower({text}) = lower({self._bind(rule.value)})"
             case "in":
-                return f"lower({text}) = ANY (SELECT lower(v) FROM unnest({self._bind(rule.value)}::text[]) v)"
+                lowered = f"(SELECT lower(v) FROM unnest({self._bind(rule.value)}::text[]) v)"  # noqa: S608
+                return f"lower({text}) = ANY {lowered}"
             case "starts_with":
                 return f"starts_with(lower({text}), lower({self._bind(rule.value)}))"
             case _:

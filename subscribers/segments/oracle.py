@@ -46,22 +46,27 @@ def _boolean(operator: str, fact: Any) -> bool:
 
 
 def _positive(rule: Rule, fact: Any, now: datetime) -> bool:
+    kind = rule.subject.kind
+    if kind is Kind.CONSENT:
+        return bool(fact)
+    if kind is Kind.ENGAGEMENT:
+        return _engagement(rule, fact, now)
+    if kind in {Kind.SEVERAL, Kind.LIST, Kind.TAG}:
+        wanted, has = set(cast("list[Any]", rule.value)), set(fact or ())
+        return wanted <= has if rule.operator == "has_all" else bool(wanted & has)
+    return fact is not None and _compared(rule, fact, now)
+
+
+def _compared(rule: Rule, fact: Any, now: datetime) -> bool:
     match rule.subject.kind:
-        case Kind.CONSENT:
-            return bool(fact)
-        case Kind.ENGAGEMENT:
-            return _engagement(rule, fact, now)
-        case Kind.TEXT | Kind.CHOICE:
-            return fact is not None and _text(rule, str(fact).lower())
         case Kind.NUMBER:
-            return fact is not None and _number(rule, float(fact))
+            return _number(rule, float(fact))
         case Kind.DATE:
-            return fact is not None and _date(rule, date.fromisoformat(str(fact)), now)
+            return _date(rule, date.fromisoformat(str(fact)), now)
         case Kind.MOMENT:
-            return fact is not None and _moment(rule, fact, now)
+            return _moment(rule, fact, now)
         case _:
-            wanted, has = set(cast("list[Any]", rule.value)), set(fact or ())
-            return wanted <= has if rule.operator == "has_all" else bool(wanted & has)
+            return _text(rule, str(fact).lower())
 
 
 def _text(rule: Rule, fact: str) -> bool:

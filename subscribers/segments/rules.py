@@ -5,6 +5,7 @@ Shape: ``{"match": "all" | "any" | "none", "rules": [node, …]}``, where a node
 would silently choose everybody.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -110,13 +111,11 @@ def _text(subject: Subject, raw: object) -> str:
 
 def _number(subject: Subject, raw: object) -> float | int:
     try:
-        if isinstance(raw, bool) or not isinstance(raw, str | int | float):
-            raise TypeError
-        number = float(str(raw).strip().replace(",", "."))
-        if not -1e15 < number < 1e15:
-            raise ValueError
-    except (TypeError, ValueError):
-        raise RuleError(f"{subject.label}: fill in a number.") from None
+        number = math.nan if isinstance(raw, bool) else float(str(raw).strip().replace(",", "."))
+    except ValueError:
+        number = math.nan
+    if not -1e15 < number < 1e15:
+        raise RuleError(f"{subject.label}: fill in a number.")
     return int(number) if number.is_integer() else number
 
 

@@ -7,6 +7,7 @@ or in an excluded segment are not part of the audience at all.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection
@@ -53,7 +54,7 @@ class AudienceCount:
     excluded: dict[str, int] = field(default_factory=dict)
 
 
-def audience_sql(spec: AudienceSpec) -> tuple[str, list[object]]:
+def audience_sql(spec: AudienceSpec) -> tuple[str, list[Any]]:
     """Return SQL and parameters of the distinct ``subscriber_id`` of everyone the choice names.
 
     The ineligible are included; the sender gives them their reason. Raises SegmentBrokenError.
@@ -62,10 +63,10 @@ def audience_sql(spec: AudienceSpec) -> tuple[str, list[object]]:
     return f"SELECT subscriber_id FROM ({sql}) audience", params  # noqa: S608
 
 
-def _members(spec: AudienceSpec) -> tuple[str, list[object]]:
+def _members(spec: AudienceSpec) -> tuple[str, list[Any]]:
     """Return SQL of (subscriber_id, way): one row per person, way is false where they left every chosen list."""
     chosen = _conditions(spec.segment_ids)
-    parts, params = [_NOBODY], list[object]()
+    parts, params = [_NOBODY], list[Any]()
     if spec.list_ids:
         parts.append(_LIST_MEMBERS)
         params.append(list(spec.list_ids))
@@ -74,14 +75,12 @@ def _members(spec: AudienceSpec) -> tuple[str, list[object]]:
         params += condition.params
     members = " UNION ALL ".join(parts)
     where, excluded_params = _exclusion(spec)
-    sql = (
-        f"SELECT subscriber_id, bool_or(way) AS way FROM ({members}) m {where} GROUP BY subscriber_id"  # noqa: S608
-    )
+    sql = f"SELECT subscriber_id, bool_or(way) AS way FROM ({members}) m {where} GROUP BY subscriber_id"  # noqa: S608
     return sql, params + excluded_params
 
 
-def _exclusion(spec: AudienceSpec) -> tuple[str, list[object]]:
-    parts, params = list[str](), list[object]()
+def _exclusion(spec: AudienceSpec) -> tuple[str, list[Any]]:
+    parts, params = list[str](), list[Any]()
     if spec.excluded_list_ids:
         parts.append(_EXCLUDED_MEMBERS)
         params.append(list(spec.excluded_list_ids))
@@ -91,7 +90,8 @@ def _exclusion(spec: AudienceSpec) -> tuple[str, list[object]]:
     if not parts:
         return "", []
     excluded = " UNION ALL ".join(parts)
-    return f"WHERE NOT EXISTS (SELECT 1 FROM ({excluded}) x WHERE x.subscriber_id = m.subscriber_id)", params
+    where = f"WHERE NOT EXISTS (SELECT FROM ({excluded}) x WHERE x.subscriber_id = m.subscriber_id)"
+    return where, params
 
 
 def _conditions(segment_ids: Sequence[int]) -> list[Condition]:

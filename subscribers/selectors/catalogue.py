@@ -11,7 +11,10 @@ def current() -> Catalogue:
     tags = Tag.objects.values_list("pk", "name")
     return Catalogue(
         [
-            *(field_subject(field.key, field.label, field.type, field.slot, field.choices) for field in fields),
+            *(
+                field_subject(field.key, field.label, field.type, field.slot, field.choices)
+                for field in fields
+            ),
             *BUILT_IN,
             list_subject([(str(key), name) for key, name in lists]),
             tag_subject([(str(key), name) for key, name in tags]),

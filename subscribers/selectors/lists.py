@@ -17,7 +17,8 @@ def live() -> Lists:
 def with_counts() -> Lists:
     """Return the lists in use with ``confirmed``, ``pending`` and ``unsubscribed`` counted."""
     counts = {
-        state.value: Count("subscriptions", filter=Q(subscriptions__state=state)) for state in SubscriptionState
+        state.value: Count("subscriptions", filter=Q(subscriptions__state=state))
+        for state in SubscriptionState
     }
     return live().annotate(**counts)
 

@@ -56,8 +56,9 @@ def compile_tree(rules: dict[str, Any]) -> Condition:
 
 
 def count(rules: dict[str, Any], *, timeout_ms: int = COUNT_TIMEOUT_MS) -> SegmentCount:
-    """Count the people a rule tree chooses, those of them who may get marketing mail, and those without consent
-    to open tracking. Gives up after ``timeout_ms``. Raises RuleError.
+    """Count the people a rule tree chooses; gives up after ``timeout_ms``.
+
+    Also counts those who may get marketing mail, and those without consent to open tracking. Raises RuleError.
     """
     condition = compile_tree(rules)
     sql = f"""
@@ -92,7 +93,7 @@ def sample(rules: dict[str, Any], *, limit: int = SAMPLE) -> list[SamplePerson]:
         return [SamplePerson(*row) for row in cursor.fetchall()]
 
 
-def ids_sql(rules: dict[str, Any]) -> tuple[str, list[object]]:
+def ids_sql(rules: dict[str, Any]) -> tuple[str, list[Any]]:
     """Return SQL and parameters of the subscriber ids of a rule tree. Raises RuleError."""
     condition = compile_tree(rules)
     return select_ids(condition), list(condition.params)

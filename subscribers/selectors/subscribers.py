@@ -129,13 +129,15 @@ def count(filters: Filters, *, limit: int = COUNT_LIMIT) -> tuple[int, bool]:
         cursor.execute(sql, [*params, limit + 1])
         found = int(cursor.fetchone()[0])
         if found > limit and not filters.active:
-            cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE oid = 'subscribers_subscriber'::regclass")
+            cursor.execute(
+                "SELECT reltuples::bigint FROM pg_class WHERE oid = 'subscribers_subscriber'::regclass"
+            )
             return max(int(cursor.fetchone()[0]), found), False
     return min(found, limit), found <= limit
 
 
-def _where(filters: Filters) -> tuple[str, list[object]]:
-    parts, params = ["TRUE"], list[object]()
+def _where(filters: Filters) -> tuple[str, list[Any]]:
+    parts, params = ["TRUE"], list[Any]()
     if filters.q:
         part, values = _search(filters.q)
         parts.append(part)
@@ -150,7 +152,7 @@ def _where(filters: Filters) -> tuple[str, list[object]]:
     return " AND ".join(parts), params
 
 
-def _search(text: str) -> tuple[str, list[object]]:
+def _search(text: str) -> tuple[str, list[Any]]:
     term = text.lower().replace("\x00", "").replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     if len(text) >= MIN_CONTAINS and _has_search_index():
         return _CONTAINS, [f"%{term}%"]
@@ -170,7 +172,7 @@ def _key(row: Row) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _after(key: str) -> tuple[str, list[object]]:
+def _after(key: str) -> tuple[str, list[Any]]:
     """Return the condition for what comes after a key; a broken key means the first page."""
     try:
         text = base64.urlsafe_b64decode(key + "=" * (-len(key) % 4)).decode()

@@ -2,19 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from ..models import Act, ConsentNotice, ConsentRecord, Subscriber, Subscription, Suppression
 
 LIMIT = 200
 
-_LOOKS = {
-    "granted": dict(icon="check", colour="green"),
-    "withdrawn": dict(icon="ban", colour="red"),
-    "objected": dict(icon="ban", colour="red"),
-    "refused": dict(icon="ban", colour="amber"),
-    "requested": dict(icon="clock", colour="amber"),
-    "erased": dict(icon="trash", colour="red"),
-}
+
+class Look(NamedTuple):
+    """How an entry is drawn."""
+
+    icon: str = "circle"
+    colour: str = "grey"
 
 
 @dataclass(frozen=True)
@@ -30,10 +29,22 @@ class Entry:
     record_id: int = 0
 
 
+_LOOKS = {
+    "granted": Look(icon="check", colour="green"),
+    "withdrawn": Look(icon="ban", colour="red"),
+    "objected": Look(icon="ban", colour="red"),
+    "refused": Look(icon="ban", colour="amber"),
+    "requested": Look(icon="clock", colour="amber"),
+    "erased": Look(icon="trash", colour="red"),
+}
+
+
 def of(subscriber: Subscriber) -> list[Entry]:
     """Return the history of a person, newest first (four queries, at most ``LIMIT`` consent records)."""
     entries = [*_consent(subscriber), *_subscriptions(subscriber), *_suppressions(subscriber)]
-    entries.append(Entry(subscriber.created_at, "Added", _source(subscriber.source), icon="user-plus", colour="blue"))
+    entries.append(
+        Entry(subscriber.created_at, "Added", _source(subscriber.source), icon="user-plus", colour="blue")
+    )
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
 
@@ -48,7 +59,7 @@ def _consent(subscriber: Subscriber) -> list[Entry]:
 
 
 def _entry(record: ConsentRecord, notice: ConsentNotice | None) -> Entry:
-    look = _LOOKS.get(record.act, dict(icon="circle", colour="grey"))
+    look = _LOOKS.get(record.act, Look())
     parts = [record.get_method_display()]
     if record.act == Act.GRANTED:
         parts.append(record.get_lawful_basis_display())
@@ -60,8 +71,8 @@ def _entry(record: ConsentRecord, notice: ConsentNotice | None) -> Entry:
         detail=" · ".join(parts),
         wording=notice.text if notice else "",
         record_id=record.pk,
-        icon=look["icon"],
-        colour=look["colour"],
+        icon=look.icon,
+        colour=look.colour,
     )
 
 
@@ -70,7 +81,9 @@ def _subscriptions(subscriber: Subscriber) -> list[Entry]:
     for link in Subscription.objects.filter(subscriber=subscriber).select_related("mailing_list"):
         name = link.mailing_list.name
         if link.confirmed_at:
-            entries.append(Entry(link.confirmed_at, f"Joined {name}", _source(link.source), icon="list", colour="green"))
+            entries.append(
+                Entry(link.confirmed_at, f"Joined {name}", _source(link.source), icon="list", colour="green")
+            )
         if link.unsubscribed_at:
             entries.append(Entry(link.unsubscribed_at, f"Left {name}", icon="list", colour="red"))
         if not link.confirmed_at and not link.unsubscribed_at:
@@ -84,5 +97,7 @@ def _suppressions(subscriber: Subscriber) -> list[Entry]:
         words = f"No mail any more: {row.get_reason_display().lower()}"
         entries.append(Entry(row.created_at, words, row.detail or row.source, icon="shield-x", colour="red"))
         if row.lifted_at:
-            entries.append(Entry(row.lifted_at, "May get mail again", row.lifted_because, icon="shield", colour="green"))
+            entries.append(
+                Entry(row.lifted_at, "May get mail again", row.lifted_because, icon="shield", colour="green")
+            )
     return entries

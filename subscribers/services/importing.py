@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from functools import partial
 from itertools import islice
-from typing import BinaryIO
+from typing import Any
 
 from django.core.files.base import File
 from django.db import transaction
@@ -23,6 +23,7 @@ from ..importing.columns import Column
 from ..importing.errors import FileRefusedError
 from ..importing.reading import open_table
 from ..merging import run
+from ..merging.staging import byte_stream
 from ..merging.statement import Statement, StatementError, check_statement
 from ..models import CustomField, ImportJob, ImportState, MailingList
 from ..selectors import imports as selector
@@ -57,7 +58,7 @@ class ImportStateError(Exception):
 
 def create_job(
     *,
-    file: File[bytes],
+    file: File[Any],
     file_name: str = "",
     actor: User | None = None,
     mailing_list: MailingList | None = None,
@@ -95,8 +96,8 @@ def create_job(
 
 def reread(*, job: ImportJob, encoding: str, delimiter: str) -> ImportJob:
     """Read the stored file again with another encoding or delimiter and propose the mapping anew."""
-    with job.file.storage.open(job.file.name, "rb") as stream:
-        proposal, file_format = _propose(stream, encoding, delimiter)
+    with job.file.storage.open(str(job.file.name), "rb") as file:
+        proposal, file_format = _propose(file, encoding, delimiter)
     changed = ImportJob.objects.filter(pk=job.pk, state__in=_OPEN_STATES).update(
         mapping=proposal, file_format=file_format, state=ImportState.UPLOADED, error="", options={}
     )
@@ -106,9 +107,9 @@ def reread(*, job: ImportJob, encoding: str, delimiter: str) -> ImportJob:
     return job
 
 
-def _propose(file: BinaryIO | File[bytes], encoding: str, delimiter: str) -> tuple[dict[str, object], str]:
+def _propose(file: File[Any], encoding: str, delimiter: str) -> tuple[dict[str, object], str]:
     known = dict(CustomField.objects.values_list("key", "type"))
-    with open_table(_stream(file), encoding=encoding, delimiter=delimiter) as (table, dialect):
+    with open_table(byte_stream(file), encoding=encoding, delimiter=delimiter) as (table, dialect):
         rows = [record.cells for record in islice(table.records, GUESS_ROWS) if not record.problem]
         columns = mapping.match_columns(table.columns, rows, known)
     proposal: dict[str, object] = {
@@ -118,11 +119,6 @@ def _propose(file: BinaryIO | File[bytes], encoding: str, delimiter: str) -> tup
         "sample": rows[:SAMPLE_ROWS],
     }
     return proposal, dialect.format
-
-
-def _stream(file: BinaryIO | File[bytes]) -> BinaryIO:
-    """Return a stream that the text layer accepts; Django's File wraps the real one."""
-    return file.file if isinstance(file, File) else file  # type: ignore[return-value]
 
 
 def declare(
@@ -228,6 +224,4 @@ def cancel(*, job: ImportJob, actor: User | None = None) -> None:
         if not changed:
             raise ImportStateError
         audit.record(actor=actor, action="import.cancelled", obj=job)
-        transaction.on_commit(partial(job.file.storage.delete, job.file.name))
-
-
+        transaction.on_commit(partial(job.file.storage.delete, str(job.file.name)))

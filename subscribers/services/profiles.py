@@ -97,7 +97,9 @@ def _slot_value(field_type: str, slot: str) -> tuple[str, int]:
 def refresh_all(*, step: int = 10_000) -> int:
     """Refresh every profile, a step at a time in transactions of their own; return how many people there are."""
     last, done = 0, 0
-    while ids := list(Subscriber.objects.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:step]):
+    while ids := list(
+        Subscriber.objects.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:step]
+    ):
         refresh(subscriber_ids=ids)
         last, done = ids[-1], done + len(ids)
     return done

@@ -20,9 +20,7 @@ class SegmentNameError(ValueError):
     """The name is empty or taken."""
 
 
-def create(
-    *, name: str, rules: dict[str, Any], description: str = "", actor: User | None = None
-) -> Segment:
+def create(*, name: str, rules: dict[str, Any], description: str = "", actor: User | None = None) -> Segment:
     """Save a new segment. Raises RuleError for rules that are not whole, SegmentNameError for its name."""
     parse_rules(rules, catalogue.current())
     segment = Segment(name=_name(name), description=description.strip()[:500], rules=rules)

@@ -104,7 +104,9 @@ def _refuse_unwelcome(address: str) -> None:
     with connection.cursor() as cursor:
         suppression.lock_keys(cursor, [key])
     if reason := suppression.suppressed_keys([key]).get(key):
-        raise SubscriberError(f"This address gets no mail any more ({reason}). Only the person can change that.", "email")
+        raise SubscriberError(
+            f"This address gets no mail any more ({reason}). Only the person can change that.", "email"
+        )
     if known := Subscriber.objects.filter(email=address).first():
         raise AlreadyKnownError(known)
 
@@ -218,7 +220,9 @@ def _entry(
     occurred_at = statement.occurred_at or clock.now()
     if statement.basis == LawfulBasis.SOFT_OPT_IN:
         evidence["order_date"] = occurred_at.date().isoformat()
-    notice = consent.ensure_notice(purpose=purpose, text=wording, language=statement.language) if wording else None
+    notice = (
+        consent.ensure_notice(purpose=purpose, text=wording, language=statement.language) if wording else None
+    )
     return consent.ConsentEntry(
         subscriber_id=subscriber.pk,
         purpose=purpose,

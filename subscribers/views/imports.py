@@ -148,7 +148,9 @@ def import_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "can_edit": current_user(request).has_role(Role.MARKETER),
     }
     fragment = request.headers.get("HX-Target") == "import-state"
-    return render(request, "subscribers/_import_state.html" if fragment else "subscribers/import_detail.html", context)
+    return render(
+        request, "subscribers/_import_state.html" if fragment else "subscribers/import_detail.html", context
+    )
 
 
 @require_role("marketer")
@@ -200,7 +202,12 @@ def _steps(current: int, job: ImportJob | None = None) -> list[dict[str, Any]]:
     here = reverse("subscribers:import_detail", args=[job.public_id]) if job else "#"
     can_map = job is not None and selector.is_open(job)
     mapping = reverse("subscribers:import_map", args=[job.public_id]) if job and can_map else here
-    urls = {"Upload": reverse("subscribers:import_start"), "Columns and consent": mapping, "Check": here, "Import": here}
+    urls = {
+        "Upload": reverse("subscribers:import_start"),
+        "Columns and consent": mapping,
+        "Check": here,
+        "Import": here,
+    }
     return [
         {"label": name, "url": url, "done": number < current, "current": number == current}
         for number, (name, url) in enumerate(urls.items(), start=1)

@@ -80,7 +80,13 @@ def _build(request: HttpRequest, segment: Segment | None) -> HttpResponse:
                 return redirect("subscribers:segment_list")
     else:
         builder = forms.from_rules(segment.rules if segment else None, known)
-    context = {"segment": segment, "name": name, "error": error, "matches": MATCHES, **_shown(builder, segment, known)}
+    context = {
+        "segment": segment,
+        "name": name,
+        "error": error,
+        "matches": MATCHES,
+        **_shown(builder, segment, known),
+    }
     fragment = request.headers.get("HX-Target") == "segment-rows"
     page = "subscribers/_segment_rows.html" if fragment else "subscribers/segment_form.html"
     return render(request, page, context, status=422 if error else 200)

@@ -33,19 +33,24 @@ def subscriber_list(request: HttpRequest) -> HttpResponse:
     list_names = {item.pk: item.name for item in all_lists}
     tag_names = {tag.pk: tag.name for tag in tags}
     context = {
-        "rows": [(row, _names(row.list_ids, list_names), _names(row.tag_ids, tag_names)) for row in page.rows],
+        "rows": [
+            (row, _names(row.list_ids, list_names), _names(row.tag_ids, tag_names)) for row in page.rows
+        ],
         "filters": filters,
         "found": found,
         "exact": exact,
         "lists": all_lists,
         "tags": tags,
-        "states": FIRST_STATES + [pair for pair in eligibility.REASONS.items() if pair[0] not in NOT_OF_A_PERSON],
+        "states": FIRST_STATES
+        + [pair for pair in eligibility.REASONS.items() if pair[0] not in NOT_OF_A_PERSON],
         "can_edit": current_user(request).has_role(Role.MARKETER),
         "next_url": f"?{filters.address(after=page.next_after)}" if page.next_after else "",
         "first_url": f"?{filters.address()}" if filters.after else "",
     }
     fragment = request.headers.get("HX-Target") == "people"
-    return render(request, "subscribers/_people.html" if fragment else "subscribers/subscriber_list.html", context)
+    return render(
+        request, "subscribers/_people.html" if fragment else "subscribers/subscriber_list.html", context
+    )
 
 
 @require_role("viewer")
@@ -75,7 +80,10 @@ def subscriber_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def subscriber_add(request: HttpRequest) -> HttpResponse:
     """Add one person, with the evidence."""
     form = NewPersonForm(
-        request.POST or None, lists=lists.live(), custom=list(CustomField.objects.all()), initial={"basis": "consent"}
+        request.POST or None,
+        lists=lists.live(),
+        custom=list(CustomField.objects.all()),
+        initial={"basis": "consent"},
     )
     if request.method == "POST" and form.is_valid():
         try:
@@ -95,7 +103,9 @@ def subscriber_add(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, f"{person.email} was added.")
             return redirect("subscribers:subscriber_detail", person.public_id)
-    return render(request, "subscribers/subscriber_add.html", {"form": form}, status=422 if form.errors else 200)
+    return render(
+        request, "subscribers/subscriber_add.html", {"form": form}, status=422 if form.errors else 200
+    )
 
 
 @require_role("marketer")
@@ -104,7 +114,11 @@ def subscriber_edit(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Change a person's data, tags and lists."""
     person = _person(public_id)
     on_lists = Subscription.objects.filter(subscriber=person)
-    initial = {"name": person.name, "language": person.language, "tags": ", ".join(tag.name for tag in person.tags.all())}
+    initial = {
+        "name": person.name,
+        "language": person.language,
+        "tags": ", ".join(tag.name for tag in person.tags.all()),
+    }
     form = PersonForm(
         request.POST or None,
         lists=lists.live().exclude(pk__in=on_lists.values("mailing_list_id")),

@@ -11,8 +11,10 @@ import json
 import os
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from django.core.files.base import File
 
@@ -44,13 +46,13 @@ def main(count: int) -> dict[str, object]:
     from subscribers.models import ConsentRecord, Subscriber
     from subscribers.services import importing, lists
 
-    path = f"/tmp/bench-import-{os.getpid()}.csv"  # noqa: S108
-    with open(path, "wb") as target:
+    path = Path(tempfile.mkdtemp()) / "people.csv"
+    with path.open("wb") as target:
         target.writelines(rows(count))
     spins = spin()
-    with open(path, "rb") as source:
+    with path.open("rb") as source:
         job = importing.create_job(file=File(source, name="bench.csv"))
-    os.unlink(path)
+    path.unlink()
     statement = importing.Statement(basis="consent", source="form", wording="Yes, send me news.")
     importing.declare(
         job=job,

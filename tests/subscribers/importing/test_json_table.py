@@ -1,5 +1,6 @@
 import io
 import json
+from typing import Any
 
 import pytest
 
@@ -14,31 +15,38 @@ RECIPE = """[
 ]"""
 
 
-def read(text):
+def read(text: Any) -> Any:
     table = read_json(io.StringIO(text))
     return table, list(table.records)
 
 
-def test_a_list_of_people_with_several_preferences():
+def test_a_list_of_people_with_several_preferences() -> None:
     table, records = read(RECIPE)
     assert table.columns == ["email", "name", "segment", "preferences"]
     assert [record.line for record in records] == [1, 2]
-    assert records[0].cells == ["subscriber1@example.com", "John Doe", "new_customers", ["electronics", "books"]]
+    assert records[0].cells == [
+        "subscriber1@example.com",
+        "John Doe",
+        "new_customers",
+        ["electronics", "books"],
+    ]
 
 
-def test_missing_keys_nested_objects_and_odd_values():
-    table, records = read('[{"email": "a@b.co", "n": 1.5, "ok": true, "none": null}, {"email": 3, "at": {"city": "X", "d": {}}}]')
+def test_missing_keys_nested_objects_and_odd_values() -> None:
+    table, records = read(
+        '[{"email": "a@b.co", "n": 1.5, "ok": true, "none": null}, {"email": 3, "at": {"city": "X", "d": {}}}]'
+    )
     assert table.columns == ["email", "n", "ok", "none", "at.city", "at.d"]
     assert records[0].cells == ["a@b.co", "1.5", "true", "", "", ""]
     assert records[1].cells == ["3", "", "", "", "X", "{}"]
 
 
-def test_one_object_per_line():
+def test_one_object_per_line() -> None:
     _, records = read('{"email": "a@b.co"}\n{"email": "c@d.co"}\n')
     assert [record.cells for record in records] == [["a@b.co"], ["c@d.co"]]
 
 
-def test_entries_across_window_borders():
+def test_entries_across_window_borders() -> None:
     people = [{"email": f"p{number}@example.com", "name": "é" * (number % 300)} for number in range(20_000)]
     text = json.dumps(people, ensure_ascii=False)
     assert len(text) > 3 * WINDOW
@@ -46,19 +54,19 @@ def test_entries_across_window_borders():
     assert [record.cells for record in records] == [[person["email"], person["name"]] for person in people]
 
 
-def test_what_is_no_object_is_refused_alone():
+def test_what_is_no_object_is_refused_alone() -> None:
     _, records = read('[{"email": "a@b.co"}, 7, {"email": "c@d.co"}]')
     assert [bool(record.problem) for record in records] == [False, True, False]
 
 
-def test_a_ten_megabyte_value_costs_only_its_entry():
+def test_a_ten_megabyte_value_costs_only_its_entry() -> None:
     _, records = read(json.dumps([{"email": "a@b.co", "n": "x" * 10_000_000}, {"email": "c@d.co", "n": "y"}]))
     assert records[0].problem == "the row holds a cell that is too large"
     assert sum(map(len, records[0].cells)) < 1_000
     assert records[1].cells == ["c@d.co", "y"]
 
 
-def test_keys_that_come_late_are_reported():
+def test_keys_that_come_late_are_reported() -> None:
     people = [{"email": "a@b.co"}] * 5_000 + [{"email": "c@d.co", "late": "x"}]
     table, _ = read(json.dumps(people))
     assert table.warnings == ["Values named late first appear late in the file and were left out."]
@@ -84,7 +92,7 @@ def test_keys_that_come_late_are_reported():
         (json.dumps([{f"k{number}": 1 for number in range(300)}]), "too_many_columns"),
     ],
 )
-def test_what_cannot_be_read_is_refused(text, code):
+def test_what_cannot_be_read_is_refused(text: Any, code: Any) -> None:
     with pytest.raises(FileRefusedError) as error:
         read(text)
     assert error.value.code == code

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -22,25 +23,27 @@ COLUMNS = {
 }
 
 
-def read(**cells):
+def read(**cells: Any) -> Any:
     reader = RowReader([COLUMNS[key] for key in cells], now=NOW)
     return reader.read(Record(2, list(cells.values())))
 
 
-def test_a_person():
-    person = read(email=" Ann@Example.com", name=" Ann  Lee ", city="=SUM(1)", age="41", tags="vip; new", lang="de_AT")
+def test_a_person() -> None:
+    person = read(
+        email=" Ann@Example.com", name=" Ann  Lee ", city="=SUM(1)", age="41", tags="vip; new", lang="de_AT"
+    )
     assert isinstance(person, Person)
     assert (person.email, person.name, person.language) == ("ann@example.com", "Ann Lee", "de-at")
     assert person.fields == {"city": "=SUM(1)", "age": 41}
     assert person.tags == ["vip", "new"]
 
 
-def test_first_and_last_name_make_the_name_unless_there_is_one():
+def test_first_and_last_name_make_the_name_unless_there_is_one() -> None:
     assert read(email="a@b.co", last="Lee", first="Ann").name == "Ann Lee"
     assert read(email="a@b.co", name="Dr Lee", first="Ann").name == "Dr Lee"
 
 
-def test_empty_cells_say_nothing():
+def test_empty_cells_say_nothing() -> None:
     assert read(email="a@b.co", city="", age="", opens="").fields == {}
 
 
@@ -49,11 +52,11 @@ def test_empty_cells_say_nothing():
     [({}, None), ({"basis": ""}, ""), ({"basis": "Consent"}, "consent"), ({"basis": "yes"}, "consent"),
      ({"basis": "soft opt-in"}, "soft_opt_in"), ({"basis": "no"}, ""), ({"basis": "none"}, "")],
 )  # fmt: skip
-def test_the_basis_of_a_row(cells, basis):
+def test_the_basis_of_a_row(cells: Any, basis: Any) -> None:
     assert read(email="a@b.co", **cells).consent.basis == basis
 
 
-def test_evidence():
+def test_evidence() -> None:
     consent = read(email="a@b.co", at="2025-01-01", opens="no").consent
     assert consent.at == datetime(2025, 1, 1, tzinfo=UTC)
     assert consent.at_is_mapped
@@ -75,13 +78,13 @@ def test_evidence():
         ({"email": "a@b.co", "tags": "x" * 61}, "Tags: a tag is longer than 60"),
     ],
 )
-def test_refusals_carry_the_reason_and_the_original(cells, reason):
+def test_refusals_carry_the_reason_and_the_original(cells: Any, reason: Any) -> None:
     refused = read(**cells)
     assert isinstance(refused, RefusedRow)
     assert refused.reason.lower().startswith(reason.lower())
     assert refused.cells == list(cells.values())
 
 
-def test_a_row_that_could_not_be_read_is_refused_as_it_is():
+def test_a_row_that_could_not_be_read_is_refused_as_it_is() -> None:
     refused = RowReader([COLUMNS["email"]], now=NOW).read(Record(9, ["x"], "too many cells"))
     assert refused == RefusedRow(9, "too many cells", ["x"])

@@ -1,4 +1,5 @@
 import io
+from typing import Any
 
 import pytest
 
@@ -22,26 +23,31 @@ WESTERN = "E-Mail;Näme\nann@example.com;Jürgen € “Ö”\n"
         ("E-Mail;N\x81me\n".encode("latin-1"), "latin-1"),
     ],
 )
-def test_the_encoding_is_guessed(data, encoding):
+def test_the_encoding_is_guessed(data: Any, encoding: Any) -> None:
     assert sniff(io.BytesIO(data)) == Dialect("csv", encoding, ";")
 
 
-def test_a_late_foreign_byte_is_found_beyond_the_sample():
+def test_a_late_foreign_byte_is_found_beyond_the_sample() -> None:
     data = b"email,name\n" + b"ann@example.com,Ann\n" * 200_000 + b"bob@example.com,J\xfcrgen\n"
     assert sniff(io.BytesIO(data)).encoding == "cp1252"
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
-def test_the_delimiter_is_guessed(mark):
-    assert guess_delimiter(f"email{mark}name{mark}city\na@b.co{mark}Ann, the first{mark}X\nc@d.co{mark}B{mark}Y\n") == mark
+def test_the_delimiter_is_guessed(mark: Any) -> None:
+    assert (
+        guess_delimiter(
+            f"email{mark}name{mark}city\na@b.co{mark}Ann, the first{mark}X\nc@d.co{mark}B{mark}Y\n"
+        )
+        == mark
+    )
 
 
-def test_a_single_column_is_taken_for_comma_separated():
+def test_a_single_column_is_taken_for_comma_separated() -> None:
     assert guess_delimiter("email\na@b.co\n") == ","
 
 
 @pytest.mark.parametrize("data", [b'[{"email": 1}]', b'\n  {"email": 1}', '\ufeff[{"email": 1}]'.encode()])
-def test_json_is_known_by_its_first_character(data):
+def test_json_is_known_by_its_first_character(data: Any) -> None:
     assert sniff(io.BytesIO(data)).format == "json"
 
 
@@ -59,7 +65,7 @@ def test_json_is_known_by_its_first_character(data):
         ("name\nJürgen\nÖzil, Jür".encode() + b"\xc3", "broken_encoding"),
     ],
 )
-def test_what_is_no_table_is_refused(data, code):
+def test_what_is_no_table_is_refused(data: Any, code: Any) -> None:
     with pytest.raises(FileRefusedError) as error:
         sniff(io.BytesIO(data))
     assert error.value.code == code
@@ -67,12 +73,14 @@ def test_what_is_no_table_is_refused(data, code):
 
 
 @pytest.mark.parametrize(("chosen", "code"), [("utf-8", "wrong_encoding"), ("klingon", "unknown_encoding")])
-def test_a_wrong_choice_of_encoding_is_refused(chosen, code):
+def test_a_wrong_choice_of_encoding_is_refused(chosen: Any, code: Any) -> None:
     with pytest.raises(FileRefusedError) as error:
         sniff(io.BytesIO(b"email,name\na@b.co,J\xfcrgen\n"), encoding=chosen)
     assert error.value.code == code
 
 
-def test_a_choice_overrules_the_guess():
-    dialect = sniff(io.BytesIO("email;name\na@b.co;Łukasz\n".encode("cp1250")), encoding="cp1250", delimiter=",")
+def test_a_choice_overrules_the_guess() -> None:
+    dialect = sniff(
+        io.BytesIO("email;name\na@b.co;Łukasz\n".encode("cp1250")), encoding="cp1250", delimiter=","
+    )
     assert dialect == Dialect("csv", "cp1250", ",")

@@ -19,7 +19,18 @@ from subscribers.segments.rules import parse_rules
 from subscribers.selectors import catalogue
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=ZoneInfo("Europe/Berlin"))
-WORDS = ["Berlin", "berlin", "Paris", "100%", "a_b", "it's", 'say "x"', "new", "Back\\slash", "'; DROP TABLE x; --"]
+WORDS = [
+    "Berlin",
+    "berlin",
+    "Paris",
+    "100%",
+    "a_b",
+    "it's",
+    'say "x"',
+    "new",
+    "Back\\slash",
+    "'; DROP TABLE x; --",
+]
 FIELDS = {
     "city": ("text", "text_1"),
     "plain": ("text", ""),
@@ -47,7 +58,9 @@ def values(kind: str, rng: random.Random) -> Any:
 
 
 def moment(rng: random.Random) -> datetime:
-    return datetime(2026, 6, 15, tzinfo=UTC) - timedelta(hours=rng.choice([0, 1, 2, 23, 24, 25, 24 * 7, 24 * 31]))
+    return datetime(2026, 6, 15, tzinfo=UTC) - timedelta(
+        hours=rng.choice([0, 1, 2, 23, 24, 25, 24 * 7, 24 * 31])
+    )
 
 
 @pytest.fixture
@@ -116,7 +129,8 @@ def rule(known: Catalogue, key: str) -> st.SearchStrategy[dict[str, Any]]:
     subject = known[key]
     return st.sampled_from(sorted(OPERATORS[subject.kind])).flatmap(
         lambda operator: st.builds(
-            lambda value: {"subject": key, "operator": operator, "value": value}, value_for(subject.kind, operator, known)
+            lambda value: {"subject": key, "operator": operator, "value": value},
+            value_for(subject.kind, operator, known),
         )
     )
 

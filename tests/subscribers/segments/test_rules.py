@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from subscribers.segments.catalogue import BUILT_IN, Catalogue, field_subject, list_subject, tag_subject
@@ -18,7 +20,7 @@ CATALOGUE = Catalogue(
 )
 
 
-def rule(subject, operator, value=None, match="all"):
+def rule(subject: Any, operator: Any, value: Any = None, match: Any = "all") -> Any:
     return {"match": match, "rules": [{"subject": subject, "operator": operator, "value": value}]}
 
 
@@ -39,7 +41,7 @@ def rule(subject, operator, value=None, match="all"):
         ("opened", "not_in_last_days", 90, 90),
     ],
 )
-def test_values_are_checked_and_typed(subject, operator, value, stored):
+def test_values_are_checked_and_typed(subject: Any, operator: Any, value: Any, stored: Any) -> None:
     group = parse_rules(rule(subject, operator, value), CATALOGUE)
     assert group.rules == (Rule(CATALOGUE[subject], operator, stored),)
 
@@ -72,15 +74,18 @@ def test_values_are_checked_and_typed(subject, operator, value, stored):
         (rule("list", "has_any", ["8"]), "does not exist"),
         (rule("list", "has_any", ["7 OR 1=1"]), "does not exist"),
         ({"subject": "email", "operator": "is_set"}, "must be a group"),
-        (rule("email", "is_set") | {"rules": [{"subject": "email", "operator": "is_set"}] * 101}, "at most 100"),
+        (
+            rule("email", "is_set") | {"rules": [{"subject": "email", "operator": "is_set"}] * 101},
+            "at most 100",
+        ),
     ],
 )
-def test_rules_that_are_not_whole_are_refused(tree, words):
+def test_rules_that_are_not_whole_are_refused(tree: Any, words: Any) -> None:
     with pytest.raises(RuleError, match=words):
         parse_rules(tree, CATALOGUE)
 
 
-def test_nesting_has_a_limit():
+def test_nesting_has_a_limit() -> None:
     tree = rule("email", "is_set")
     for _ in range(MAX_DEPTH):
         tree = {"match": "all", "rules": [tree]}
@@ -88,7 +93,7 @@ def test_nesting_has_a_limit():
         parse_rules(tree, CATALOGUE)
 
 
-def test_walking_a_tree_meets_every_rule():
+def test_walking_a_tree_meets_every_rule() -> None:
     tree = {"match": "any", "rules": [rule("email", "is_set"), {"subject": "name", "operator": "is_set"}]}
     met = []
     walk(parse_rules(tree, CATALOGUE), lambda found: met.append(found.subject.key))

@@ -37,7 +37,9 @@ def upload(text: str | bytes, name: str = "people.csv") -> ImportJob:
     return importing.create_job(file=ContentFile(data, name=name))
 
 
-def bring_in(text: str | bytes, statement: Statement = AGREED, name: str = "people.csv", **options: Any) -> ImportJob:
+def bring_in(
+    text: str | bytes, statement: Statement = AGREED, name: str = "people.csv", **options: Any
+) -> ImportJob:
     job = upload(text, name)
     importing.declare(job=job, columns=from_json(job.mapping["columns"]), statement=statement, **options)
     job = importing.check(job=job)
@@ -46,7 +48,9 @@ def bring_in(text: str | bytes, statement: Statement = AGREED, name: str = "peop
 
 
 def test_the_recipes_own_file() -> None:
-    job = bring_in((FIXTURES / "recipe.json").read_bytes(), name="subscribers.json", create_segments=["segment"])
+    job = bring_in(
+        (FIXTURES / "recipe.json").read_bytes(), name="subscribers.json", create_segments=["segment"]
+    )
     assert (job.state, job.rows_new, job.rows_refused) == (ImportState.DONE, 3, 0)
     john = Subscriber.objects.get(email="subscriber1@example.com")
     assert (john.name, john.fields) == (
@@ -68,7 +72,9 @@ def test_the_recipes_own_file() -> None:
 def test_a_dry_run_changes_nobody_and_says_what_would_happen() -> None:
     bring_in("email,name\nann@example.com,Ann\nbob@example.com,Bob\n")
     people, records = Subscriber.objects.count(), ConsentRecord.objects.count()
-    job = upload("email,name\nann@example.com,Ann Lee\nbob@example.com,Bob\nnew@example.com,New\nbroken,X\nANN@example.com,Y\n")
+    job = upload(
+        "email,name\nann@example.com,Ann Lee\nbob@example.com,Bob\nnew@example.com,New\nbroken,X\nANN@example.com,Y\n"
+    )
     importing.declare(job=job, columns=from_json(job.mapping["columns"]), statement=AGREED)
     job = importing.check(job=job)
     found = {key: job.preview[key] for key in ("new", "changed", "same", "refused")}
@@ -95,7 +101,9 @@ def test_refused_rows_come_back_as_they_were_with_the_reason() -> None:
 )  # fmt: skip
 def test_nobody_who_is_suppressed_comes_back_through_a_file(reason: str, words: str) -> None:
     Suppression.objects.create(email_key=email_key("gone@example.com"), reason=reason)
-    job = bring_in("email,name\nGone@example.com,Gone\nann@example.com,Ann\n", mailing_list=lists.ensure(name="News"))
+    job = bring_in(
+        "email,name\nGone@example.com,Gone\nann@example.com,Ann\n", mailing_list=lists.ensure(name="News")
+    )
     assert words in RefusedRow.objects.get(job=job).reason
     assert list(Subscriber.objects.values_list("email", flat=True)) == ["ann@example.com"]
 
@@ -134,7 +142,11 @@ def test_evidence_per_row_and_rows_without_any() -> None:
     assert RefusedRow.objects.get(job=job).reason == "the row needs the number of the order"
     subject = Subscriber.objects.get(email="yes@example.com")
     acts = set(ConsentRecord.objects.filter(subject=subject.public_id).values_list("purpose", "act"))
-    assert acts == {("marketing_email", "granted"), ("open_tracking", "granted"), ("click_tracking", "refused")}
+    assert acts == {
+        ("marketing_email", "granted"),
+        ("open_tracking", "granted"),
+        ("click_tracking", "refused"),
+    }
     profile = Profile.objects.get(pk=subject.pk)
     assert (profile.opens_allowed, profile.clicks_allowed) == (True, False)
     assert job.preview["without_basis"] == 1
@@ -206,11 +218,20 @@ def test_a_file_that_cannot_be_read_leaves_no_import_behind(data: bytes) -> None
     ("statement", "words"),
     [
         (Statement(basis="consent", source="form", occurred_at=AGREED.occurred_at), "exact words"),
-        (Statement(basis="consent", wording="Yes", occurred_at=AGREED.occurred_at), "where the people agreed"),
+        (
+            Statement(basis="consent", wording="Yes", occurred_at=AGREED.occurred_at),
+            "where the people agreed",
+        ),
         (Statement(basis="consent", wording="Yes", source="form"), "when the people agreed"),
-        (Statement(basis="soft_opt_in", source="shop", occurred_at=AGREED.occurred_at), "number of the order"),
+        (
+            Statement(basis="soft_opt_in", source="shop", occurred_at=AGREED.occurred_at),
+            "number of the order",
+        ),
         (Statement(basis="because"), "on what basis"),
-        (Statement(basis="consent", wording="Y", source="f", occurred_at=datetime(2999, 1, 1, tzinfo=UTC)), "future"),
+        (
+            Statement(basis="consent", wording="Y", source="f", occurred_at=datetime(2999, 1, 1, tzinfo=UTC)),
+            "future",
+        ),
     ],
 )
 def test_a_claim_without_evidence_is_refused(statement: Statement, words: str) -> None:
@@ -283,5 +304,3 @@ def test_a_latin_1_file_can_be_read_as_another_encoding() -> None:
     assert job.mapping["sample"][0][1] != "Łucja"
     job = importing.reread(job=job, encoding="cp1250", delimiter=";")
     assert job.mapping["sample"][0][1] == "Łucja"
-
-

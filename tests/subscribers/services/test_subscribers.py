@@ -17,7 +17,11 @@ def test_a_person_with_evidence_may_be_mailed() -> None:
     ann = person(" Ann@Example.com ", name="Ann  Lee", list_ids=[news.pk], tags=["vip"], opens=True)
     profile = Profile.objects.get(pk=ann.pk)
     assert (ann.email, ann.name) == ("ann@example.com", "Ann Lee")
-    assert (profile.marketing_basis, profile.opens_allowed, profile.clicks_allowed) == ("consent", True, False)
+    assert (profile.marketing_basis, profile.opens_allowed, profile.clicks_allowed) == (
+        "consent",
+        True,
+        False,
+    )
     assert profile.list_ids == [news.pk]
     assert len(profile.tag_ids) == 1
     acts = set(ConsentRecord.objects.values_list("purpose", "act", "method"))

@@ -6,6 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from subscribers.merging import run
 from subscribers.models import CustomField, ImportJob, ImportState, Segment, Subscriber
 from subscribers.services import importing
 from tests.factories.accounts import UserFactory, ViewerFactory
@@ -25,7 +26,7 @@ DECLARED = {
 
 @pytest.fixture
 def marketer(client: Client) -> Client:
-    client.force_login(UserFactory())
+    client.force_login(UserFactory.create())
     return client
 
 
@@ -57,7 +58,7 @@ def test_the_whole_way_in_the_browser(marketer: Client) -> None:
     marketer.post(f"/imports/{job.public_id}/start/")
     job.refresh_from_db()
     assert job.state == ImportState.RUNNING
-    importing.run.run_job(job_id=job.pk)
+    run.run_job(job_id=job.pk)
     page = marketer.get(f"/imports/{job.public_id}/").content.decode()
     assert "Done" in page
     assert Subscriber.objects.get(email="ann@example.com").fields == {"stadt": "Köln", "segment": "new"}
@@ -80,7 +81,9 @@ def test_a_mended_file_of_refused_rows_can_be_sent_again(marketer: Client) -> No
     job = upload(marketer)
     marketer.post(f"/imports/{job.public_id}/map/", {**DECLARED, **columns(job)})
     importing.commit(job=importing.check(job=job))
-    mended = marketer.get(f"/imports/{job.public_id}/refused.csv").content.replace(b"broken", b"eve@example.com")
+    mended = marketer.get(f"/imports/{job.public_id}/refused.csv").content.replace(
+        b"broken", b"eve@example.com"
+    )
     again = upload(marketer, mended)
     marketer.post(f"/imports/{again.public_id}/map/", {**DECLARED, "target_0": "email", "target_1": "name"})
     again = importing.commit(job=importing.check(job=again))
@@ -105,7 +108,9 @@ def test_a_file_that_cannot_be_read_is_answered_in_words(marketer: Client, data:
     [({"agreed": ""}, "Declare that"), ({"wording": ""}, "exact words"), ({"target_0": ""}, "No column holds"),
      ({"target_1": "email"}, "Two columns are mapped"), ({"target_1": "nonsense"}, "is not something")],
 )  # fmt: skip
-def test_an_incomplete_declaration_changes_nothing(marketer: Client, change: dict[str, str], words: str) -> None:
+def test_an_incomplete_declaration_changes_nothing(
+    marketer: Client, change: dict[str, str], words: str
+) -> None:
     job = upload(marketer)
     response = marketer.post(f"/imports/{job.public_id}/map/", {**DECLARED, **columns(job), **change})
     assert response.status_code == 422
@@ -118,7 +123,9 @@ def test_reading_the_file_in_another_encoding(marketer: Client) -> None:
     job = upload(marketer, "email;name\nann@example.com;Łucja\n".encode("cp1250"))
     marketer.post(f"/imports/{job.public_id}/reread/", {"encoding": "cp1250", "delimiter": ";"})
     assert "Łucja" in marketer.get(f"/imports/{job.public_id}/map/").content.decode()
-    response = marketer.post(f"/imports/{job.public_id}/reread/", {"encoding": "utf-8", "delimiter": ";"}, follow=True)
+    response = marketer.post(
+        f"/imports/{job.public_id}/reread/", {"encoding": "utf-8", "delimiter": ";"}, follow=True
+    )
     assert "The file is not utf-8" in response.content.decode()
 
 
@@ -142,7 +149,7 @@ def test_a_cancelled_import(marketer: Client) -> None:
 
 def test_viewers_see_imports_but_export_nobody(client: Client, marketer: Client) -> None:
     job = upload(marketer)
-    client.force_login(ViewerFactory())
+    client.force_login(ViewerFactory.create())
     assert client.get("/imports/").status_code == 200
     assert client.get(f"/imports/{job.public_id}/").status_code == 200
     assert client.get(f"/imports/{job.public_id}/refused.csv").status_code == 403

@@ -11,11 +11,13 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def marketer(client: Client) -> Client:
-    client.force_login(UserFactory())
+    client.force_login(UserFactory.create())
     return client
 
 
-def test_lists_with_their_counts(marketer: Client, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+def test_lists_with_their_counts(
+    marketer: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
     assert "No list yet" in marketer.get("/lists/").content.decode()
     news = mailing_list("News")
     people = [person(list_ids=[news.pk]) for _ in range(3)]
@@ -46,7 +48,7 @@ def test_a_name_is_given_once(marketer: Client) -> None:
 
 def test_viewers_look_only(client: Client) -> None:
     news = mailing_list("News")
-    client.force_login(ViewerFactory())
+    client.force_login(ViewerFactory.create())
     assert "Settings" not in client.get(f"/lists/{news.public_id}/").content.decode().split("<main")[1]
     client.post(f"/lists/{news.public_id}/", {"name": "Changed", "opt_in": "single"})
     news.refresh_from_db()

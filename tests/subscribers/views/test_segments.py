@@ -14,7 +14,7 @@ HTMX = {"HX-Request": "true", "HX-Target": "segment-rows"}
 
 @pytest.fixture
 def marketer(client: Client) -> Client:
-    client.force_login(UserFactory())
+    client.force_login(UserFactory.create())
     ensure_field(key="city", label="City", field_type="text")
     ensure_field(key="plan", label="Plan", field_type="choice", choices=["free", "paid"])
     person("ann@example.com", values={"city": "Berlin"})
@@ -80,7 +80,9 @@ def test_every_field_shows_the_right_input(marketer: Client) -> None:
         "opened": 'aria-label="Days"',
     }
     for subject, words in inputs.items():
-        page = marketer.post("/segments/add/", {"rows": "1", "subject_0": subject}, headers=HTMX).content.decode()
+        page = marketer.post(
+            "/segments/add/", {"rows": "1", "subject_0": subject}, headers=HTMX
+        ).content.decode()
         assert words in page
 
 

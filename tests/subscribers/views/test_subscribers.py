@@ -20,13 +20,13 @@ EVIDENCE = {
 
 @pytest.fixture
 def marketer(client: Client) -> Client:
-    client.force_login(UserFactory())
+    client.force_login(UserFactory.create())
     return client
 
 
 @pytest.fixture
 def viewer(client: Client) -> Client:
-    client.force_login(ViewerFactory())
+    client.force_login(ViewerFactory.create())
     return client
 
 
@@ -55,7 +55,8 @@ def test_people_are_listed_with_few_queries(
     ("query", "found"),
     [("q=ann", ["ann@example.com"]), ("q=LEE", ["ann@example.com"]), ("q=example.org", ["bob@example.org"]),
      ("q=%25", []), ("q=zzz", []), ("state=mailable", ["ann@example.com"]), ("state=no_basis", ["bob@example.org"]),
-     ("state=nonsense", ["ann@example.com", "bob@example.org"]), ("list=999", []), ("tag=x", ["ann@example.com", "bob@example.org"]),
+     ("state=nonsense", ["ann@example.com", "bob@example.org"]),
+     ("list=999", []), ("tag=x", ["ann@example.com", "bob@example.org"]),
      ("after=broken", ["ann@example.com", "bob@example.org"])],
 )  # fmt: skip
 def test_search_and_filters_stand_in_the_address(marketer: Client, query: str, found: list[str]) -> None:
@@ -67,7 +68,9 @@ def test_search_and_filters_stand_in_the_address(marketer: Client, query: str, f
 
 def test_the_search_fragment_is_the_table_alone(marketer: Client) -> None:
     person("ann@example.com")
-    page = marketer.get("/subscribers/?q=ann", headers={"HX-Request": "true", "HX-Target": "people"}).content.decode()
+    page = marketer.get(
+        "/subscribers/?q=ann", headers={"HX-Request": "true", "HX-Target": "people"}
+    ).content.decode()
     assert page.strip().startswith('<div class="card" id="people"')
     assert "<html" not in page
 
@@ -86,16 +89,28 @@ def test_pages_follow_each_other_without_gap_or_repeat(marketer: Client) -> None
     assert seen == made[::-1]
 
 
-def test_one_person_with_history(viewer: Client, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+def test_one_person_with_history(
+    viewer: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
     ensure_field(key="likes", label="Likes", field_type="list")
     ann = person(
-        "ann@example.com", name="Ann", list_ids=[mailing_list("News").pk], values={"likes": "books; home"}, opens=True
+        "ann@example.com",
+        name="Ann",
+        list_ids=[mailing_list("News").pk],
+        values={"likes": "books; home"},
+        opens=True,
     )
     Suppression.objects.create(email_key=bytes(ann.email_key), reason="bounce", detail="no such mailbox")
     viewer.get(f"/subscribers/{ann.public_id}/")
     with django_assert_max_num_queries(16):
         page = viewer.get(f"/subscribers/{ann.public_id}/").content.decode()
-    for words in ("Marketing e-mail: granted", "Yes, send me news.", "Joined News", "no such mailbox", "books"):
+    for words in (
+        "Marketing e-mail: granted",
+        "Yes, send me news.",
+        "Joined News",
+        "no such mailbox",
+        "books",
+    ):
         assert words in page
     assert "Edit" not in page
 
@@ -165,9 +180,9 @@ def test_an_unsubscription_by_phone(marketer: Client) -> None:
 
 def test_only_administrators_erase(client: Client) -> None:
     ann = person()
-    client.force_login(UserFactory())
+    client.force_login(UserFactory.create())
     assert client.post(f"/subscribers/{ann.public_id}/erase/").status_code == 403
-    client.force_login(AdminFactory())
+    client.force_login(AdminFactory.create())
     assert client.post(f"/subscribers/{ann.public_id}/erase/").status_code == 302
     assert not Subscriber.objects.exists()
 
