@@ -1,8 +1,8 @@
 import pytest
 
-from campaigns.rendering.compiling import TemplateError, compile_part, serialize, to_escaped
+from campaigns.rendering.compiling import compile_part, serialize, to_escaped
 from campaigns.rendering.parser import parse_part
-from campaigns.rendering.problems import Part
+from campaigns.rendering.problems import Part, TemplateError
 
 
 def compiled(source: str, *, escape_off: bool = False) -> str:

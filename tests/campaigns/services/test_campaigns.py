@@ -1,4 +1,5 @@
 import datetime as dt
+from typing import Any
 
 import pytest
 import time_machine
@@ -97,7 +98,7 @@ def test_only_verified_senders_can_be_chosen(address: str, verified: bool) -> No
     make_site()
     campaign = make_campaign()
     sender = Sender.objects.create(address=address)
-    values = {"subject": "", "preheader": "", "track_opens": False, "track_clicks": False}
+    values: dict[str, Any] = {"subject": "", "preheader": "", "track_opens": False, "track_clicks": False}
     if verified:
         saved = campaigns.save_sender(campaign_id=campaign.pk, revision=1, sender=sender, **values)
         assert saved.sender == sender

@@ -73,7 +73,7 @@ def person(**fields: Any) -> entries.Person:
         HTML + "{{#if vip}}<b>VIP</b>{{else}}<i>not yet</i>{{/if}}",
         HTML + "{{#unless vip}}no{{/unless}}",
         HTML
-        + "<ul>\n{{#each preferences}}\n  <li>{{@index}}: {{this}} for {{../name}}</li>\n{{else}}\nnone\n{{/each}}\n</ul>",
+        + "<ul>\n{{#each preferences}}\n<li>{{@index}}: {{this}} {{../name}}</li>\n{{else}}\nnone\n{{/each}}\n</ul>",
         HTML + '{{#* inline "row"}}<b>{{this}}</b>{{/inline}}\n{{#each preferences}}{{> row}}{{/each}}',
         HTML
         + "{{#if vip}}{{#each preferences}}{{#if ../city}}{{this}} in {{../city}}{{/if}}{{/each}}{{/if}}",
