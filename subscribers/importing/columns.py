@@ -6,7 +6,7 @@ targets, ``field:<key>`` for a custom field, or empty for a column that is not i
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -125,23 +125,19 @@ def guess_type(cells: Sequence[Cell]) -> str:
     if any(isinstance(cell, list) for cell in filled):
         return "list"
     words = [as_text(cell).strip() for cell in filled]
-    if not words:
+    if not words or _is_code(words):
         return "text"
-    if _is_boolean({word.lower() for word in words}):
-        return "boolean"
-    if _is_code(words):
-        return "text"
-    for candidate in ("number", "date"):
-        if all(_fits(candidate, word) for word in words):
-            return candidate
-    if sum(";" in word or "|" in word for word in words) * 4 >= len(words):
-        return "list"
-    return "choice" if _is_choice(words) else "text"
+    return next((kind for kind, fits in _GUESSES if fits(words)), "text")
 
 
-def _is_boolean(words: set[str]) -> bool:
-    """Return whether the words say yes and no; digits, or one lone letter over and over, are no evidence of it."""
-    return words <= YES | NO and not words <= {"0", "1"} and (len(words) > 1 or max(map(len, words)) > 1)
+def _is_boolean(words: list[str]) -> bool:
+    """Return whether the words say yes and no; digits, or one lone letter over and over, are no evidence."""
+    distinct = {word.lower() for word in words}
+    return (
+        distinct <= YES | NO
+        and not distinct <= {"0", "1"}
+        and (len(distinct) > 1 or max(map(len, words)) > 1)
+    )
 
 
 def _fits(candidate: str, word: str) -> bool:
@@ -160,6 +156,19 @@ def _is_code(words: list[str]) -> bool:
 def _is_choice(words: list[str]) -> bool:
     distinct = len(set(words))
     return distinct <= min(MAX_CHOICE_VALUES, max(3, len(words) // 2)) and max(map(len, words)) <= MAX_KEY
+
+
+def _is_several(words: list[str]) -> bool:
+    return sum(";" in word or "|" in word for word in words) * 4 >= len(words)
+
+
+_GUESSES: tuple[tuple[str, Callable[[list[str]], bool]], ...] = (
+    ("boolean", _is_boolean),
+    ("number", lambda words: all(_fits("number", word) for word in words)),
+    ("date", lambda words: all(_fits("date", word) for word in words)),
+    ("list", _is_several),
+    ("choice", _is_choice),
+)
 
 
 def check_mapping(columns: Sequence[Column]) -> None:
