@@ -49,7 +49,7 @@ def build(sandbox: RunningSandbox, address: str) -> World:
     """Build the site's history; takes some seconds."""
     admin = AdminFactory.create(name="Ada Admin")
     ViewerFactory.create(name="Vera Viewer")
-    _install(admin, address)
+    install(admin, address)
     job = _import()
     mailing_list = _list()
     sent = story.make_campaign("Welcome in November", "welcome-campaign")
@@ -70,7 +70,8 @@ def build(sandbox: RunningSandbox, address: str) -> World:
     )
 
 
-def _install(admin: User, address: str) -> None:
+def install(admin: User, address: str) -> None:
+    """Fill in the settings and provision the sandbox, which confirms our subscription over HTTP."""
     installation.update(
         actor=admin,
         company="Harbour Books",
@@ -111,6 +112,10 @@ def _list() -> MailingList:
 
 def _send(sandbox: RunningSandbox, campaign: Campaign, admin: User) -> Run:
     workers.empty_queues()
+    # Readers who open and click at once, so that the report has something to show.
+    sandbox.api.put(
+        "readers", enabled=True, open=0.6, click=0.3, proxy_open=0.1, min_delay=0.01, max_delay=0.2
+    )
     with workers.worker(sandbox):
         run = runs.launch(campaign=campaign, actor=admin)
         workers.wait_for(

@@ -1,0 +1,155 @@
+"""The main job, in the browser from sign-in to unsubscribe, with the real worker, sandbox and events."""
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from mailplatform.management.demo import people, story
+from mailplatform.sandbox.testing import RunningSandbox
+from subscribers.models import Profile, Subscriber
+from tests.browser.conftest import Visitor
+from tests.browser.world import install
+from tests.factories import workers
+from tests.factories.accounts import PASSWORD, AdminFactory
+
+PEOPLE = 40
+NAME = "Hello from the harbour"
+
+
+@pytest.fixture
+def celery(
+    sandbox: RunningSandbox, server_url: str, transactional_db: None, tmp_path: Path
+) -> Iterator[None]:
+    """One worker with beat inside, as an installation of one machine may run it."""
+    workers.empty_queues()
+    command = [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "mailplatform",
+        "worker",
+        "-B",
+        "-s",
+        str(tmp_path / "beat"),
+    ]
+    process = subprocess.Popen(
+        [*command, "-Q", "sending,default", "-c", "1", "-l", "ERROR", "--without-gossip", "--without-mingle"],
+        env=workers.environment(sandbox, PUBLIC_URL=server_url),
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    yield
+    process.send_signal(signal.SIGTERM)
+    workers.kill(process)
+
+
+def test_from_sign_in_to_unsubscribe(
+    visitor: Visitor, celery: None, sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    admin = AdminFactory.create()
+    install(admin, visitor.base)
+    page = visitor.page
+    page.set_default_timeout(60_000)
+    sign_in(visitor, admin.email)
+    import_people(visitor, tmp_path)
+    publish_template(visitor)
+    make_campaign(visitor)
+    send(page)
+    assert 0 < read_report(visitor, sandbox) <= PEOPLE
+    reader = leave(visitor, sandbox)
+    visitor.goto(reverse("events:dashboard"))
+    page.click(f"text={NAME}")
+    expect(page.locator("main")).to_contain_text("Unsubscribed")
+    person = Subscriber.objects.get(email=reader)
+    assert Profile.objects.get(subscriber_id=person.pk).marketing_basis == "withdrawn"
+
+
+def sign_in(visitor: Visitor, email: str) -> None:
+    visitor.goto(reverse("events:dashboard"))
+    visitor.page.fill("#id_login", email)
+    visitor.page.fill("#id_password", PASSWORD)
+    visitor.page.click("main button:has-text('Sign in')")
+    expect(visitor.page.locator("h1")).to_have_text("Dashboard")
+
+
+def import_people(visitor: Visitor, directory: Path) -> None:
+    file, page = directory / "people.csv", visitor.page
+    people.write_csv(file, list(people.everybody(PEOPLE)))
+    visitor.goto(reverse("subscribers:import_start"))
+    page.set_input_files("input[type=file]", file)
+    page.click("text=Upload and read")
+    page.fill("[name=wording]", story.WORDING)
+    page.fill("[name=tracking_wording]", story.TRACKING_WORDING)
+    page.check("[name=segments]")
+    page.check("[name=agreed]")
+    page.click("text=Check the file")
+    page.click(f"text=Import {PEOPLE} people")
+    expect(page.locator("main")).to_contain_text("Every row of the file is accounted for")
+    assert Subscriber.objects.count() == PEOPLE
+
+
+def publish_template(visitor: Visitor) -> None:
+    visitor.goto(reverse("campaigns:template_add"))
+    visitor.page.click("text=Bring the starters")
+    visitor.goto(reverse("campaigns:template_list"))
+    visitor.page.click("a:has-text('Welcome campaign')")
+    visitor.page.click("button:has-text('Publish')")
+    expect(visitor.page.locator("main")).to_contain_text("Version 1 published")
+
+
+def make_campaign(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.goto(reverse("campaigns:campaign_new"))
+    page.fill("[name=name]", NAME)
+    page.click("text=Begin")
+    for box in page.locator("[name=segments]").all():
+        box.check()
+    page.click("text=Continue")
+    page.wait_for_url("**/from/")
+    page.locator("[name=sender]").first.check()
+    page.click("text=Continue")
+    page.wait_for_url("**/content/")
+    page.select_option("[name=template]", label="Welcome campaign")
+    page.click("text=Continue")
+    page.wait_for_url("**/schedule/")
+    page.click("text=Continue")
+    page.wait_for_url("**/review/")
+
+
+def send(page: Page) -> None:
+    page.click("button[data-dialog-open=send]")
+    page.click("#send-go")
+    expect(page.locator("#state-title")).to_have_text("Sent", timeout=120_000)
+
+
+def read_report(visitor: Visitor, sandbox: RunningSandbox) -> int:
+    """Open the report when all events are in; its first numbers are the mailbox's. Return how many got the mail."""
+    sandbox.wait_quiet()
+    mails = len(sandbox.api.get("messages", limit=1000)["messages"])
+    visitor.goto(visitor.page.url.removeprefix(visitor.base).rstrip("/") + "/report/")
+    funnel = visitor.page.locator(".mp-funnel li")
+    expect(funnel.filter(has_text="Audience")).to_contain_text(str(PEOPLE))
+    expect(funnel.filter(has_text="Accepted by Amazon SES")).to_contain_text(str(mails))
+    return mails
+
+
+def leave(visitor: Visitor, sandbox: RunningSandbox) -> str:
+    """Follow the link in a mail as its reader would, and press the button; return the reader's address."""
+    summary = next(m for m in sandbox.api.get("messages", limit=100)["messages"] if "simulator" not in str(m))
+    raw = sandbox.raw(summary["id"]).decode()
+    link = re.search(r"List-Unsubscribe: <(\S+)>", raw.replace("\r\n ", ""))
+    reader = re.search(r"^To: .*?([^\s<>]+@[^\s<>]+)", raw, re.MULTILINE)
+    assert link is not None
+    assert reader is not None
+    visitor.goto(link[1].removeprefix(visitor.base))
+    visitor.page.click("button[value=leave]")
+    expect(visitor.page.locator("h1")).not_to_have_text("Unsubscribe?")
+    return reader[1].lower()
