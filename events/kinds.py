@@ -4,6 +4,7 @@ The order is the whole rule for outcomes: a person's outcome in a run only ever 
 undoes a `Complaint`, in whatever order SNS brings them.
 """
 
+import re
 from enum import IntEnum, StrEnum
 
 
@@ -58,9 +59,20 @@ _SIMPLE = {
 _OWN_LISTS = frozenset({"OnAccountSuppressionList", "OnTenantSuppressionList"})
 
 
+_NOBODY = re.compile(r"\b5\.1\.(?:1|2|10)\b")
+
+
 def bounce_kind(bounce_type: str) -> Kind:
     """Tell a permanent bounce from one that may pass; unknown types are of the second sort."""
     return Kind.BOUNCE if bounce_type == "Permanent" else Kind.SOFT_BOUNCE
+
+
+def bounce_detail(detail: str, diagnostic: str) -> str:
+    """Return the bounce subtype; SES says `General` also where the server's code says that nobody lives there.
+
+    Enhanced status codes 5.1.1, 5.1.2, 5.1.10 (RFC 3463, RFC 7505): no such mailbox, domain, or no mail at all.
+    """
+    return "NoEmail" if detail in {"", "General"} and _NOBODY.search(diagnostic) else detail
 
 
 def outcome_of(kind: Kind, subtype: str, detail: str) -> Outcome:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from .kinds import ENGAGEMENT, Kind, bounce_kind
+from .kinds import ENGAGEMENT, Kind, bounce_detail, bounce_kind
 
 VALIDATION_TEXT: Final = "Successfully validated SNS topic for Amazon SES event publishing."
 MAX_TEXT: Final = 500
@@ -106,9 +106,15 @@ def parse(text: str, *, fallback_time: datetime) -> tuple[ParsedEvent, ...]:
     }
     recipients = _recipients(body, mail)
     return tuple(
-        ParsedEvent(**common, recipient=address, diagnostic=diagnostic or _diagnostic(kind, body))
-        for address, diagnostic in recipients
+        _event(common, address, diagnostic or _diagnostic(kind, body)) for address, diagnostic in recipients
     )
+
+
+def _event(common: dict[str, Any], address: str, diagnostic: str) -> ParsedEvent:
+    detail = common.get("detail", "")
+    if common["kind"] is Kind.BOUNCE:
+        detail = bounce_detail(detail, diagnostic)
+    return ParsedEvent(**(common | {"detail": detail}), recipient=address, diagnostic=diagnostic)
 
 
 def _details(kind: Kind, body: dict[str, Any]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from campaigns.selectors import recipients, runs
 from events.kinds import Kind
 
 HOURLY_FOR: Final = timedelta(hours=48)
+SHOWN_AT_LEAST: Final = timedelta(hours=24)
 TOP_LINKS: Final = 20
 
 _TOTALS = """
@@ -152,7 +153,10 @@ def links(run: Run) -> list[LinkFigures]:
 
 
 def hours(run: Run) -> list[Point]:
-    """Return opens and clicks by the hour for two days after the launch, by the day after that; no gaps."""
+    """Return opens and clicks by the hour for two days after the launch, by the day after that; no gaps.
+
+    The first day is always whole, so that a chart has an axis from its first hit on.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_HOURS, (run.pk,))
         rows = cursor.fetchall()
@@ -163,7 +167,7 @@ def hours(run: Run) -> list[Point]:
     for hour, kind, is_machine, number in rows:
         values = slots.setdefault(_slot(hour, start), [0, 0, 0])
         values[2 if is_machine else int(kind == Kind.CLICK)] += number
-    at, last = start, max(slots)
+    at, last = start, max(*slots, start + SHOWN_AT_LEAST)
     while at < last:
         slots.setdefault(at, [0, 0, 0])
         at = _slot(at + (timedelta(hours=1) if at - start < HOURLY_FOR else timedelta(days=1)), start)

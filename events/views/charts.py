@@ -10,6 +10,8 @@ from django.utils.formats import date_format
 
 from events.selectors.report import HOURLY_FOR, Point
 
+FEW = 2
+
 
 def by_hour(points: Sequence[Point]) -> dict[str, Any]:
     """Opens and clicks of people and the hits of machines over time."""
@@ -21,7 +23,10 @@ def by_hour(points: Sequence[Point]) -> dict[str, Any]:
         label = date_format(timezone.localtime(point.at), "D j M, H:i" if hourly else "D j M")
         rows.append({"label": label, "values": [point.clicks, point.opens, point.machines]})
     series = [("Clicks", "green"), ("Opens", "blue"), ("Machines", "grey")]
-    return _chart(series, rows, [int(point.at.timestamp()) for point in points], zone, "line")
+    # A line through one or two hits is a lone dot.
+    busy = sum(1 for row in rows if any(row["values"]))
+    kind = "line" if busy > FEW else "bars"
+    return _chart(series, rows, [int(point.at.timestamp()) for point in points], zone, kind)
 
 
 def by_day(sent: Sequence[tuple[date, int]], joined: Sequence[tuple[date, int]]) -> dict[str, Any]:

@@ -44,6 +44,20 @@ def test_only_permanent_bounces_are_hard(bounce_type: str, kind: Kind) -> None:
     assert kinds.bounce_kind(bounce_type) is kind
 
 
+@pytest.mark.parametrize(
+    ("detail", "diagnostic", "expected"),
+    [
+        ("General", "smtp; 550 5.1.1 user unknown", "NoEmail"),
+        ("", "550 5.1.10 RESOLVER.ADR.RecipientNotFound", "NoEmail"),
+        ("General", "550 5.7.1 refused", "General"),
+        ("General", "host 15.1.1.9 said no", "General"),
+        ("MailboxFull", "5.1.1", "MailboxFull"),
+    ],
+)
+def test_status_code_says_that_nobody_lives_there(detail: str, diagnostic: str, expected: str) -> None:
+    assert kinds.bounce_detail(detail, diagnostic) == expected
+
+
 def test_not_spam_is_no_complaint() -> None:
     assert kinds.outcome_of(Kind.COMPLAINT, "not-spam", "") is Outcome.DELIVERED
 

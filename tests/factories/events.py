@@ -22,6 +22,21 @@ PERSON_AGENT = (
 )
 
 
+FROZEN: dict[str, Any] = {
+    "kind": "marketing",
+    "list_ids": [],
+    "segment_ids": [],
+    "segment_chosen": False,
+    "sender": {"name": "Shop", "address": "news@shop.example", "reply_to": ""},
+    "variables": {},
+    "company": "Shop GmbH",
+    "postal_address": "Weg 1, Berlin",
+    "public_url": "https://mail.shop.example",
+    "track_opens": True,
+    "track_clicks": True,
+}
+
+
 def make_person(email: str = "", *, opens: bool = False, clicks: bool = False) -> Subscriber:
     """Make a subscriber with a profile."""
     email = email or f"person{next(_numbers)}@example.org"
@@ -56,7 +71,7 @@ def make_run(*, state: str = RunState.SENDING, audience: int = 0, **frozen: Any)
         state=state,
         audience=audience,
         launched_at=clock.now(),
-        frozen={"kind": "marketing", "list_ids": [], "segment_chosen": False, **frozen},
+        frozen={**FROZEN, **frozen},
     )
 
 

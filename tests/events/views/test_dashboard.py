@@ -1,5 +1,6 @@
 """The first page: five answers with exact numbers, or what to do first."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from campaigns.models import Call, Template
 from events.selectors import dashboard
 from mailplatform.accounts.services import installation
 from mailplatform.core import clock
+from subscribers.services import unsubscribe
 from tests.factories.accounts import ViewerFactory
 from tests.factories.events import make_person
 from tests.factories.stories import make_finished_campaign
@@ -52,6 +54,26 @@ def test_at_most_fifteen_queries(viewer: Client, is_full: bool, django_assert_ma
     viewer.get(reverse("events:dashboard"))
     with django_assert_max_num_queries(15):
         assert viewer.get(reverse("events:dashboard")).status_code == 200
+
+
+def test_quota_sinks_with_what_left_since_it_was_read() -> None:
+    row = installation.update(
+        actor=None,
+        max_24_hour_send=1_000.0,
+        sent_last_24_hours=100.0,
+        quota_read_at=clock.now() - timedelta(minutes=4),
+    )
+    Call.objects.create(
+        state="recorded", subscriber_ids=list(range(50)), configuration_set="none", lease_until=clock.now()
+    )
+    assert dashboard.dashboard(row).quota_left == 850
+
+
+def test_people_who_left_by_any_way_are_counted() -> None:
+    for number in range(2):
+        person = make_person(f"left-{number}@example.org")
+        unsubscribe.leave_all(subscriber_id=person.pk, source="page", method="page")
+    assert dashboard.dashboard(installation.get()).month.left == 2
 
 
 def test_every_day_is_there() -> None:
