@@ -5,11 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import structlog
+
 from mailplatform.aws import errors, ses
 from mailplatform.aws.errors import Verdict
 from mailplatform.core import clock
 
 from . import cut, timing
+
+log = structlog.get_logger(__name__)
 
 
 class Sender(Protocol):
@@ -43,7 +47,7 @@ class NotSpentError(errors.SesError):
 def make(
     sender: Sender, prepared: cut.PreparedCall, *, checked_at: float, may_spend: Callable[[int], bool]
 ) -> Answer:
-    """Make one call, unless its time has passed. Never raises a SesError: the answer holds it.
+    """Make one call, unless its time has passed. Never raises: the answer holds what went wrong.
 
     `checked_at` is the monotonic time at which eligibility was read; `may_spend` asks whether the tokens for
     so many people still hold.
@@ -53,6 +57,10 @@ def make(
         return Answer(prepared, results=sender.send_bulk(prepared.request))
     except errors.SesError as error:
         return Answer(prepared, error=error)
+    except Exception as error:
+        # A fault of ours: nobody knows how far the call got.
+        log.exception("sending.call_crashed", call=prepared.id)
+        return Answer(prepared, error=errors.LostAnswerError(f"{type(error).__name__}: {error}"))
 
 
 def _last_checks(prepared: cut.PreparedCall, checked_at: float, may_spend: Callable[[int], bool]) -> None:

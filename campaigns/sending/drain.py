@@ -12,12 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import structlog
-from django.db import connection, connections
+from django.db import InterfaceError, OperationalError, connection, connections
 
+from mailplatform.accounts import vault
 from mailplatform.accounts.models import Installation
+from mailplatform.accounts.services import installation
 from mailplatform.aws import errors, session
 from mailplatform.core import clock
 
+from .. import headers
 from ..models import PauseReason, Run
 from . import call, clients, cut, lane, limiter, plans, quota, states, timing
 
@@ -71,31 +74,55 @@ class _Drain:
         self.account: Installation | None = None
         self.lock = threading.Lock()
         self.health = lane.Health()
+        self.crashed: list[Exception] = []
+        self.cap: int | None = None
 
     def work(self) -> bool:
-        run = Run.objects.select_related("campaign", "template_version").get(pk=self.run_id)
         try:
-            account = quota.current()
-            sender = self.given_sender or clients.sender()
-        except (errors.AccountUnreadableError, session.AwsConfigurationError) as error:
-            states.pause(self.run_id, by=PauseReason.ACCOUNT, reason=str(error))
-            return False
-        self.account, self.read_at = account, time.monotonic()
-        self.cap = run.frozen.get("rate_limit")
-        plan = plans.Plan.load(run, account.configuration_set_prefix)
-        rate = min(account.max_send_rate, self.cap or math.inf)
-        lanes = max(1, min(MAX_LANES, math.ceil(rate / RATE_PER_LANE)))
-        with ThreadPoolExecutor(clients.MAX_CONNECTIONS // 2, thread_name_prefix="ses") as pool:
-            self._run_lanes(lanes, plan, sender, pool)
+            self._send()
+        except (OperationalError, InterfaceError) as error:
+            # The database went away; what was on its way is recovered from the ledger.
+            log.warning("sending.database_away", run=self.run_id, error=str(error))
+            return True
+        except (session.AwsConfigurationError, vault.SecretUnreadable, headers.InvalidHeader) as error:
+            self.obstacles.append(lane.Obstacle(PauseReason.ACCOUNT, str(error)))
+        except Exception as error:
+            # Going on would meet the same fault with the next five hundred people.
+            log.exception("sending.crashed", run=self.run_id)
+            words = f"Internal error, see the log: {type(error).__name__}: {error}"
+            self.obstacles.append(lane.Obstacle(PauseReason.ACCOUNT, words))
         for obstacle in self.obstacles:
             until = clock.now() + timing.QUOTA_PARK if obstacle.by is PauseReason.QUOTA else None
             states.pause(self.run_id, by=obstacle.by, reason=obstacle.reason, until=until)
         return self.more and not self.obstacles
 
+    def _send(self) -> None:
+        run = Run.objects.select_related("campaign", "template_version").get(pk=self.run_id)
+        self.account, self.read_at = self._read_account(), time.monotonic()
+        self.cap = run.frozen.get("rate_limit")
+        sender = self.given_sender or clients.sender()
+        plan = plans.Plan.load(run, self.account.configuration_set_prefix)
+        rate = min(self.account.max_send_rate, self.cap or math.inf)
+        lanes = max(1, min(MAX_LANES, math.ceil(rate / RATE_PER_LANE)))
+        with ThreadPoolExecutor(clients.MAX_CONNECTIONS // 2, thread_name_prefix="ses") as pool:
+            self._run_lanes(lanes, plan, sender, pool)
+        if self.crashed:
+            raise self.crashed[0]
+
+    def _read_account(self) -> Installation:
+        """The account's figures; the last known ones when SES does not tell them just now."""
+        try:
+            return quota.current()
+        except errors.AccountUnreadableError as error:
+            log.warning("sending.account_unreadable", run=self.run_id, error=str(error))
+            return installation.get()
+
     def _run_lanes(self, count: int, plan: plans.Plan, sender: call.Sender, pool: ThreadPoolExecutor) -> None:
         def in_thread() -> None:
             try:
                 self._run_lane(plan, sender, pool)
+            except Exception as error:  # noqa: BLE001 - raised again by the first lane's thread
+                self.crashed.append(error)
             finally:
                 connections.close_all()
 
@@ -164,10 +191,7 @@ class _Drain:
             assert self.account is not None
             if time.monotonic() - self.read_at > timing.QUOTA_REFRESH.total_seconds():
                 self.read_at = time.monotonic()
-                try:
-                    self.account = quota.current()
-                except (errors.AccountUnreadableError, session.AwsConfigurationError) as error:
-                    log.warning("sending.account_unreadable", run=self.run_id, error=str(error))
+                self.account = self._read_account()
             words = quota.obstacle(self.account)
             if words:
                 self.obstacles.append(lane.Obstacle(PauseReason.ACCOUNT, words))

@@ -1,5 +1,6 @@
 """One lane of a drain: tokens, cut, calls, record; again and again, one batch at a time."""
 
+import contextlib
 import threading
 import time
 import uuid
@@ -133,7 +134,9 @@ class Lane:
         finally:
             unspent = tokens.count - (made.sendable if made else 0)
             if unspent:
-                self._rate.give_back(buckets, unspent)
+                # The people of this cut are on their way: nothing may come between them and the socket.
+                with contextlib.suppress(limiter.LimiterUnavailableError):
+                    self._rate.give_back(buckets, unspent)
         return made
 
     def _next_cut(self, most: int, call_size: int) -> cut.Cut | None:
@@ -154,7 +157,10 @@ class Lane:
 
     def _send(self, buckets: list[limiter.Bucket], tokens: limiter.Tokens, made: cut.Cut) -> record.Tally:
         def may_spend(count: int) -> bool:
-            return not tokens.lapsed or self._rate.retake(buckets, count)
+            try:
+                return not tokens.lapsed or self._rate.retake(buckets, count)
+            except limiter.LimiterUnavailableError:
+                return False
 
         def make(prepared: cut.PreparedCall) -> call.Answer:
             return call.make(self._sender, prepared, checked_at=made.checked_at, may_spend=may_spend)
@@ -186,7 +192,8 @@ class Lane:
 
     def _react(self, account: limiter.Bucket, tally: record.Tally) -> Obstacle | None:
         if tally.throttled:
-            self._rate.slow_down(account)
+            with contextlib.suppress(limiter.LimiterUnavailableError):
+                self._rate.slow_down(account)
         if tally.stop:
             return Obstacle(PauseReason.ACCOUNT, tally.stop)
         if tally.quota:

@@ -69,8 +69,7 @@ def fake_ses(delay: float) -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
-        if process.stdout:
-            process.stdout.close()
+        process.stdout.close()
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,30 +11,24 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from campaigns.models import Batch, Call, Delivery, PauseReason, Run
-from campaigns.sending import clients, drain, lane, limiter, recover, states
+from campaigns.sending import drain, lane, limiter, recover, states
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
 from mailplatform.aws import errors, ses
 from mailplatform.core import clock
 from subscribers.models import Profile, Subscriber, Subscription, Suppression
-from tests.factories.sending import FakeSes, addresses, make_list, make_people, make_run, states_of
+from tests.factories.sending import (
+    FakeSes,
+    addresses,
+    drain_all,
+    make_list,
+    make_people,
+    make_run,
+    nap,
+    states_of,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def _drain(run: Run, fake: FakeSes, *, rounds: int = 1, seconds: float = 20) -> bool:
-    """Drain with naps instead of sleeps: a nap lets retry batches become due."""
-    more = True
-    for _ in range(rounds):
-        if more:
-            more = drain.drain(run.pk, sender=fake, seconds=seconds, sleep=_nap)
-    run.refresh_from_db()
-    return more
-
-
-def _nap(_: float) -> None:
-    """Instead of waiting, let every retry batch be due."""
-    Batch.objects.filter(state="waiting").update(not_before=None)
 
 
 def _reasons(run: Run) -> Counter[tuple[str, str]]:
@@ -50,7 +43,7 @@ def test_everybody_is_mailed_once(site: Installation, fake: FakeSes) -> None:
     audience = make_list()
     people = make_people(1203, audience)
     run = make_run(audience)
-    assert _drain(run, fake) is False
+    assert drain_all(run, fake) is False
     assert (run.state, run.campaign.state, run.audience) == ("sent", "sent", 1203)
     assert fake.accepted == addresses(people)
     assert states_of(run) == {"accepted": 1203}
@@ -64,7 +57,7 @@ def test_a_second_drain_of_a_finished_run_does_nothing(site: Installation, fake:
     audience = make_list()
     make_people(3, audience)
     run = make_run(audience)
-    _drain(run, fake)
+    drain_all(run, fake)
     assert drain.drain(run.pk, sender=fake) is False
     assert len(fake.calls) == 1
 
@@ -83,7 +76,7 @@ def test_two_commits_for_five_hundred_people(site: Installation, fake: FakeSes) 
     make_people(500, audience)
     run = make_run(audience)
     with CaptureQueriesContext(connection) as captured:
-        _drain(run, fake)
+        drain_all(run, fake)
     writes = [query["sql"] for query in captured if query["sql"].startswith(("BEGIN", "COMMIT"))]
     # The cut, the recording, the look for more work that finds none, and the end of the run.
     assert writes.count("COMMIT") == 4
@@ -101,7 +94,7 @@ def test_the_ineligible_are_skipped_with_their_reason(site: Installation, fake: 
     Subscription.objects.filter(subscriber=left).update(state="unsubscribed")
     Profile.objects.filter(subscriber_id=erased.pk).delete()
     Subscriber.objects.filter(pk=erased.pk).delete()
-    _drain(run, fake)
+    drain_all(run, fake)
     assert run.state == "sent"
     assert fake.accepted == addresses(good)
     assert _reasons(run) == {
@@ -123,7 +116,7 @@ def test_with_a_segment_those_who_left_a_chosen_list_are_skipped_all_the_same(
     Subscription.objects.filter(subscriber=stays).delete()
     Subscription.objects.filter(subscriber=left).update(state="unsubscribed")
     Subscription.objects.create(subscriber=left, mailing_list=other, state="confirmed")
-    _drain(run, fake)
+    drain_all(run, fake)
     assert _reasons(run) == {("accepted", ""): 1, ("skipped", "left_list"): 1}
     assert fake.accepted == addresses([stays])
 
@@ -134,7 +127,7 @@ def test_an_audience_of_only_ineligible_people_costs_no_tokens(site: Installatio
     audience = make_list()
     make_people(40, audience, basis="none")
     run = make_run(audience)
-    _drain(run, fake, seconds=15)
+    drain_all(run, fake, seconds=15)
     assert run.state == "sent"
     assert states_of(run) == {"skipped": 40}
 
@@ -153,7 +146,7 @@ def test_tracking_consent_chooses_the_configuration_set(site: Installation, fake
         )
     }
     run = make_run(audience, track_opens=True, track_clicks=True)
-    _drain(run, fake)
+    drain_all(run, fake)
     found = {
         call["ConfigurationSetName"]: Counter(
             entry["Destination"]["ToAddresses"][0] for entry in call["BulkEmailEntries"]
@@ -171,7 +164,7 @@ def test_a_campaign_that_does_not_track_uses_the_set_that_tracks_nothing(
     audience = make_list()
     make_people(2, audience, opens_allowed=True, clicks_allowed=True)
     run = make_run(audience)
-    _drain(run, fake)
+    drain_all(run, fake)
     assert [call["ConfigurationSetName"] for call in fake.calls] == ["mailplatform-none"]
 
 
@@ -180,7 +173,7 @@ def test_a_person_whom_ses_cannot_reach_fails_alone(site: Installation, fake: Fa
     _, odd = make_people(2, audience)
     Subscriber.objects.filter(pk=odd.pk).update(email="jürgen@example.com")
     run = make_run(audience)
-    _drain(run, fake)
+    drain_all(run, fake)
     assert _reasons(run) == {("accepted", ""): 1, ("failed", "bad_address"): 1}
 
 
@@ -189,7 +182,7 @@ def test_each_entry_status_has_its_end(site: Installation, fake: FakeSes) -> Non
     make_people(4, audience)
     run = make_run(audience)
     fake.script = [fake.statuses("SUCCESS", "MESSAGE_REJECTED", "INVALID_PARAMETER", "A_NEW_STATUS")]
-    _drain(run, fake)
+    drain_all(run, fake)
     assert run.state == "sent"
     assert _reasons(run) == {
         ("accepted", ""): 1,
@@ -204,7 +197,7 @@ def test_transient_failures_are_tried_again_and_end(site: Installation, fake: Fa
     people = make_people(3, audience)
     run = make_run(audience)
     fake.script = [fake.statuses("TRANSIENT_FAILURE"), fake.statuses("FAILED"), fake.statuses("SUCCESS")]
-    _drain(run, fake)
+    drain_all(run, fake)
     assert fake.accepted == addresses(people)
     assert set(Delivery.objects.filter(run_id=run.pk).values_list("attempt", flat=True)) == {3}
     assert run.state == "sent"
@@ -215,7 +208,7 @@ def test_attempts_are_limited(site: Installation, fake: FakeSes) -> None:
     make_people(3, audience)
     run = make_run(audience)
     fake.script = [fake.statuses("TRANSIENT_FAILURE")] * 10
-    _drain(run, fake)
+    drain_all(run, fake)
     assert _reasons(run) == {("failed", "transient_failure"): 3}
     assert len(fake.calls) == 4
 
@@ -248,7 +241,7 @@ def test_a_busy_ses_costs_nobody_an_attempt(
     people = make_people(120, audience)
     run = make_run(audience)
     fake.script = [fake.fail(error)] * 8
-    _drain(run, fake)
+    drain_all(run, fake)
     assert run.state == "sent"
     assert fake.accepted == addresses(people)
     assert set(Delivery.objects.filter(run_id=run.pk).values_list("attempt", flat=True)) == {1}
@@ -261,7 +254,7 @@ def test_throttled_entries_slow_the_account_down(
     people = make_people(10, audience)
     run = make_run(audience)
     fake.script = [fake.statuses("SUCCESS", "ACCOUNT_THROTTLED")]
-    _drain(run, fake)
+    drain_all(run, fake)
     assert fake.accepted == addresses(people)
     factor = redis_client.hget(limiter.account_key(site.account_id, "eu-central-1"), "factor")
     assert factor is not None
@@ -273,7 +266,7 @@ def test_a_lost_answer_is_never_sent_again(site: Installation, fake: FakeSes) ->
     people = make_people(130, audience)
     run = make_run(audience)
     fake.script = [fake.drop()]
-    _drain(run, fake)
+    drain_all(run, fake)
     assert run.state == "sent"
     assert fake.accepted == addresses(people)
     assert _reasons(run) == {("accepted", ""): 80, ("unresolved", "lost_answer"): 50}
@@ -285,7 +278,7 @@ def test_many_lost_answers_in_a_row_pause_the_run(site: Installation, fake: Fake
     make_people(1500, audience)
     run = make_run(audience)
     fake.script = [fake.drop()] * 30
-    _drain(run, fake)
+    drain_all(run, fake)
     assert (run.state, run.paused_by) == ("paused", "account")
     assert "without an answer" in run.pause_reason
     assert states_of(run) == {"unresolved": 500}
@@ -302,12 +295,12 @@ def test_account_and_configuration_stop_the_run_and_nobody_fails(
     people = make_people(60, audience)
     run = make_run(audience)
     fake.script = [fake.fail(_refused(code, words))] * 2
-    assert _drain(run, fake) is False
+    assert drain_all(run, fake) is False
     assert (run.state, run.campaign.state, run.paused_by) == ("paused", "paused", "account")
     assert words in run.pause_reason
     assert states_of(run) == {}
     states.resume(run.pk)
-    _drain(run, fake)
+    drain_all(run, fake)
     assert fake.accepted == addresses(people)
 
 
@@ -319,10 +312,10 @@ def test_an_entry_can_stop_the_run_too(site: Installation, fake: FakeSes, status
     people = make_people(4, audience)
     run = make_run(audience)
     fake.script = [fake.statuses("SUCCESS", status)]
-    _drain(run, fake)
+    drain_all(run, fake)
     assert (run.state, run.pause_reason) == ("paused", f"{status}: words")
     states.resume(run.pk)
-    _drain(run, fake)
+    drain_all(run, fake)
     assert fake.accepted == addresses(people)
 
 
@@ -331,12 +324,12 @@ def test_the_daily_quota_parks_the_run(site: Installation, fake: FakeSes) -> Non
     people = make_people(4, audience)
     run = make_run(audience)
     fake.script = [fake.statuses("SUCCESS", "ACCOUNT_DAILY_QUOTA_EXCEEDED")]
-    _drain(run, fake)
+    drain_all(run, fake)
     assert (run.state, run.paused_by) == ("paused", "quota")
     assert run.not_before is not None
     assert run.not_before > clock.now()
     states.resume(run.pk)
-    _drain(run, fake)
+    drain_all(run, fake)
     assert fake.accepted == addresses(people)
 
 
@@ -356,7 +349,7 @@ def test_an_account_that_may_not_send_is_not_asked(
     make_people(4, audience)
     run = make_run(audience)
     installation.update(actor=None, **changes)
-    _drain(run, fake)
+    drain_all(run, fake)
     assert (run.state, run.paused_by) == ("paused", by)
     assert fake.calls == []
 
@@ -373,7 +366,7 @@ def test_one_malformed_person_does_not_fail_the_others(site: Installation, fake:
         return fake.accept(request)
 
     fake.script = [picky] * 20
-    _drain(run, fake)
+    drain_all(run, fake)
     assert run.state == "sent"
     assert _reasons(run) == {("accepted", ""): 11, ("failed", "bad_request"): 1}
 
@@ -383,7 +376,7 @@ def test_refusing_everybody_pauses_the_run(site: Installation, fake: FakeSes) ->
     make_people(100, audience)
     run = make_run(audience)
     fake.script = [fake.fail(_refused("BadRequestException", "illegal sender"))] * 200
-    _drain(run, fake)
+    drain_all(run, fake)
     assert (run.state, run.paused_by) == ("paused", "account")
     assert states_of(run)["failed"] <= lane.Health.REFUSED_STREAK
 
@@ -399,11 +392,11 @@ def test_a_pause_stops_the_next_cut(site: Installation, fake: FakeSes) -> None:
         return fake.accept(request)
 
     fake.script = [pausing]
-    assert _drain(run, fake) is False
+    assert drain_all(run, fake) is False
     assert (run.state, run.paused_by) == ("paused", "person")
     assert states_of(run) == {"accepted": 500}
     assert states.resume(run.pk)
-    _drain(run, fake)
+    drain_all(run, fake)
     assert run.state == "sent"
     assert fake.accepted == addresses(people)
 
@@ -419,7 +412,7 @@ def test_cancelling_gives_the_rest_a_row(site: Installation, fake: FakeSes) -> N
         return fake.statuses("SUCCESS", "TRANSIENT_FAILURE")(request)
 
     fake.script = [cancelling]
-    _drain(run, fake)
+    drain_all(run, fake)
     assert (run.state, run.campaign.state) == ("cancelled", "cancelled")
     assert _reasons(run) == {("accepted", ""): 475, ("skipped", "cancelled"): 725}
 
@@ -438,57 +431,16 @@ def test_the_end_of_a_slice_leaves_the_rest_to_the_next(site: Installation, fake
     assert fake.accepted == addresses(people)
 
 
-def test_the_campaigns_own_cap_is_kept(site: Installation, fake: FakeSes) -> None:
+def test_the_campaigns_own_cap_is_kept(
+    site: Installation, fake: FakeSes, redis_client: "redis.Redis[bytes]"
+) -> None:
     audience = make_list()
     make_people(9, audience)
     run = make_run(audience, rate_limit=3)
     drain.drain(run.pk, sender=fake, seconds=1.5)
+    assert fake.calls
     assert all(len(call["BulkEmailEntries"]) <= 3 for call in fake.calls)
-    assert sum(fake.accepted.values()) <= 6
-
-
-def test_without_redis_sending_waits(
-    site: Installation, fake: FakeSes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    audience = make_list()
-    people = make_people(3, audience)
-    run = make_run(audience)
-    real = clients.rate_limiter()
-    nowhere = limiter.Limiter(redis.Redis(unix_socket_path="/nonexistent/redis.sock", retry=None))
-    current = [nowhere]
-    monkeypatch.setattr(clients, "rate_limiter", lambda: _Switching(current))
-    slept: list[float] = []
-
-    def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        current[:] = [real]
-
-    drain.drain(run.pk, sender=fake, seconds=10, sleep=sleep)
-    assert slept
-    assert fake.accepted == addresses(people)
-
-
-class _Switching:
-    """Asks whichever limiter is current."""
-
-    def __init__(self, current: list[limiter.Limiter]) -> None:
-        self.current = current
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        found: Callable[..., Any] = getattr(self.current[0], name)
-        return found
-
-
-def test_a_wrong_clock_sends_nothing(site: Installation, fake: FakeSes) -> None:
-    audience = make_list()
-    make_people(3, audience)
-    run = make_run(audience)
-    with time_machine.travel(clock.now() + dt.timedelta(seconds=90), tick=True):
-        quota_read = clock.now()
-        installation.update(actor=None, quota_read_at=quota_read)
-        assert drain.drain(run.pk, sender=fake, seconds=0.5, sleep=_nap) is True
-    assert fake.calls == []
-    assert states_of(run) == {}
+    assert redis_client.exists(limiter.run_key(run.pk))
 
 
 def test_a_call_that_recovery_took_settles_on_its_late_answer(site: Installation, fake: FakeSes) -> None:
@@ -503,7 +455,7 @@ def test_a_call_that_recovery_took_settles_on_its_late_answer(site: Installation
         return fake.statuses("SUCCESS", "SUCCESS", "MESSAGE_REJECTED", "TRANSIENT_FAILURE")(request)
 
     fake.script = [slow]
-    _drain(run, fake)
+    drain_all(run, fake)
     assert _reasons(run) == {
         ("accepted", ""): 2,
         ("failed", "message_rejected"): 1,
@@ -520,10 +472,10 @@ def test_people_who_waited_too_long_are_checked_again(
     people = make_people(60, audience)
     run = make_run(audience)
     monkeypatch.setattr("campaigns.sending.timing.CHECK_TO_SOCKET_S", -1.0)
-    assert drain.drain(run.pk, sender=fake, seconds=0.4, sleep=_nap) is True
+    assert drain.drain(run.pk, sender=fake, seconds=0.4, sleep=nap) is True
     assert fake.calls == []
     monkeypatch.undo()
-    _drain(run, fake)
+    drain_all(run, fake)
     assert fake.accepted == addresses(people)
 
 
@@ -532,7 +484,7 @@ def test_sums_that_do_not_hold_end_as_failed(site: Installation, fake: FakeSes) 
     make_people(4, audience)
     run = make_run(audience)
     Run.objects.filter(pk=run.pk).update(audience=5)
-    _drain(run, fake)
+    drain_all(run, fake)
     assert run.state == "failed"
     assert run.pause_reason == "The audience counts 5 people, but 4 have a result."
 
@@ -554,7 +506,7 @@ def test_nobody_is_cut_twice(site: Installation, fake: FakeSes) -> None:
     people = make_people(3, audience)
     run = make_run(audience)
     Delivery.objects.create(run_id=run.pk, subscriber_id=people[0].pk, state="accepted", at=clock.now())
-    _drain(run, fake)
+    drain_all(run, fake)
     assert fake.accepted == addresses(people[1:])
 
 
@@ -570,7 +522,7 @@ def test_a_held_batch_that_was_taken_away_is_let_go(site: Installation, fake: Fa
         return fake.accept(request)
 
     fake.script = [taken]
-    _drain(run, fake)
+    drain_all(run, fake)
     assert run.state == "sent"
     assert fake.accepted == addresses(people)
 
@@ -580,7 +532,7 @@ def test_four_lanes_mail_everybody_once(site: Installation, fake: FakeSes) -> No
     audience = make_list()
     people = make_people(2600, audience)
     run = make_run(audience)
-    _drain(run, fake)
+    drain_all(run, fake)
     assert run.state == "sent"
     assert fake.accepted == addresses(people)
     assert states_of(run) == {"accepted": 2600}

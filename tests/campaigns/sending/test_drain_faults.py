@@ -1,0 +1,148 @@
+"""The loop when things around it break: Redis, the clock, the account's figures, our own code."""
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import redis
+import time_machine
+
+from campaigns.models import Batch, Call
+from campaigns.sending import clients, drain, limiter
+from mailplatform.accounts.models import Installation
+from mailplatform.accounts.services import installation
+from mailplatform.aws import ses
+from mailplatform.core import clock
+from tests.factories.sending import (
+    FakeSes,
+    addresses,
+    drain_all,
+    make_list,
+    make_people,
+    make_run,
+    nap,
+    states_of,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_without_redis_sending_waits(
+    site: Installation, fake: FakeSes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audience = make_list()
+    people = make_people(3, audience)
+    run = make_run(audience)
+    real = clients.rate_limiter()
+    nowhere = limiter.Limiter(redis.Redis(unix_socket_path="/nonexistent/redis.sock", retry=None))
+    current = [nowhere]
+    monkeypatch.setattr(clients, "rate_limiter", lambda: _Switching(current))
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        current[:] = [real]
+
+    drain.drain(run.pk, sender=fake, seconds=10, sleep=sleep)
+    assert slept
+    assert fake.accepted == addresses(people)
+
+
+class _Switching:
+    """Asks whichever limiter is current."""
+
+    def __init__(self, current: list[limiter.Limiter]) -> None:
+        self.current = current
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        found: Callable[..., Any] = getattr(self.current[0], name)
+        return found
+
+
+def test_a_wrong_clock_sends_nothing(site: Installation, fake: FakeSes) -> None:
+    audience = make_list()
+    make_people(3, audience)
+    run = make_run(audience)
+    with time_machine.travel(clock.now() + dt.timedelta(seconds=90), tick=True):
+        quota_read = clock.now()
+        installation.update(actor=None, quota_read_at=quota_read)
+        assert drain.drain(run.pk, sender=fake, seconds=0.5, sleep=nap) is True
+    assert fake.calls == []
+    assert states_of(run) == {}
+
+
+class _DyingRedis(limiter.Limiter):
+    """Gives tokens and is gone before they are spent."""
+
+    def give_back(self, _buckets: Sequence[limiter.Bucket], _count: int) -> None:
+        raise limiter.LimiterUnavailableError("gone")
+
+    def retake(self, _buckets: Sequence[limiter.Bucket], _count: int) -> bool:
+        raise limiter.LimiterUnavailableError("gone")
+
+
+@pytest.mark.parametrize("lapsed", [False, True])
+def test_redis_dying_between_cut_and_socket_leaves_nobody_in_doubt(
+    site: Installation,
+    fake: FakeSes,
+    redis_client: "redis.Redis[bytes]",
+    monkeypatch: pytest.MonkeyPatch,
+    lapsed: bool,
+) -> None:
+    audience = make_list()
+    people = make_people(30, audience)
+    run = make_run(audience)
+    with monkeypatch.context() as patched:
+        patched.setattr(clients, "rate_limiter", lambda: _DyingRedis(redis_client))
+        if lapsed:
+            patched.setattr(limiter, "LAPSE_S", -1.0)
+        drain.drain(run.pk, sender=fake, seconds=1.0, sleep=nap)
+    assert not Call.objects.filter(state="in_flight").exists()
+    assert len(fake.accepted) == (0 if lapsed else 30)
+    drain_all(run, fake)
+    assert fake.accepted == addresses(people)
+    assert states_of(run) == {"accepted": 30}
+
+
+def test_a_fault_of_our_own_in_a_call_counts_as_lost(site: Installation, fake: FakeSes) -> None:
+    audience = make_list()
+    make_people(60, audience)
+    run = make_run(audience)
+
+    def broken(_: dict[str, Any]) -> list[ses.EntryResult]:
+        raise TypeError("not serialisable")
+
+    fake.script = [broken]
+    drain_all(run, fake)
+    assert run.state == "sent"
+    assert states_of(run)["unresolved"] in {10, 50}
+
+
+def test_a_fault_of_our_own_elsewhere_pauses_the_run(
+    site: Installation, fake: FakeSes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audience = make_list()
+    make_people(6, audience)
+    run = make_run(audience)
+
+    def broken(*_: object) -> None:
+        raise KeyError("surprise")
+
+    monkeypatch.setattr("campaigns.entries.build_entry", broken)
+    assert drain_all(run, fake) is False
+    assert run.state == "paused"
+    assert "Internal error" in run.pause_reason
+    assert states_of(run) == {}
+    assert Batch.objects.get().cursor == 0
+
+
+def test_an_account_that_cannot_be_read_is_taken_as_last_known(site: Installation, fake: FakeSes) -> None:
+    audience = make_list()
+    people = make_people(6, audience)
+    run = make_run(audience)
+    installation.update(actor=None, quota_read_at=clock.now() - dt.timedelta(hours=1))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("django.conf.settings.AWS_ENDPOINT_URLS", {"sesv2": "http://127.0.0.1:9"})
+        drain_all(run, fake)
+    assert fake.accepted == addresses(people)
