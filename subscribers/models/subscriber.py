@@ -8,6 +8,8 @@ from django.db.models.functions import Lower
 
 from mailplatform.core.models import TimestampedModel
 
+from .fields import Tag
+
 
 class Subscriber(TimestampedModel):
     """One person per lower-cased address.
@@ -25,7 +27,7 @@ class Subscriber(TimestampedModel):
     time_zone = models.CharField(max_length=64, blank=True)
     fields = models.JSONField(default=dict, blank=True)
     source = models.CharField(max_length=100, blank=True)
-    tags = models.ManyToManyField("Tag", blank=True, related_name="subscribers")
+    tags = models.ManyToManyField(Tag, blank=True, related_name="subscribers")
 
     class Meta:
         indexes = (

@@ -34,8 +34,8 @@ OUTCOMES = """
     SELECT count(*) FILTER (WHERE delivered_at IS NOT NULL AND bounced_at IS NULL) AS delivered,
            count(*) FILTER (WHERE bounced_at IS NOT NULL) AS bounced,
            count(*) FILTER (WHERE complained_at IS NOT NULL) AS complained,
-           count(*) FILTER (WHERE opened_at IS NOT NULL OR machine_opened_at IS NOT NULL) AS opened,
-           count(*) FILTER (WHERE clicked_at IS NOT NULL OR machine_clicked_at IS NOT NULL) AS clicked,
+           count(*) FILTER (WHERE opened_at IS NOT NULL) AS opened,
+           count(*) FILTER (WHERE clicked_at IS NOT NULL) AS clicked,
            count(*) FILTER (WHERE unsubscribed_at IS NOT NULL) AS unsubscribed
     FROM events_outcome WHERE run_id = %(run)s
 """
