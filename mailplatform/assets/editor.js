@@ -108,6 +108,8 @@ function mount(textarea) {
       ],
     }),
   });
+  // Reachable by keyboard, so that long source can be scrolled without editing it.
+  view.scrollDOM.tabIndex = 0;
   textarea.hidden = true;
   document.addEventListener("mp:findings", (event) => mark(view, event.detail));
   document.addEventListener("mp:goto", (event) => goto(view, event.detail));

@@ -19,6 +19,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
+from django.db import connections
 from django.test import override_settings
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Route
 
@@ -78,7 +79,9 @@ def _serve(listener: socket.socket, address: str) -> Iterator[str]:
         time.sleep(0.02)
     yield address
     server.should_exit = True
-    thread.join(timeout=10)
+    # The writer of events may take some seconds to finish; its connection must be gone before the database is.
+    thread.join(timeout=30)
+    assert not thread.is_alive(), "the server did not stop"
     listener.close()
 
 
@@ -201,4 +204,13 @@ def visitor(transactional_db: None, browser: Browser, server_url: str) -> Iterat
     window = watch(context, server_url)
     yield window
     context.close()
+    forget_connections()
     window.quiet()
+
+
+def forget_connections() -> None:
+    """Close what this test opened: while Playwright's loop runs, Django keeps connections per context.
+
+    Those of the session's fixtures are others, so nobody else would close these before the database is dropped.
+    """
+    connections.close_all()

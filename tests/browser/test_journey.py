@@ -110,6 +110,7 @@ def make_campaign(visitor: Visitor) -> None:
     visitor.goto(reverse("campaigns:campaign_new"))
     page.fill("[name=name]", NAME)
     page.click("text=Begin")
+    page.wait_for_url("**/to/")
     for box in page.locator("[name=segments]").all():
         box.check()
     page.click("text=Continue")
@@ -125,6 +126,7 @@ def make_campaign(visitor: Visitor) -> None:
 
 
 def send(page: Page) -> None:
+    assert page.is_enabled("button[data-dialog-open=send]"), page.inner_text("main")
     page.click("button[data-dialog-open=send]")
     page.click("#send-go")
     expect(page.locator("#state-title")).to_have_text("Sent", timeout=120_000)
