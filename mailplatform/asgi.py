@@ -1,6 +1,7 @@
 """The ASGI application: the raw event endpoint in front, Django behind it."""
 
 import os
+from typing import cast
 
 from django.core.asgi import get_asgi_application
 
@@ -16,4 +17,4 @@ from mailplatform.accounts.services import first_run  # noqa: E402
 
 checks.refuse_bad_configuration()
 first_run.announce_in_background(settings.PUBLIC_URL)
-application = endpoint.mount(django_application)
+application = endpoint.mount(cast("endpoint.Application", django_application))

@@ -72,12 +72,17 @@ async function sprite() {
   await writeFile(path.join(out, "icons.svg"), svg);
 }
 
+// Files are replaced in place and left-overs removed last: a running site never misses its style sheet.
+async function tidy(made) {
+  for (const name of await readdir(out)) if (!made.has(name)) await rm(path.join(out, name));
+}
+
 if (process.argv.includes("--watch")) {
   await mkdir(out, { recursive: true });
   await sprite();
   await (await context(options)).watch();
 } else {
-  await rm(out, { recursive: true, force: true });
   await mkdir(out, { recursive: true });
-  await Promise.all([sprite(), build(options)]);
+  const [, result] = await Promise.all([sprite(), build({ ...options, metafile: true })]);
+  await tidy(new Set(["icons.svg", ...Object.keys(result.metafile.outputs).map((file) => path.basename(file))]));
 }

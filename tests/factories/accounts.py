@@ -2,8 +2,8 @@
 
 import functools
 
-import factory
 from django.contrib.auth.hashers import make_password
+from factory.declarations import LazyFunction, Sequence
 from factory.django import DjangoModelFactory
 
 from mailplatform.accounts.models import Installation, Role, User
@@ -24,10 +24,10 @@ class UserFactory(DjangoModelFactory[User]):
         model = User
         skip_postgeneration_save = True
 
-    email = factory.Sequence(lambda n: f"person{n}@example.org")
-    name = factory.Sequence(lambda n: f"Person {n}")
+    email = Sequence(lambda n: f"person{n}@example.org")  # type: ignore[no-untyped-call]
+    name = Sequence(lambda n: f"Person {n}")  # type: ignore[no-untyped-call]
     role = Role.MARKETER
-    password = factory.LazyFunction(_hashed)
+    password = LazyFunction(_hashed)  # type: ignore[no-untyped-call]
 
 
 class AdminFactory(UserFactory):

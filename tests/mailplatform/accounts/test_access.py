@@ -22,6 +22,7 @@ def request_of(user: User | AnonymousUser, **headers: str) -> HttpRequest:
 @pytest.mark.parametrize("role", [Role.MARKETER, Role.ADMIN])
 def test_people_with_the_role_or_a_higher_one_may_enter(role: Role) -> None:
     response = page(request_of(User(email="ada@example.org", role=role)), greeting="good day")
+    assert isinstance(response, HttpResponse)
     assert response.content == b"good day ada@example.org"
 
 

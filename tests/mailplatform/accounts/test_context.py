@@ -1,8 +1,9 @@
 import pytest
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
-from mailplatform.accounts.context import NAVIGATION
+from mailplatform.accounts.context import NAVIGATION, Place
 from mailplatform.accounts.models import Role
 from tests.factories.accounts import AdminFactory, UserFactory, ViewerFactory
 
@@ -11,7 +12,7 @@ PLACES = [place for _, places in NAVIGATION for place in places]
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.label)
-def test_each_place_exists_and_knows_that_one_is_there(client: Client, place) -> None:  # noqa: ANN001
+def test_each_place_exists_and_knows_that_one_is_there(client: Client, place: Place) -> None:
     client.force_login(AdminFactory.create())
     page = client.get(reverse(place.url_name))
     active = [
@@ -32,7 +33,7 @@ def test_only_administrators_see_the_settings(client: Client, factory: type[User
     assert b'/settings/"' not in client.get("/account/profile/").content
 
 
-def test_the_sandbox_is_named_on_every_page(client: Client, settings) -> None:  # noqa: ANN001
+def test_the_sandbox_is_named_on_every_page(client: Client, settings: Settings) -> None:
     client.force_login(AdminFactory.create())
     assert b"No mail leaves this machine" not in client.get("/account/profile/").content
     settings.AWS_ENDPOINT_URLS = {"sesv2": "http://127.0.0.1:4579", "sns": "http://127.0.0.1:4579"}
