@@ -7,6 +7,7 @@ import secrets
 from collections import Counter as Tally
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 
@@ -16,8 +17,10 @@ from events.ingest import store
 from events.ingest.merging import People
 from events.models import Event, EventType, Outcome
 from mailplatform.core import clock
-from subscribers.models import Subscription, SubscriptionState
-from subscribers.services import unsubscribe
+from subscribers.models import Act, ConsentRecord, MailingList, Purpose, Subscriber, SubscriptionState
+from subscribers.services import basis, unsubscribe
+
+NO = (Act.WITHDRAWN, Act.OBJECTED, Act.REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,28 +79,60 @@ def leave_all(*, claim: UnsubscribeClaim, ip: str = "") -> bool:
 
 @transaction.atomic
 def come_back(*, claim: UnsubscribeClaim, ip: str = "") -> bool:
-    """Undo what was left through this link: the same lists and no others. True if anything changed."""
-    if claim.is_test:
+    """Undo what was left through this link: the same lists and no others. True if anything changed.
+
+    A wider "no" that the person gave elsewhere since then stands, and nothing is changed: an old mail, perhaps
+    forwarded, must not take it back.
+    """
+    since = None if claim.is_test else left_at(claim)
+    subject = Subscriber.objects.filter(pk=claim.subscriber_id).values_list("public_id", flat=True).first()
+    if since is None or subject is None:
         return False
-    since = left_at(claim)
-    if since is None:
+    said = _newest_words(subject)
+    if said.get("", source_of(claim)) != source_of(claim):
         return False
-    lists = Subscription.objects.filter(
-        subscriber_id=claim.subscriber_id, state=SubscriptionState.UNSUBSCRIBED, unsubscribed_at__gte=since
+    here = [form.removeprefix("list:") for form, source in said.items() if form and source == source_of(claim)]
+    lists = MailingList.objects.filter(
+        public_id__in=here,
+        subscriptions__subscriber_id=claim.subscriber_id,
+        subscriptions__state=SubscriptionState.UNSUBSCRIBED,
+        subscriptions__unsubscribed_at__gte=since,
     )
     changed = unsubscribe.undo(
         subscriber_id=claim.subscriber_id,
-        list_ids=list(lists.order_by("mailing_list_id").values_list("mailing_list_id", flat=True)),
+        list_ids=list(lists.order_by("pk").values_list("pk", flat=True)),
         restore_marketing=True,
         source=source_of(claim),
         ip=ip,
     )
-    hour = since.replace(minute=0, second=0, microsecond=0)
-    Outcome.objects.filter(run_id=claim.run_id, subscriber_id=claim.subscriber_id).update(
-        unsubscribed_at=None
-    )
-    _count(Tally(), Tally({(claim.run_id, hour, EventType.UNSUBSCRIBE.value, 0, False): -1}))
+    _uncount(claim, since)
     return changed
+
+
+def _newest_words(subject: UUID) -> dict[str, str]:
+    """Return where the person's newest "no" came from, per list (`list:…`) and for all mail (empty).
+
+    What they took back themselves since is left out.
+    """
+    found: dict[str, str] = {}
+    records = ConsentRecord.objects.filter(subject=subject, purpose=Purpose.MARKETING).order_by("pk")
+    for record in records:
+        form = record.form if record.form.startswith("list:") else ""
+        if record.act in NO:
+            found[form] = record.source
+        elif record.act == Act.GRANTED and record.actor == "person" and record.method in basis.OWN_METHODS:
+            found.pop(form, None)
+    return found
+
+
+def _uncount(claim: UnsubscribeClaim, since: datetime) -> None:
+    """Take the person out of the report, once: of two clicks at the same moment one finds nothing to do."""
+    taken = Outcome.objects.filter(
+        run_id=claim.run_id, subscriber_id=claim.subscriber_id, unsubscribed_at=since
+    ).update(unsubscribed_at=None)
+    if taken:
+        hour = since.replace(minute=0, second=0, microsecond=0)
+        _count(Tally(), Tally({(claim.run_id, hour, EventType.UNSUBSCRIBE.value, 0, False): -1}))
 
 
 def left_at(claim: UnsubscribeClaim) -> datetime | None:

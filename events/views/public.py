@@ -65,15 +65,18 @@ def unsubscribe(request: HttpRequest, claim: UnsubscribeClaim) -> HttpResponse:
         leaving.leave_all(claim=claim, ip=ip)
         return _render(request, "unsubscribed", claim, is_all=True)
     if action == "undo":
-        leaving.come_back(claim=claim, ip=ip)
+        if not leaving.come_back(claim=claim, ip=ip) and _has_left(claim):
+            return _render(request, "unsubscribed", claim, is_kept=True)
         return _render(request, "back_again", claim)
     return _render(request, "unsubscribe", claim, status=400, is_unclear=True)
 
 
 def _ask(request: HttpRequest, claim: UnsubscribeClaim) -> HttpResponse:
-    if leaving.left_at(claim) is not None and not claim.is_test:
-        return _render(request, "unsubscribed", claim)
-    return _render(request, "unsubscribe", claim)
+    return _render(request, "unsubscribed" if _has_left(claim) else "unsubscribe", claim)
+
+
+def _has_left(claim: UnsubscribeClaim) -> bool:
+    return leaving.left_at(claim) is not None and not claim.is_test
 
 
 @hosted_page("GET", "HEAD", "POST")
@@ -84,7 +87,9 @@ def preference_page(request: HttpRequest, claim: UnsubscribeClaim) -> HttpRespon
         preferences.save(
             claim=claim,
             list_ids={
-                int(value) for value in request.POST.getlist("list") if value.isascii() and value.isdecimal()
+                int(value)
+                for value in request.POST.getlist("list")
+                if value.isascii() and value.isdecimal() and len(value) < 19
             },
             opens="opens" in request.POST,
             clicks="clicks" in request.POST,

@@ -159,6 +159,50 @@ def test_all_mail_suppresses_the_address_and_can_be_undone(
     assert set(states(person).values()) == {"confirmed"}
 
 
+def test_undo_brings_back_no_list_that_was_left_through_another_link(
+    stranger: Client, run: Run, person: Subscriber, lists: list[MailingList]
+) -> None:
+    later = make_run(list_ids=[lists[2].pk])
+    stranger.post(link(run, person), {"action": "leave"})
+    stranger.post(link(later, person), {"List-Unsubscribe": "One-Click"})
+    stranger.post(link(run, person), {"action": "undo"})
+    assert states(person)["Other"] == "unsubscribed"
+
+
+def test_undo_in_an_old_mail_takes_back_no_wider_no(
+    stranger: Client, run: Run, person: Subscriber, lists: list[MailingList]
+) -> None:
+    later = make_run(list_ids=[lists[2].pk])
+    stranger.post(link(run, person), {"action": "leave"})
+    stranger.post(link(later, person), {"action": "all"})
+    before = everything()
+    page = stranger.post(link(run, person), {"action": "undo"})
+    assert b"That stands" in page.content
+    assert b"You are back" not in page.content
+    assert everything() == before
+    assert Suppression.objects.filter(lifted_at=None, reason="unsubscribe").exists()
+    assert unsubscribed(run) == 1
+
+
+def test_a_no_that_was_taken_back_does_not_bar_a_later_undo(
+    stranger: Client, run: Run, person: Subscriber, lists: list[MailingList]
+) -> None:
+    later = make_run(list_ids=[lists[2].pk])
+    for action in ("all", "undo"):
+        stranger.post(link(later, person), {"action": action})
+    stranger.post(link(run, person), {"action": "leave"})
+    stranger.post(link(run, person), {"action": "undo"})
+    assert set(states(person).values()) == {"confirmed"}
+    assert unsubscribed(run) == 0
+
+
+def test_preferences_of_a_nonsense_number_are_no_error(
+    stranger: Client, run: Run, person: Subscriber
+) -> None:
+    page = stranger.post(link(run, person, "preferences"), {"list": "9" * 5_000})
+    assert page.status_code == 200
+
+
 def test_page_after_leaving_says_so(stranger: Client, run: Run, person: Subscriber) -> None:
     stranger.post(link(run, person), {"List-Unsubscribe": "One-Click"})
     assert "You are unsubscribed" in stranger.get(link(run, person)).content.decode()
