@@ -13,6 +13,7 @@ from typing import Final
 
 from events.kinds import Kind, Outcome, outcome_of
 
+from .links import impersonal
 from .reading import Hit
 
 GROUPS: Final = {
@@ -84,7 +85,8 @@ def apply(standing: Standing, hit: Hit, people: People, *, provider: str) -> Non
     if reached > standing.state:
         _count_move(standing, reached, hit, people)
         if reached in FAILED:
-            standing.reason = (event.detail or event.subtype or event.diagnostic)[:80]
+            said = impersonal(event.diagnostic, event.recipient)
+            standing.reason = (event.detail or event.subtype or said)[:80]
         standing.state = int(reached)
     if event.kind is Kind.COMPLAINT and reached is not Outcome.COMPLAINT:
         return

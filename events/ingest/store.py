@@ -16,6 +16,7 @@ from django.db import connection
 from events.machines import agent_class
 from mailplatform.core import keys
 
+from .links import impersonal
 from .merging import COLUMNS, People, Place, Standing
 from .reading import Hit
 
@@ -239,12 +240,11 @@ def _detail(hit: Hit) -> dict[str, str]:
     event = hit.event
     if event.is_engagement:
         return {"agent": agent_class(event.user_agent)}
-    diagnostic = event.diagnostic.replace(event.recipient, "…") if event.recipient else event.diagnostic
     found = {
         "type": event.raw_type,
         "subtype": event.subtype,
         "detail": event.detail,
-        "diagnostic": diagnostic,
+        "diagnostic": impersonal(event.diagnostic, event.recipient),
     }
     return {name: value for name, value in found.items() if value}
 

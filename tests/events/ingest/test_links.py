@@ -29,3 +29,21 @@ def test_digest_is_short_and_stable() -> None:
 
 def test_long_link_is_cut() -> None:
     assert len(links.shared_address("https://x.example/" + "a" * 9_000, "")) == links.MAX_LENGTH
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("550 5.1.1 <Ada.Lovelace@Y.example> unknown", "550 5.1.1 <…> unknown"),
+        ("forwarded to other@z.example: full", "forwarded to …: full"),
+        ("mailbox ada.lovelace is full", "mailbox … is full"),
+        ("smtp; 550 user unknown", "smtp; 550 user unknown"),
+        ("", ""),
+    ],
+)
+def test_servers_words_name_nobody(said: str, kept: str) -> None:
+    assert links.impersonal(said, "ada.lovelace@y.example") == kept
+
+
+def test_short_local_part_is_no_name() -> None:
+    assert links.impersonal("no such user", "no@y.example") == "no such user"
