@@ -112,6 +112,8 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
+# Who has no account here gets no mail from us, whoever types their address into the form.
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_ADAPTER = "mailplatform.accounts.adapter.ClosedAdapter"
 # Guessing passwords becomes slow, from one machine and for one account.
@@ -222,6 +224,12 @@ LOGGING: dict[str, Any] = {
             )
             if env.str("LOG_FORMAT", "console") == "console"
             else structlog.processors.JSONRenderer(),
+            # What libraries log does not pass through structlog's own processors below.
+            "foreign_pre_chain": [
+                structlog.stdlib.add_log_level,
+                structlog.processors.format_exc_info,
+                logs.discreet,
+            ],
         }
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
@@ -230,12 +238,12 @@ LOGGING: dict[str, Any] = {
 structlog.configure(
     processors=[
         structlog.contextvars.merge_contextvars,
-        logs.discreet,
         structlog.stdlib.filter_by_level,
         structlog.processors.TimeStamper(fmt="iso"),
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.format_exc_info,
+        logs.discreet,
         structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
     ],
     logger_factory=structlog.stdlib.LoggerFactory(),

@@ -91,7 +91,9 @@ def come_back(*, claim: UnsubscribeClaim, ip: str = "") -> bool:
     said = _newest_words(subject)
     if said.get("", source_of(claim)) != source_of(claim):
         return False
-    here = [form.removeprefix("list:") for form, source in said.items() if form and source == source_of(claim)]
+    here = [
+        form.removeprefix("list:") for form, source in said.items() if form and source == source_of(claim)
+    ]
     lists = MailingList.objects.filter(
         public_id__in=here,
         subscriptions__subscriber_id=claim.subscriber_id,

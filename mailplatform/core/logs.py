@@ -1,4 +1,4 @@
-"""What the logs must not hold: who read which mail, and the secrets in readers' links."""
+"""What the logs must not hold: who read which mail, anybody's address, and the secrets in readers' links."""
 
 import re
 from collections.abc import MutableMapping
@@ -7,12 +7,20 @@ from typing import Any
 # Links in mails act without a sign-in, so the token in their path is a secret.
 _SECRET_PATHS = re.compile(r"(/(?:u|p|v|account/password/reset/key)/)[^/\s?]+")
 _QUERY = re.compile(r"\?\S*")
+# A password in the address of a server looks alike, and goes, too.
+_ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:/]+@[^\s<>()\[\]\"',;:/]+")
 
 
 def discreet(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Drop IP and user agent; hide tokens in paths, and the query, in which people search for addresses."""
+    """Drop IP and user agent; hide tokens in paths, addresses, and the query, in which people search for addresses.
+
+    Every text of the line is looked at, also those of libraries and of exceptions: Django writes the path of each
+    request that it refuses, and Postgres the values that it could not store.
+    """
     event.pop("ip", None)
     event.pop("user_agent", None)
-    if isinstance(request := event.get("request"), str):
-        event["request"] = _QUERY.sub("?…", _SECRET_PATHS.sub(r"\1…", request))
+    for name, value in event.items():
+        if isinstance(value, str):
+            text = _QUERY.sub("?…", value) if name == "request" else value
+            event[name] = _ADDRESS.sub("…", _SECRET_PATHS.sub(r"\1…", text))
     return event

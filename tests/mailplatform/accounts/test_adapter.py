@@ -38,6 +38,13 @@ def test_a_stranger_learns_nothing_about_who_works_here(client: Client, settings
     assert (known.status_code, known["Location"]) == (unknown.status_code, unknown["Location"])
 
 
+def test_nobody_without_an_account_gets_mail(client: Client, settings: Settings) -> None:
+    settings.EMAIL_BACKEND = LOCMEM
+    UserFactory.create(email="ada@example.org")
+    client.post("/account/password/reset/", {"email": "stranger@example.org"})
+    assert not mail.outbox
+
+
 def test_a_broken_mail_server_is_no_broken_page(client: Client, settings: Settings) -> None:
     settings.EMAIL_BACKEND = "no.such.Backend"
     UserFactory.create(email="ada@example.org")

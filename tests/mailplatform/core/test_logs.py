@@ -1,4 +1,8 @@
+import logging
+import logging.config
+
 import pytest
+from django.conf import settings
 
 from mailplatform.core.logs import discreet
 
@@ -22,3 +26,30 @@ def test_secrets_and_searches_are_not_written(request_line: str, expected: str) 
 def test_nobodys_address_or_browser_is_written() -> None:
     event = discreet(None, "info", {"event": "x", "ip": "192.0.2.7", "user_agent": "Mozilla"})
     assert event == {"event": "x"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("duplicate key: Key (email)=(ada@example.org) exists", "duplicate key: Key (email)=(…) exists"),
+        ("Bad Request: /u/AbCdEfGh_-1/", "Bad Request: /u/…/"),
+        ("is this a question? yes", "is this a question? yes"),
+    ],
+)
+def test_every_text_of_a_line_is_looked_at(text: str, expected: str) -> None:
+    assert discreet(None, "info", {"event": text, "error": text}) == {"event": expected, "error": expected}
+
+
+def test_the_lines_of_libraries_are_discreet_too() -> None:
+    config = logging.config.DictConfigurator(settings.LOGGING)  # type: ignore[attr-defined] # not in the stubs
+    formatter = config.configure_formatter(settings.LOGGING["formatters"]["line"])
+    error = ValueError("no room for ada@example.org")
+    record = logging.LogRecord(
+        "django.request", logging.WARNING, "x.py", 1, "Bad Request: %s", ("/u/AbCdEf/",),
+        (ValueError, error, None),
+    )  # fmt: skip
+    line = formatter.format(record)
+    assert "Bad Request: /u/…/" in line
+    assert "no room for …" in line
+    assert "AbCdEf" not in line
+    assert "ada@" not in line
