@@ -1,7 +1,7 @@
 """`POST /sns/events/`: a small ASGI callable in front of Django, whose request path would cost ten times the work.
 
-Answers: 200 stored or seen before; 400 or 403 not to be believed (SNS does not repeat these); 413 too large; 503 not
-now, SNS sends it again. Nothing of the request is ever put into an answer.
+Answers: 200 stored or seen before; 400 or 403 not to be believed (SNS does not repeat these); 413 too large; 408
+too slow; 503 not now, SNS sends it again. Nothing of the request is ever put into an answer.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from .writer import GroupWriter
 log = structlog.get_logger(__name__)
 PATH: Final = "/sns/events/"
 MAX_BODY: Final = 256 * 1024  # what SNS itself allows
+BODY_SECONDS: Final = 20.0  # SNS itself gives a delivery 15
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -30,6 +31,7 @@ _TEXTS: Final = {
     400: b"bad request\n",
     403: b"refused\n",
     405: b"only POST\n",
+    408: b"too slow\n",
     413: b"too large\n",
     503: b"not now, please send it again\n",
 }
@@ -76,7 +78,12 @@ class Endpoint:
         if scope["method"] != "POST":
             await _answer(send, 405, (b"allow", b"POST"))
             return
-        body = await _read(scope, receive)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await _read(scope, receive)
+        except TimeoutError:
+            await _answer(send, 408, (b"connection", b"close"))
+            return
         if body is None:
             await _answer(send, 413, (b"connection", b"close"))
             return

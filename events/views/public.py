@@ -65,10 +65,14 @@ def unsubscribe(request: HttpRequest, claim: UnsubscribeClaim) -> HttpResponse:
         leaving.leave_all(claim=claim, ip=ip)
         return _render(request, "unsubscribed", claim, is_all=True)
     if action == "undo":
-        if not leaving.come_back(claim=claim, ip=ip) and _has_left(claim):
-            return _render(request, "unsubscribed", claim, is_kept=True)
-        return _render(request, "back_again", claim)
+        return _undo(request, claim, ip)
     return _render(request, "unsubscribe", claim, status=400, is_unclear=True)
+
+
+def _undo(request: HttpRequest, claim: UnsubscribeClaim, ip: str) -> HttpResponse:
+    if not leaving.come_back(claim=claim, ip=ip) and _has_left(claim):
+        return _render(request, "unsubscribed", claim, is_kept=True)
+    return _render(request, "back_again", claim)
 
 
 def _ask(request: HttpRequest, claim: UnsubscribeClaim) -> HttpResponse:

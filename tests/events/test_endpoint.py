@@ -232,3 +232,21 @@ def test_lifespan_starts_and_ends_the_writer(site: endpoint.Endpoint) -> None:
 
     asyncio.run(site.live(receive, send))
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+def test_body_that_trickles_in_is_not_waited_for(
+    site: endpoint.Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint, "BODY_SECONDS", 0.01)
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        await asyncio.sleep(0.005)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": endpoint.PATH, "headers": []}
+    asyncio.run(site.handle(scope, receive, send))
+    assert sent[0]["status"] == 408
