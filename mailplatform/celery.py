@@ -17,6 +17,7 @@ app.conf.beat_schedule = {
     "campaigns-due": {"task": "campaigns.start_due", "schedule": 3},
     "campaigns-account": {"task": "campaigns.refresh_account", "schedule": 300},
     "subscribers-imports": {"task": "subscribers.resume_imports", "schedule": 300},
+    "subscribers-forget": {"task": "subscribers.forget_imports", "schedule": 3600},
     "events-partitions": {"task": "events.make_partitions", "schedule": 3600},
     "events-settle": {"task": "events.settle_unresolved", "schedule": 15},
     "events-safety": {"task": "events.check_safety", "schedule": 30},

@@ -11,3 +11,9 @@ from .services import importing
 def resume_imports(**_: Any) -> None:
     """Queue again what a worker should be at; a worker that is at it makes this one do nothing."""
     importing.resume_unfinished()
+
+
+@shared_task(name="subscribers.forget_imports")
+def forget_imports(**_: Any) -> None:
+    """Remove the files of imports that nobody finished, and refused rows that nobody mended."""
+    importing.forget_old()

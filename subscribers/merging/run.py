@@ -4,10 +4,11 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import structlog
-from django.db import connection
+from django.db import connection, transaction
 
 from mailplatform.core import clock
 
@@ -48,7 +49,7 @@ def check_job(*, job_id: int) -> None:
     if job is None:
         return
     with _answering(job), alone_with(job) as mine:
-        if mine:
+        if mine and _is_still(job, ImportState.CHECKING):
             with staged(job) as staging:
                 _note_findings(job, staging)
 
@@ -115,9 +116,27 @@ def run_job(*, job_id: int) -> None:
     if job is None:
         return
     with _answering(job), alone_with(job) as mine:
-        if mine:
+        if mine and _is_still(job, ImportState.RUNNING):
             with staged(job) as staging:
                 _merge(job, staging)
+            forget_file(job)
+
+
+def _is_still(job: ImportJob, state: ImportState) -> bool:
+    """Read the job again under its lock: another worker may have ended it since."""
+    job.refresh_from_db()
+    return job.state == state
+
+
+def forget_file(job: ImportJob) -> None:
+    """Remove the file of an import that is over, and the rows shown of it: an erasure could not reach them.
+
+    What was in it stays provable by its SHA-256.
+    """
+    job.refresh_from_db()
+    job.mapping, job.preview = {**job.mapping, "sample": []}, {**job.preview, "sample": []}
+    job.save(update_fields=["mapping", "preview", "updated_at"])
+    transaction.on_commit(partial(job.file.storage.delete, str(job.file.name)), robust=True)
 
 
 def _merge(job: ImportJob, staging: Staging) -> None:
@@ -175,6 +194,6 @@ def _answering(job: ImportJob) -> Iterator[None]:
 
 
 def _fail(job: ImportJob, message: str) -> None:
-    ImportJob.objects.filter(pk=job.pk).update(
+    ImportJob.objects.filter(pk=job.pk, state__in=(ImportState.CHECKING, ImportState.RUNNING)).update(
         state=ImportState.FAILED, error=message[:500], finished_at=clock.now()
     )

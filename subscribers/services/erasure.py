@@ -39,7 +39,7 @@ def erase(*, subscriber_id: int, actor: User | None, source: str) -> int:
         suppression.lock_keys(cursor, [key])
         basis.lock_profiles(cursor, [subscriber_id])
     suppression.suppress(email_key=key, reason=SuppressionReason.ERASED, source=source)
-    _forget_refused_rows(subscriber.email)
+    _forget_rows_of_imports(subscriber.email)
     record = consent.record(
         subscriber_id=subscriber_id,
         purpose=Purpose.MARKETING,
@@ -59,9 +59,17 @@ def erase(*, subscriber_id: int, actor: User | None, source: str) -> int:
     return record.id
 
 
-def _forget_refused_rows(email: str) -> None:
-    """Rows that an import refused are kept as they came, so the address may stand in any of their cells."""
+def _forget_rows_of_imports(email: str) -> None:
+    """Rows of imports are kept as they came, so the address may stand in any of their cells."""
     with connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM subscribers_refusedrow WHERE position(%s IN lower(row::text)) > 0", [email]
+        )
+        cursor.execute(
+            """
+            UPDATE subscribers_importjob SET mapping = jsonb_set(mapping, '{sample}', '[]', false),
+                preview = jsonb_set(preview, '{sample}', '[]', false)
+            WHERE position(%s IN lower(mapping::text || preview::text)) > 0
+            """,
+            [email],
         )

@@ -4,8 +4,10 @@ The file is kept in the configured storage. The work itself is in `subscribers.m
 (`start_check`, `start_import`) or, for commands and tests, right here (`check`, `commit`).
 """
 
+import datetime as dt
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -25,10 +27,12 @@ from ..importing.reading import open_table
 from ..merging import run
 from ..merging.staging import byte_stream
 from ..merging.statement import Statement, StatementError, check_statement
-from ..models import CustomField, ImportJob, ImportState, MailingList
+from ..models import CustomField, ImportJob, ImportState, MailingList, RefusedRow
 from ..selectors import imports as selector
 
 MAX_FILE = 1_000_000_000  # bytes
+KEEP_WAITING = dt.timedelta(days=7)
+KEEP_REFUSED = dt.timedelta(days=30)
 SAMPLE_ROWS = 10
 GUESS_ROWS = 500
 _BLOCK = 1 << 20
@@ -45,6 +49,7 @@ __all__ = [
     "commit",
     "create_job",
     "declare",
+    "forget_old",
     "reread",
     "resume_unfinished",
     "start_check",
@@ -224,4 +229,21 @@ def cancel(*, job: ImportJob, actor: User | None = None) -> None:
         if not changed:
             raise ImportStateError
         audit.record(actor=actor, action="import.cancelled", obj=job)
-        transaction.on_commit(partial(job.file.storage.delete, str(job.file.name)))
+        RefusedRow.objects.filter(job=job).delete()
+        run.forget_file(job)
+
+
+def forget_old() -> int:
+    """Give up imports that nobody went on with, and drop the refused rows of old ones; return how many.
+
+    A file of people whom we may not even write to is not kept because somebody closed a window.
+    """
+    now = clock.now()
+    waiting = ImportJob.objects.filter(state__in=_OPEN_STATES, updated_at__lt=now - KEEP_WAITING)
+    given_up = 0
+    for job in waiting:
+        with suppress(ImportStateError):
+            cancel(job=job)
+            given_up += 1
+    RefusedRow.objects.filter(job__finished_at__lt=now - KEEP_REFUSED).delete()
+    return given_up

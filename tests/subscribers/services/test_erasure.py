@@ -48,7 +48,10 @@ def test_the_person_is_gone_and_the_ledger_whole(ledger_files: Any) -> None:
 @pytest.mark.django_db
 def test_the_address_is_nowhere_in_the_database() -> None:
     person = make()
-    job = ImportJob.objects.create(file="x", file_name="x", file_sha256=b"")
+    job = ImportJob.objects.create(
+        file="x", file_name="x", file_sha256=b"", mapping={"columns": [1], "sample": [[EMAIL.title()]]},
+        preview={"new": 1, "sample": [{"email": EMAIL}]},
+    )  # fmt: skip
     RefusedRow.objects.create(job=job, line=1, reason="x", row={"Mail": EMAIL.upper()})
     RefusedRow.objects.create(job=job, line=2, reason="x", row={"Mail": "else@example.test"})
     erasure.erase(subscriber_id=person.id, actor=None, source="page")
@@ -61,6 +64,8 @@ def test_the_address_is_nowhere_in_the_database() -> None:
             )
             assert cursor.fetchone() == (0,), table
     assert RefusedRow.objects.count() == 1
+    job.refresh_from_db()
+    assert (job.mapping, job.preview) == ({"columns": [1], "sample": []}, {"new": 1, "sample": []})
     assert AuditEntry.objects.filter(action="subscriber.erased").count() == 1
 
 

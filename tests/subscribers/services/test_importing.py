@@ -1,12 +1,14 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
 
+from mailplatform.core import clock
 from mailplatform.core.keys import email_key
 from subscribers.importing.columns import Column, MappingError, from_json
+from subscribers.merging import run
 from subscribers.merging.statement import Statement, StatementError
 from subscribers.models import (
     ConsentRecord,
@@ -304,3 +306,41 @@ def test_a_latin_1_file_can_be_read_as_another_encoding() -> None:
     assert job.mapping["sample"][0][1] != "Łucja"
     job = importing.reread(job=job, encoding="cp1250", delimiter=";")
     assert job.mapping["sample"][0][1] == "Łucja"
+
+
+def stored(job: ImportJob) -> bool:
+    return bool(job.file.storage.exists(str(job.file.name)))
+
+
+def test_the_file_goes_when_the_import_is_done(django_capture_on_commit_callbacks: Any) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        job = bring_in("email,name\nann@example.test,Ann\nbroken,Bob\n")
+    assert (job.state, stored(job)) == (ImportState.DONE, False)
+    assert "ann@" not in f"{job.mapping}{job.preview}"
+    assert job.preview["new"] == 1
+    assert RefusedRow.objects.filter(job=job).exists()
+
+
+def test_a_worker_that_comes_late_does_not_spoil_a_finished_import() -> None:
+    job = bring_in("email\nann@example.test\n")
+    ImportJob.objects.filter(pk=job.pk).update(state=ImportState.RUNNING)
+    late = ImportJob.objects.get(pk=job.pk)
+    ImportJob.objects.filter(pk=job.pk).update(state=ImportState.DONE)
+    run._fail(late, "The uploaded file is gone.")
+    late.refresh_from_db()
+    assert late.state == ImportState.DONE
+
+
+def test_what_nobody_goes_on_with_is_given_up(django_capture_on_commit_callbacks: Any) -> None:
+    old, new = upload("email\nann@example.test\n"), upload("email\nbob@example.test\n")
+    done = bring_in("email\ncleo@example.test\nbroken\n")
+    long_ago = clock.now() - timedelta(days=31)
+    ImportJob.objects.filter(pk=old.pk).update(updated_at=long_ago)
+    ImportJob.objects.filter(pk=done.pk).update(finished_at=long_ago)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert importing.forget_old() == 1
+    old.refresh_from_db()
+    new.refresh_from_db()
+    assert (old.state, stored(old), old.mapping["sample"]) == (ImportState.CANCELLED, False, [])
+    assert (new.state, stored(new)) == (ImportState.UPLOADED, True)
+    assert not RefusedRow.objects.exists()
