@@ -57,6 +57,7 @@ def test_an_empty_queue_is_no_error(queue: str) -> None:
 
 
 def test_what_the_endpoint_missed_is_taken_in(sandbox: RunningSandbox, queue: str, site: Stoppable) -> None:
+    sandbox.wait_quiet()
     site.stop()
     for _ in range(6):
         sandbox.client("sesv2").send_email(
