@@ -10,7 +10,7 @@ from django.db.models import Max
 from campaigns.models import Run
 from mailplatform.core import clock
 
-from .services import classifying, guarding
+from .services import classifying, forgetting, guarding
 
 MONTHS_AHEAD: Final = 3
 MONTHS_BACK: Final = 2
@@ -56,3 +56,9 @@ def check_safety(**_unknown: Any) -> None:
 def classify_machines(**_unknown: Any) -> None:
     """Mark scanners that only their pattern gives away."""
     classifying.classify_machines()
+
+
+@shared_task(name="events.forget_erased")
+def forget_erased(**_unknown: Any) -> None:
+    """Remove the dead letters of people who were erased."""
+    forgetting.forget_erased()

@@ -19,6 +19,7 @@ app.conf.beat_schedule = {
     "subscribers-imports": {"task": "subscribers.resume_imports", "schedule": 300},
     "subscribers-forget": {"task": "subscribers.forget_imports", "schedule": 3600},
     "events-partitions": {"task": "events.make_partitions", "schedule": 3600},
+    "events-forget": {"task": "events.forget_erased", "schedule": 3600},
     "events-settle": {"task": "events.settle_unresolved", "schedule": 15},
     "events-safety": {"task": "events.check_safety", "schedule": 30},
     "events-machines": {"task": "events.classify_machines", "schedule": 60},

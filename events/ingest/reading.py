@@ -91,11 +91,16 @@ def _claim(event: ParsedEvent, own: str) -> Hit:
         return Hit(event)
     if epoch.partition("-")[0] != own:
         return Hit(event, is_foreign=True)
-    run_id, subscriber_id = _number(event.tags.get(TAG_RUN)), _number(event.tags.get(TAG_SUBSCRIBER))
+    run_id, subscriber_id = _number(event.tags.get(TAG_RUN)), subscriber_of(event)
     if run_id is None or subscriber_id is None:
         # A test mail or one about a user's account: it belongs to no run and counts nowhere.
         return Hit(event, is_inert=True)
     return Hit(event, run_id=run_id, subscriber_id=subscriber_id)
+
+
+def subscriber_of(event: ParsedEvent) -> int | None:
+    """Return the number of the person whom an event's tags name."""
+    return _number(event.tags.get(TAG_SUBSCRIBER))
 
 
 def _number(text: str | None) -> int | None:

@@ -18,16 +18,17 @@ from django.db import (
 )
 from django.db.backends.utils import CursorWrapper
 
-from events import providers
+from events import parsing, providers
 from events.kinds import Kind, suppression_reason
 from events.machines import by_user_agent
 from events.models import DeadLetter
 from mailplatform.core import clock, keys
+from subscribers.models import Profile
 from subscribers.services import profiles, suppression
 
 from . import links, store
 from .merging import Engagement, People, Standing, apply
-from .reading import Hit, Inbound, Undigestible, check_id, read
+from .reading import Hit, Inbound, Undigestible, check_id, read, subscriber_of
 
 log = structlog.get_logger(__name__)
 ATTEMPTS = 3
@@ -88,12 +89,17 @@ def _bisect(group: Sequence[Inbound], reason: str) -> int:
 
 
 def bury(inbound: Inbound, reason: str) -> None:
-    """Keep a message that cannot be taken in, as bytes, with the reason; once, however often it comes."""
+    """Keep a message that cannot be taken in, as bytes, with the reason; once, however often it comes.
+
+    An open or click that may not be stored is not stored as a dead letter either.
+    """
     log.warning("dead_letter", reason=reason, message_id=inbound.message.message_id)
     if inbound.is_replay:
         raise Undigestible(reason)
     try:
         with transaction.atomic():
+            if _is_untracked(inbound):
+                return
             known = DeadLetter.objects.filter(message_id=inbound.message.message_id[:100], body=inbound.body)
             if not known.exists():
                 DeadLetter.objects.create(
@@ -101,6 +107,21 @@ def bury(inbound: Inbound, reason: str) -> None:
                 )
     except DatabaseError as error:
         raise DatabaseDown(str(error)) from error
+
+
+def _is_untracked(inbound: Inbound) -> bool:
+    try:
+        events = parsing.parse(inbound.message.message, fallback_time=inbound.message.timestamp)
+    except Exception:  # noqa: BLE001 (to hold what cannot be read is what dead letters are for)
+        return False
+    return any(event.is_engagement and not _is_allowed(event) for event in events)
+
+
+def _is_allowed(event: parsing.ParsedEvent) -> bool:
+    profile = Profile.objects.filter(pk=subscriber_of(event)).first()
+    if profile is None:
+        return False
+    return profile.opens_allowed if event.kind is Kind.OPEN else profile.clicks_allowed
 
 
 def _reason(error: Exception) -> str:

@@ -26,8 +26,10 @@ def replay(*, dead_letter_id: int, actor: User | None = None) -> DeadLetter:
             return letter
         error = _take_in(bytes(letter.body))
         letter.replay_error = error[:300]
-        letter.replayed_at = None if error else clock.now()
-        letter.save(update_fields=["replay_error", "replayed_at"])
+        if not error:
+            # What was taken in is stored as far as it may be; the bytes hold more about the person than that.
+            letter.replayed_at, letter.body = clock.now(), b""
+        letter.save(update_fields=["replay_error", "replayed_at", "body"])
         audit.record(
             actor=actor, action="dead_letter.replayed", obj=letter, detail={"error": letter.replay_error}
         )

@@ -359,3 +359,21 @@ def test_every_example_of_the_documentation_is_ingested(path: Path) -> None:
     is_engagement = kind.get("eventType") in {"Open", "Click"}
     assert Event.objects.exists() != is_engagement
     assert Subscriber.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "consent", "kept"), [("Open", False, 0), ("Open", True, 1), ("Click", True, 0)]
+)
+def test_untracked_open_is_no_dead_letter_either(kind: str, consent: bool, kept: int) -> None:
+    run, person = make_run(), make_person()
+    Profile.objects.filter(pk=person.pk).update(opens_allowed=consent, clicks_allowed=False)
+    take(payload(kind, run, person, at=clock.now() + timedelta(days=3), link="https://x.example/"))
+    assert DeadLetter.objects.count() == kept
+
+
+def test_time_beyond_the_calendar_is_no_crash() -> None:
+    run, person = make_run(), make_person()
+    data = payload("Bounce", run, person)
+    data["bounce"]["timestamp"] = "0001-01-01T00:00:00+23:00"
+    take(data)
+    assert Event.objects.count() + DeadLetter.objects.count() == 1

@@ -24,7 +24,9 @@ def test_replay_after_the_partition_was_made() -> None:
     assert letter.replay_error
     with connection.cursor() as cursor:
         cursor.execute("SELECT events_ensure_month_partitions(%s)", (date(2019, 5, 1),))
-    assert replay.replay(dead_letter_id=letter.pk).replayed_at is not None
+    done = replay.replay(dead_letter_id=letter.pk)
+    assert done.replayed_at is not None
+    assert bytes(done.body) == b""
     assert Event.objects.count() == 1
     assert AuditEntry.objects.filter(action="dead_letter.replayed").count() == 2
 
