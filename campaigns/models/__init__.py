@@ -6,6 +6,20 @@ from .run import PauseReason, Run, RunState
 from .template import Template, TemplateVersion
 
 __all__ = [
-    "Batch", "BatchState", "Call", "CallKind", "CallState", "Campaign", "CampaignKind", "CampaignState", "Delivery",
-    "DeliveryState", "PauseReason", "Run", "RunState", "Sender", "Template", "TemplateVersion",
+    "Batch",
+    "BatchState",
+    "Call",
+    "CallKind",
+    "CallState",
+    "Campaign",
+    "CampaignKind",
+    "CampaignState",
+    "Delivery",
+    "DeliveryState",
+    "PauseReason",
+    "Run",
+    "RunState",
+    "Sender",
+    "Template",
+    "TemplateVersion",
 ]

@@ -38,7 +38,9 @@ class Batch(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=("run_id", "number"), name="one_batch_per_number"),
-            models.CheckConstraint(condition=models.Q(cursor__gte=0, cursor__lte=models.F("count")), name="batch_cursor_in_range"),
+            models.CheckConstraint(
+                condition=models.Q(cursor__gte=0, cursor__lte=models.F("count")), name="batch_cursor_in_range"
+            ),
         )
         indexes = (
             models.Index(fields=("run_id", "number"), condition=~models.Q(state="done"), name="batch_open"),
@@ -81,7 +83,9 @@ class Call(models.Model):
 
     class Meta:
         indexes = (
-            models.Index(fields=("lease_until",), condition=models.Q(state="in_flight"), name="call_in_flight"),
+            models.Index(
+                fields=("lease_until",), condition=models.Q(state="in_flight"), name="call_in_flight"
+            ),
             models.Index(fields=("run_id", "id"), name="call_by_run"),
         )
 

@@ -47,7 +47,9 @@ class Run(TimestampedModel):
     paused_by = models.CharField(max_length=12, choices=PauseReason.choices, blank=True)
     pause_reason = models.CharField(max_length=500, blank=True)
     drain_lease_until = models.DateTimeField(null=True, blank=True)
-    launched_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    launched_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL
+    )
     launched_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

@@ -118,7 +118,7 @@ def _is_untracked(inbound: Inbound) -> bool:
 
 
 def _is_allowed(event: parsing.ParsedEvent) -> bool:
-    profile = Profile.objects.filter(pk=subscriber_of(event)).first()
+    profile = Profile.objects.filter(pk=subscriber_of(event) or 0).first()
     if profile is None:
         return False
     return profile.opens_allowed if event.kind is Kind.OPEN else profile.clicks_allowed

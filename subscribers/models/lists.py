@@ -49,7 +49,9 @@ class Subscription(TimestampedModel):
 
     subscriber = models.ForeignKey("Subscriber", on_delete=models.CASCADE, related_name="subscriptions")
     mailing_list = models.ForeignKey("MailingList", on_delete=models.CASCADE, related_name="subscriptions")
-    state = models.CharField(max_length=12, choices=SubscriptionState.choices, default=SubscriptionState.PENDING)
+    state = models.CharField(
+        max_length=12, choices=SubscriptionState.choices, default=SubscriptionState.PENDING
+    )
     confirmation_id = models.BigIntegerField(null=True, blank=True)
     source = models.CharField(max_length=100, blank=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)

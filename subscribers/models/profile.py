@@ -22,7 +22,9 @@ class Profile(models.Model):
 
     subscriber_id = models.BigIntegerField(primary_key=True)
     joined_at = models.DateTimeField()
-    marketing_basis = models.CharField(max_length=12, choices=MarketingBasis.choices, default=MarketingBasis.NONE)
+    marketing_basis = models.CharField(
+        max_length=12, choices=MarketingBasis.choices, default=MarketingBasis.NONE
+    )
     contract_basis = models.BooleanField(default=False)
     service_basis = models.BooleanField(default=False)
     opens_allowed = models.BooleanField(default=False)

@@ -29,7 +29,9 @@ class Suppression(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=("email_key", "reason"), condition=models.Q(lifted_at=None), name="one_live_suppression"
+                fields=("email_key", "reason"),
+                condition=models.Q(lifted_at=None),
+                name="one_live_suppression",
             ),
         )
 

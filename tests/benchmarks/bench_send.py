@@ -68,8 +68,7 @@ def fake_ses(delay: float) -> Iterator[str]:
         yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
     finally:
         process.kill()
-        process.wait()
-        process.stdout.close()
+        process.communicate()
 
 
 @contextlib.contextmanager

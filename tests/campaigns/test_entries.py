@@ -37,9 +37,7 @@ def test_headers_stand_in_the_order_that_receivers_want(run_context: RunContext)
 
 def test_data_is_complete_plain_and_escaped(run_context: RunContext) -> None:
     entry = build_entry(run_context, person())
-    data = json.loads(
-        entry["ReplacementEmailContent"]["ReplacementTemplate"]["ReplacementTemplateData"]
-    )
+    data = json.loads(entry["ReplacementEmailContent"]["ReplacementTemplate"]["ReplacementTemplateData"])
     assert data["name"] == "Ann <Lee>"
     assert data["html"]["name"] == "Ann &lt;Lee&gt;"
     assert data["html"]["postal_address"] == "1 High Street, 10115 Berlin"
@@ -68,9 +66,7 @@ def test_campaign_variables_reach_everybody_and_no_person_can_change_them() -> N
     campaign = make_campaign(template=template, variables={"discount": "20", "company": "Evil Ltd"})
     context = RunContext.load(make_run(campaign))
     entry = build_entry(context, person(fields={"discount": "99", "unsubscribe_url": "https://evil.example"}))
-    data = json.loads(
-        entry["ReplacementEmailContent"]["ReplacementTemplate"]["ReplacementTemplateData"]
-    )
+    data = json.loads(entry["ReplacementEmailContent"]["ReplacementTemplate"]["ReplacementTemplateData"])
     assert data["discount"] == "20"
     assert data["html"]["company"] == "Example Ltd"
     assert data["html"]["unsubscribe_url"].startswith("https://mail.example.com/u/")
@@ -95,7 +91,9 @@ def test_oversized_data_concerns_one_person_alone(run_context: RunContext) -> No
 
 
 def test_the_whole_call_passes_the_limits_of_ses(run_context: RunContext) -> None:
-    call = entries.request(run_context, "mailplatform-none", [build_entry(run_context, person()) for _ in range(50)])
+    call = entries.request(
+        run_context, "mailplatform-none", [build_entry(run_context, person()) for _ in range(50)]
+    )
     limits.check_bulk(call)
     assert call["FromEmailAddress"] == "Example News <news@example.com>"
     assert call["DefaultContent"]["Template"]["TemplateName"].startswith("mp-")
@@ -122,5 +120,7 @@ def test_a_run_without_https_cannot_be_loaded() -> None:
 def test_a_demonstration_on_this_machine_may_use_http() -> None:
     make_site()
     context = RunContext.load(make_run(frozen={"public_url": "http://127.0.0.1:8000/"}))
-    assert build_entry(context, person())["ReplacementHeaders"][0]["Value"].startswith("<http://127.0.0.1:8000/u/")
+    assert build_entry(context, person())["ReplacementHeaders"][0]["Value"].startswith(
+        "<http://127.0.0.1:8000/u/"
+    )
     assert context.list_id["Value"].endswith(".localhost>")

@@ -28,9 +28,7 @@ _number = count(1)
 
 def make_user(role: str = Role.MARKETER, **fields: Any) -> User:
     """A user of a role; without a password: signed in by `client.force_login`."""
-    return User.objects.create_user(
-        f"user{next(_number)}@example.com", None, role=role, **fields
-    )
+    return User.objects.create_user(f"user{next(_number)}@example.com", None, role=role, **fields)
 
 
 def make_site(**changes: Any) -> Installation:

@@ -41,7 +41,7 @@ def test_every_text_of_a_line_is_looked_at(text: str, expected: str) -> None:
 
 
 def test_the_lines_of_libraries_are_discreet_too() -> None:
-    config = logging.config.DictConfigurator(settings.LOGGING)  # type: ignore[attr-defined] # not in the stubs
+    config = logging.config.DictConfigurator(settings.LOGGING)
     formatter = config.configure_formatter(settings.LOGGING["formatters"]["line"])
     error = ValueError("no room for ada@example.org")
     record = logging.LogRecord(

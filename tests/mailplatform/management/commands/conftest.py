@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import uvicorn
@@ -37,7 +37,7 @@ class Site:
         self._listener.bind(("127.0.0.1", 0))
         self._listener.listen(64)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        application = endpoint.mount(ASGIHandler())
+        application = endpoint.mount(cast("endpoint.Application", ASGIHandler()))
         self._server = uvicorn.Server(
             uvicorn.Config(
                 application, log_level="warning", access_log=False, ws="none", timeout_graceful_shutdown=2

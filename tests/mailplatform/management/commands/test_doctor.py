@@ -58,7 +58,8 @@ def test_a_ledger_key_that_others_may_read_is_an_error(settings: Any, tmp_path: 
     key.touch(mode=0o644)
     key.chmod(0o644)
     settings.LEDGER_KEY_FILE = str(key)
-    assert {finding.subject: finding.level for finding in doctor.keys()}["Ledger key"] is Level.ERROR
+    found = doctor.keys()
+    assert {finding.subject: finding.level for finding in found}["Ledger key"] is Level.ERROR
 
 
 def test_a_redis_that_is_away_is_an_error(settings: Any) -> None:
