@@ -6,6 +6,9 @@ from typing import Any, Final
 from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit, installation
 from mailplatform.aws import errors, limits, session
+from mailplatform.core import keys
+from subscribers.models import SuppressionReason
+from subscribers.services import suppression
 
 from .. import entries, headers, tokens
 from ..models import CallKind, Campaign, Sender, Template
@@ -24,6 +27,10 @@ class TooManyAddresses(ValueError):
 
 class InvalidAddress(ValueError):
     """One of the addresses cannot be mailed; the message names it."""
+
+
+class BlockedAddress(InvalidAddress):
+    """One of the addresses must not be mailed: it bounced, or the person complained, left or was erased."""
 
 
 class TemplateNotReady(Exception):
@@ -103,6 +110,7 @@ def _send(
     if shown.rendered is None:
         raise TemplateNotReady(shown.findings)
     recipients = _clean(addresses)
+    _refuse_blocked(recipients)
     token = tokens.make_test_token()
     links = entries.links_for(installation.public_url(), token)
     own = headers.unsubscribe_headers(
@@ -123,6 +131,19 @@ def _clean(addresses: Sequence[str]) -> list[str]:
         return [limits.check_address(address) for address in addresses]
     except limits.LimitError as error:
         raise InvalidAddress(str(error)) from error
+
+
+def _refuse_blocked(addresses: Sequence[str]) -> None:
+    """A test shows advertising to whoever it goes to. Who works here and left a mailing still gets tests."""
+    by_key = {keys.email_key(address): address for address in addresses}
+    blocked = suppression.suppressed_keys(by_key)
+    staff = set(
+        User.objects.filter(email__in=list(by_key.values()), is_active=True).values_list("email", flat=True)
+    )
+    for key, reason in blocked.items():
+        if not (reason == SuppressionReason.UNSUBSCRIBE and by_key[key] in staff):
+            label = SuppressionReason(reason).label.lower()
+            raise BlockedAddress(f"{by_key[key]} must not be mailed ({label}). No test was sent.")
 
 
 def _send_one(address: str, rendered: Rendered, sender: Sender, own: list[headers.Header]) -> str:

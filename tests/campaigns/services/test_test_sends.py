@@ -9,7 +9,9 @@ from campaigns import tokens
 from campaigns.models import Call, CallKind, Delivery, Sender
 from campaigns.services import previews, test_sends
 from mailplatform.accounts.models import AuditEntry
+from mailplatform.core import keys
 from mailplatform.sandbox.testing import RunningSandbox, running_sandbox
+from subscribers.services import suppression
 from tests.factories.campaigns import (
     HTML,
     make_campaign,
@@ -130,3 +132,17 @@ def test_a_refusal_of_ses_is_said_in_words(settings: Any) -> None:
 )
 def test_addresses_are_read_from_a_text_box(text: str, addresses: list[str]) -> None:
     assert test_sends.parse_addresses(text) == addresses
+
+
+@pytest.mark.parametrize("reason", ["bounce", "complaint", "unsubscribe", "manual", "erased"])
+def test_nobody_who_must_not_be_mailed_gets_a_test(sandbox: RunningSandbox, reason: str) -> None:
+    suppression.suppress(email_key=keys.email_key("ada@example.org"), reason=reason, source="test")
+    with pytest.raises(test_sends.BlockedAddress, match=r"ada@example\.org"):
+        send(["bob@example.org", "ada@example.org"])
+    assert not sandbox.messages()
+
+
+def test_a_colleague_who_left_a_mailing_still_gets_tests(sandbox: RunningSandbox) -> None:
+    colleague = make_user()
+    suppression.suppress(email_key=keys.email_key(colleague.email), reason="unsubscribe", source="test")
+    assert len(send([colleague.email])) == 1
