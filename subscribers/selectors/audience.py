@@ -1,7 +1,8 @@
 """Who a campaign would reach: lists and segments in, a bounded query of distinct people out.
 
 Membership of a list is any subscription that is not pending: those who left are part of the audience and are told
-apart with the reason `left_list`, unless another chosen list or segment brings them in. People on an excluded list
+apart with the reason `left_list`, unless another chosen list brings them in. A segment does not: who left a list that
+is written to gets no such mail by another door; so the sender decides, too. People on an excluded list
 or in an excluded segment are not part of the audience at all.
 """
 
@@ -64,14 +65,17 @@ def audience_sql(spec: AudienceSpec) -> tuple[str, list[Any]]:
 
 
 def _members(spec: AudienceSpec) -> tuple[str, list[Any]]:
-    """Return SQL of (subscriber_id, way): one row per person, way is false where they left every chosen list."""
+    """Return SQL of (subscriber_id, way): one row per person.
+
+    `way` is false where they left a chosen list and are on none, NULL where only a segment names them.
+    """
     chosen = _conditions(spec.segment_ids)
     parts, params = [_NOBODY], list[Any]()
     if spec.list_ids:
         parts.append(_LIST_MEMBERS)
         params.append(list(spec.list_ids))
     for condition in chosen:
-        parts.append(f"SELECT subscriber_id, TRUE FROM ({select_ids(condition)}) segment")  # noqa: S608
+        parts.append(f"SELECT subscriber_id, NULL FROM ({select_ids(condition)}) segment")  # noqa: S608
         params += condition.params
     members = " UNION ALL ".join(parts)
     where, excluded_params = _exclusion(spec)

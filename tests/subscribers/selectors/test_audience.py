@@ -68,6 +68,15 @@ def test_who_left_one_list_but_is_on_another_stays() -> None:
     assert count(AudienceSpec(list_ids=(news.pk,)), "marketing") == AudienceCount(1, 0, {"left_list": 1})
 
 
+def test_a_segment_does_not_bring_back_who_left_the_list_as_the_sender_has_it() -> None:
+    news, berlin = mailing_list(), city("Berlin")
+    ann = person(list_ids=[news.pk], values={"city": "Berlin"})
+    person(values={"city": "Berlin"})
+    leave(ann, news.pk)
+    spec = AudienceSpec(list_ids=(news.pk,), segment_ids=(berlin.pk,))
+    assert count(spec, "marketing") == AudienceCount(2, 1, {"left_list": 1})
+
+
 def test_who_waits_for_confirmation_is_not_in_the_audience() -> None:
     news = mailing_list()
     person(list_ids=[news.pk])
