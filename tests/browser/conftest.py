@@ -8,7 +8,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -102,9 +102,9 @@ class Visitor:
             self.problems.append(f"{path} answered {response.status}")
         self.page.wait_for_load_state("networkidle")
 
-    def look(self, where: str) -> None:
-        """Check the open page at both widths in both themes; problems are collected, not raised."""
-        for theme in ("light", "dark"):
+    def look(self, where: str, *, themes: Sequence[str] = ("light", "dark")) -> None:
+        """Check the open page at both widths in the themes; problems are collected, not raised."""
+        for theme in themes:
             self.wear(theme)
             for width in WIDTHS:
                 self.page.set_viewport_size({"width": width, "height": 900})

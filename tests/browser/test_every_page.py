@@ -1,6 +1,6 @@
 """Every address of ours that answers GET with a page is opened and looked at: nobody has to remember to add one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
@@ -46,16 +46,23 @@ def world(
         forget_connections()
 
 
-@pytest.fixture
-def window(world: World, browser: Browser, server_url: str) -> Iterator[Visitor]:
-    """The administrator's window on that history."""
+@pytest.fixture(scope="module")
+def only_window(world: World, browser: Browser, server_url: str) -> Iterator[Visitor]:
+    """The administrator's window on that history, opened once."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
     visitor = watch(context, server_url)
     sign_in(context, server_url, world.admin)
     yield visitor
     context.close()
     forget_connections()
-    visitor.quiet()
+
+
+@pytest.fixture
+def window(only_window: Visitor) -> Iterator[Visitor]:
+    """The same window; what was found wrong counts for this test only."""
+    only_window.problems.clear()
+    yield only_window
+    only_window.quiet()
 
 
 def subjects(name: str, world: World) -> list[object]:
@@ -89,8 +96,7 @@ def paths(name: str, entry: URLPattern, world: World) -> Iterator[str]:
             yield reverse(name, kwargs={key: {**ids, "step": step}[key] for key in wanted})
 
 
-@pytest.mark.parametrize("name", OURS)
-def test_the_page_is_accessible_quiet_and_fits(name: str, window: Visitor, world: World) -> None:
+def visit(name: str, window: Visitor, world: World, themes: Sequence[str]) -> None:
     for number, path in enumerate(paths(name, OURS[name], world)):
         answer = window.page.request.get(window.base + path, max_redirects=0)
         if answer.status in {302, 405} or "<html" not in answer.text()[:300]:
@@ -99,4 +105,15 @@ def test_the_page_is_accessible_quiet_and_fits(name: str, window: Visitor, world
             continue  # nobody got a draft
         assert answer.status == 200, f"{path} answered {answer.status}"
         window.goto(path)
-        window.look(f"{name} {number}" if number else name)
+        window.look(f"{name} {number}" if number else name, themes=themes)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_page_is_accessible_quiet_and_fits(name: str, window: Visitor, world: World) -> None:
+    visit(name, window, world, themes=("light",))
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("name", OURS)
+def test_the_page_is_so_in_both_themes(name: str, window: Visitor, world: World) -> None:
+    visit(name, window, world, themes=("light", "dark"))
