@@ -52,19 +52,33 @@ class AudienceChanged(Exception):
         )
 
 
+class NotDue(Exception):
+    """The campaign does not wait for a start any more, or not yet."""
+
+
 class NotPossible(Exception):
     """The run is in a state in which this cannot be done."""
 
 
-def launch(*, campaign: Campaign, actor: User | None, confirmed_count: int | None = None) -> Run:
+def launch(
+    *,
+    campaign: Campaign,
+    actor: User | None,
+    confirmed_count: int | None = None,
+    only_if_due: bool = False,
+) -> Run:
     """Freeze what is sent and prepare it. `confirmed_count` is what the person saw.
 
-    Raises AlreadyLaunched, NobodyToSend, NotReady, AudienceChanged; nothing is changed then.
+    With `only_if_due` the campaign must still be scheduled, for a time that has come: somebody may have taken it
+    back, or moved it, since it was found. Raises AlreadyLaunched, NobodyToSend, NotReady, AudienceChanged, NotDue;
+    nothing is changed then.
     """
     with transaction.atomic():
         locked = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
         if locked.state not in _LAUNCHABLE:
             raise AlreadyLaunched(f"“{locked.name}” is already {locked.get_state_display().lower()}.")
+        if only_if_due and not _is_due(locked):
+            raise NotDue(f"“{locked.name}” was taken back or moved.")
         _check(locked, confirmed_count)
         version = publishing.version_for_campaign(campaign=locked, actor=actor)
         run = _create_run(locked, version, actor)
@@ -137,12 +151,17 @@ def _start(campaign: Campaign, now: dt.datetime) -> Run | None:
         _give_up(campaign, "It was due more than 24 hours ago; please schedule it again.")
         return None
     try:
-        return launch(campaign=campaign, actor=None)
-    except AlreadyLaunched:
+        return launch(campaign=campaign, actor=None, only_if_due=True)
+    except (AlreadyLaunched, NotDue):
         return None
     except (NobodyToSend, NotReady, publishing.NoTemplate, publishing.NotPublishable) as error:
         _give_up(campaign, str(error))
         return None
+
+
+def _is_due(campaign: Campaign) -> bool:
+    is_waiting = campaign.state == CampaignState.SCHEDULED and campaign.archived_at is None
+    return is_waiting and campaign.scheduled_at is not None and campaign.scheduled_at <= clock.now()
 
 
 def _give_up(campaign: Campaign, reason: str) -> None:

@@ -224,6 +224,19 @@ def test_what_is_due_starts(campaign: Campaign) -> None:
     assert runs.start_due() == []
 
 
+@pytest.mark.parametrize("state", ["draft", "scheduled"])
+def test_what_was_taken_back_or_moved_meanwhile_does_not_start(campaign: Campaign, state: str) -> None:
+    _schedule(campaign, clock.now() - dt.timedelta(minutes=1))
+    campaign.refresh_from_db()
+    later = clock.now() + dt.timedelta(hours=1)
+    Campaign.objects.filter(pk=campaign.pk).update(state=state, scheduled_at=later)
+    with pytest.raises(runs.NotDue):
+        runs.launch(campaign=campaign, actor=None, only_if_due=True)
+    assert not Run.objects.exists()
+    campaign.refresh_from_db()
+    assert campaign.state == state
+
+
 def test_what_is_not_due_waits(campaign: Campaign) -> None:
     at = clock.now() + dt.timedelta(minutes=5)
     _schedule(campaign, at)
