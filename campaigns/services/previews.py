@@ -117,7 +117,10 @@ def browser_copy(*, run_id: int, subscriber_id: int) -> Rendered:
     values = entries.person_values(person_of(subscriber), entries.links_for(context.public_url, token))
     version = run.template_version
     parts = {Part.SUBJECT: version.subject, Part.HTML: version.html, Part.TEXT: version.text}
-    return render_stored(parts, context.builder.as_dict(values))
+    try:
+        return render_stored(parts, context.builder.as_dict(values))
+    except TemplateError as error:
+        raise NoCopy("This mail cannot be shown any more.") from error
 
 
 def version_preview(version: TemplateVersion, person: entries.Person) -> Rendered | None:

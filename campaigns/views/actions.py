@@ -23,7 +23,7 @@ def campaign_send(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Send now, or schedule: `count` is the number that the person confirmed."""
     campaign = selectors.access_campaign(public_id)
     count = request.POST.get("count", "")
-    if not count.isdigit():
+    if not (count.isascii() and count.isdigit() and len(count) < 19):
         messages.error(request, "The confirmation was not complete. Look at the number again.")
         return redirect("campaigns:campaign_step", public_id, "review")
     start = scheduling.send_now if campaign.scheduled_at is None else scheduling.schedule

@@ -97,9 +97,10 @@ def _rows(run: Run, filters: dict[str, str]) -> Iterator[str]:
 
 
 def _filters(request: HttpRequest) -> dict[str, str]:
-    return {name: request.GET.get(name, "").strip()[:200] for name in ("state", "reason", "search")}
+    given = {name: request.GET.get(name, "") for name in ("state", "reason", "search")}
+    return {name: text.replace("\0", "").strip()[:200] for name, text in given.items()}
 
 
 def _number(request: HttpRequest, name: str) -> int:
     value = request.GET.get(name, "")
-    return int(value) if value.isdigit() and len(value) < 19 else 0
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else 0

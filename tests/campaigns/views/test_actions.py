@@ -34,7 +34,13 @@ def test_send_confirms_the_number_and_can_be_undone(marketer: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "words"), [("4", "You confirmed 4 people, but 3"), ("", "not complete"), ("x", "not complete")]
+    ("count", "words"),
+    [
+        ("4", "You confirmed 4 people, but 3"),
+        ("", "not complete"),
+        ("x", "not complete"),
+        ("²", "not complete"),
+    ],
 )
 def test_a_wrong_confirmation_sends_nothing(marketer: Client, count: str, words: str) -> None:
     campaign = make_ready_campaign()

@@ -116,6 +116,13 @@ def test_recipients_page_by_keyset_in_both_directions(monkeypatch: pytest.Monkey
     assert recipients.page(run, before=second.previous_before).rows == first.rows
 
 
+@pytest.mark.parametrize("query", [{"search": "a\0b"}, {"reason": "\0"}, {"after": "²"}])
+def test_recipients_answer_nonsense(marketer: Client, query: dict[str, str]) -> None:
+    campaign = make_campaign(state=CampaignState.SENDING)
+    make_run(campaign)
+    assert marketer.get(url(campaign, "recipients"), query).status_code == 200
+
+
 def test_recipients_are_filtered_and_an_erased_person_stays_a_row(marketer: Client) -> None:
     campaign, run = launched(audience=3)
     deliver(run, "accepted", email="ann@example.com")
