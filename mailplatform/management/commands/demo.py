@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from mailplatform import embedded
 from mailplatform.embedded.layout import Layout
 from mailplatform.embedded.services import remove_servers
-from mailplatform.management.demo.processes import ProcessDiedError, Supervisor, free_port, python
+from mailplatform.management.demo.processes import ProcessDiedError, Supervisor, hold_free_port, python
 from mailplatform.sandbox import constants
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -53,6 +54,7 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         started = time.time()
         once = bool(options["once"])
+        self.held: dict[str, socket.socket] = {}
         directory = data_directory(once=once)
         with embedded.start(directory) as services:
             supervisor = Supervisor(self.environment(directory, services, started), directory / "logs")
@@ -92,8 +94,9 @@ class Command(BaseCommand):
         return {**os.environ, **ours}
 
     def port(self, what: str, wanted: int) -> int:
-        """Return a free port, and say so when it is not the usual one."""
-        port = free_port(wanted)
+        """Return a free port, held until its process starts; say so when it is not the usual one."""
+        self.held[what] = hold_free_port(wanted)
+        port = int(self.held[what].getsockname()[1])
         if port != wanted:
             self.say(f"Port {wanted} is busy; the {what} takes {port}.")
         return port
@@ -104,11 +107,13 @@ class Command(BaseCommand):
         web_port = environment["PUBLIC_URL"].rsplit(":", 1)[1]
         sandbox_port = environment["SANDBOX_URL"].rsplit(":", 1)[1]
         state = str(directory / "sandbox")
+        self.held["sandbox"].close()
         supervisor.start(
             "sandbox",
             python("-m", "mailplatform.sandbox", "--port", sandbox_port, "--state-dir", state),
         )
         supervisor.run("database", python("manage.py", "setup_database", "--verbosity", "0"))
+        self.held["site"].close()
         supervisor.start(
             "web",
             python("-m", "uvicorn", "mailplatform.asgi:application", "--port", web_port, "--no-access-log"),

@@ -29,13 +29,13 @@ class Command(BaseCommand):
             call_command(
                 "migrate", database="owner", interactive=False, verbosity=min(1, options["verbosity"])
             )
-            self.grant()
+            self.grant(quiet=not options["verbosity"])
             ensure_partitions(clock.now().date())
         finally:
             with owner.cursor() as cursor:
                 cursor.execute(UNLOCK)
 
-    def grant(self) -> None:
+    def grant(self, *, quiet: bool = False) -> None:
         """Give the application's role its rights; say so when it is the owner itself."""
         app = connections["default"].settings_dict["USER"]
         if app == connections["owner"].settings_dict["USER"]:
@@ -46,7 +46,8 @@ class Command(BaseCommand):
             return
         with transaction.atomic(using="owner"):
             tables = grants.grant_app_role(connections["owner"], app)
-        self.stdout.write(f"{app} may add to but not change: {', '.join(tables) or 'nothing yet'}")
+        if not quiet:
+            self.stdout.write(f"{app} may add to but not change: {', '.join(tables) or 'nothing yet'}")
 
 
 def ensure_partitions(day: dt.date) -> None:

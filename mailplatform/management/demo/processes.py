@@ -24,16 +24,21 @@ class ProcessDiedError(Exception):
         self.log = log
 
 
-def free_port(wanted: int, host: str = "127.0.0.1", tries: int = 50) -> int:
-    """Return the first port from `wanted` upwards that nothing listens on."""
+def hold_free_port(wanted: int, host: str = "127.0.0.1", tries: int = 50) -> socket.socket:
+    """Take the first port from `wanted` upwards that nothing listens on, and keep it until the socket is closed.
+
+    Without that, of two demos started together one would end up talking to the other's site.
+    """
     for port in range(wanted, wanted + tries):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError:
-                continue
-            return port
+        held = socket.socket()
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            held.bind((host, port))
+            held.listen(1)
+        except OSError:
+            held.close()
+            continue
+        return held
     message = f"No free port between {wanted} and {wanted + tries - 1}. Stop something that listens there."
     raise OSError(message)
 
@@ -98,6 +103,8 @@ class Supervisor:
                 )
                 raise TimeoutError(message)
             time.sleep(0.1)
+        # What answered may be a stranger's process on the port that ours could not have.
+        self.check()
 
     def watch(self) -> None:
         """Block until a background process ends by itself."""

@@ -21,7 +21,13 @@ def test_a_busy_port_makes_it_take_the_next() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         busy = taken.getsockname()[1]
-        assert processes.free_port(busy) > busy
+        with processes.hold_free_port(busy) as held:
+            assert held.getsockname()[1] > busy
+
+
+def test_a_port_once_found_is_held_against_a_second_demo() -> None:
+    with processes.hold_free_port(20_000) as first, processes.hold_free_port(20_000) as second:
+        assert first.getsockname()[1] < second.getsockname()[1]
 
 
 def test_no_free_port_says_what_to_do() -> None:
@@ -29,7 +35,7 @@ def test_no_free_port_says_what_to_do() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(OSError, match="No free port between"):
-            processes.free_port(taken.getsockname()[1], tries=1)
+            processes.hold_free_port(taken.getsockname()[1], tries=1)
 
 
 def test_a_process_that_dies_is_named_with_its_log(supervisor: processes.Supervisor) -> None:
