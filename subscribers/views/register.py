@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from typing import IO, Any
 
 from asgiref.sync import sync_to_async
+from django.contrib import messages
 from django.core.handlers.asgi import ASGIRequest
 from django.http import FileResponse, HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from mailplatform.accounts.access import current_user, require_role
@@ -39,7 +40,7 @@ def register(request: HttpRequest) -> HttpResponse:
         "choices": selectors.choices(),
         "state": state,
         "may_export": current_user(request).has_role(Role.ADMIN),
-        "may_check": state.head is None or state.head.last_id <= CHECKED_IN_BROWSER,
+        "may_check": _is_small(state),
     }
     return render(request, "subscribers/register.html", context)
 
@@ -47,10 +48,17 @@ def register(request: HttpRequest) -> HttpResponse:
 @require_POST
 @require_role(Role.VIEWER)
 def register_verify(request: HttpRequest) -> HttpResponse:
-    """Check the whole ledger and show what came out."""
+    """Check the whole ledger and show what came out; a large one is for the command line."""
+    if not _is_small(selectors.state()):
+        messages.info(request, "The register is too large to be checked here: run manage.py verify_register.")
+        return redirect("subscribers:register")
     report = services.verify_register(actor=current_user(request))
     page = "report" if request.headers.get("HX-Request") else "checked"
     return render(request, f"subscribers/register_{page}.html", {"report": report, "lines": report.lines()})
+
+
+def _is_small(state: selectors.LedgerState) -> bool:
+    return state.head is None or state.head.last_id <= CHECKED_IN_BROWSER
 
 
 @require_POST

@@ -13,6 +13,7 @@ from mailplatform.core import clock
 from mailplatform.core.keys import email_key
 from subscribers.models import Subscriber
 from subscribers.services import consent, erasure
+from subscribers.views import register as views
 from tests.factories.accounts import AdminFactory, UserFactory, ViewerFactory
 
 pytestmark = pytest.mark.django_db
@@ -162,6 +163,14 @@ def test_under_asgi_the_file_is_sent_in_pieces() -> None:
 
     assert asyncio.run(read()) == [CHUNK, 1]
     assert file.closed
+
+
+def test_a_large_register_is_not_checked_in_the_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(2)
+    monkeypatch.setattr(views, "CHECKED_IN_BROWSER", 1)
+    answer = signed_in(ViewerFactory.create()).post(reverse("subscribers:register_verify"), follow=True)
+    assert b"too large to be checked here" in answer.content
+    assert not AuditEntry.objects.filter(action="register.verified").exists()
 
 
 @pytest.mark.parametrize("name", ["register_export", "register_verify"])
