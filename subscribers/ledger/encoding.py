@@ -15,7 +15,8 @@ be guessed.
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+import struct
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -25,6 +26,11 @@ MAGIC: Final = b"mailplatform-consent-1\n"
 COMMITMENT_PREFIX: Final = b"\x02"
 SALT_SIZE: Final = 32
 TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
+_FOUR_DIGITS: Final = 1000
+_LENGTH: Final = struct.Struct(">I").pack
+_CANONICAL: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+).encode
 
 
 class EncodingError(ValueError):
@@ -56,12 +62,18 @@ class Record(NamedTuple):
 
 def encode(record: Record) -> bytes:
     """Return the leaf's canonical bytes."""
-    parts = [MAGIC]
-    for text in record:
-        raw = text.encode()
-        parts.append(len(raw).to_bytes(4, "big"))
-        parts.append(raw)
-    return b"".join(parts)
+    return MAGIC + pack(record)
+
+
+def pack(texts: Iterable[str]) -> bytes:
+    """Return fields as a leaf holds them: each its length and its bytes."""
+    return b"".join([pack_one(text) for text in texts])
+
+
+def pack_one(text: str) -> bytes:
+    """Return one field as a leaf holds it."""
+    raw = text.encode()
+    return _LENGTH(len(raw)) + raw
 
 
 def leaf(record: Record) -> bytes:
@@ -76,7 +88,7 @@ def canonical_json(data: Mapping[str, Any]) -> str:
     """
     _refuse_floats(data)
     try:
-        text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        text = _CANONICAL(data)
     except TypeError as error:
         raise EncodingError(str(error)) from error
     if "\\u0000" in text:
@@ -86,7 +98,7 @@ def canonical_json(data: Mapping[str, Any]) -> str:
 
 def canonical_text(text: str) -> str:
     """Return the canonical JSON of one text."""
-    return json.dumps(text, ensure_ascii=False)
+    return _CANONICAL(text)
 
 
 def commitment(salt: bytes, personal: str) -> bytes:
@@ -106,7 +118,10 @@ def format_time(moment: dt.datetime) -> str:
     """Return an aware time in UTC with microseconds."""
     if moment.tzinfo is None:
         raise EncodingError("a time without a time zone has no canonical form")
-    return moment.astimezone(dt.UTC).strftime(TIME_FORMAT)
+    utc = moment.astimezone(dt.UTC)
+    if utc.year < _FOUR_DIGITS:  # strftime leaves the zeros out, isoformat does not
+        return utc.strftime(TIME_FORMAT)
+    return f"{utc.isoformat(timespec='microseconds')[:-6]}Z"
 
 
 def parse_time(text: str) -> dt.datetime:

@@ -1,6 +1,8 @@
 """Merging one chunk of staged rows into the people we know, in one transaction that ends with one ledger block."""
 
 from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F
@@ -83,6 +85,10 @@ _EVIDENCE_KEY = {
     LawfulBasis.LEGITIMATE_INTEREST.value: "assessment",
     LawfulBasis.SOFT_OPT_IN.value: "order",
 }
+# Plain texts, because an enum's member costs a call wherever it is looked at.
+_MARKETING, _OPENS, _CLICKS = (str(kind.value) for kind in (Purpose.MARKETING, Purpose.OPENS, Purpose.CLICKS))
+_GRANTED, _REFUSED, _IMPORT = str(Act.GRANTED.value), str(Act.REFUSED.value), str(Method.IMPORT.value)
+_CONSENT = str(LawfulBasis.CONSENT.value)
 
 
 class Merge:
@@ -94,6 +100,8 @@ class Merge:
         self._statement = Statement.from_json(job.options["statement"])
         self._update = job.options.get("existing", "update") == "update"
         self._notices: dict[tuple[str, str], ConsentNotice] = {}
+        self._actor = f"import:{job.pk}"
+        self._file: dict[str, Any] = {"file": job.file_name, "sha256": bytes(job.file_sha256).hex()}
 
     def run_chunk(self, after: int, upto: int) -> None:
         """Merge the rows with ``after < seq <= upto`` and count them on the job, all or nothing."""
@@ -130,44 +138,49 @@ class Merge:
             if entries := [entry for row in evidence for entry in self._entries(row)]:
                 consent.record_many(entries=entries)
 
-    def _entries(self, row: tuple[object, ...]) -> Iterator[consent.ConsentEntry]:
-        basis, opens, clicks, *needs = str(row[2]), row[7], row[8], *row[9:]
+    def _entries(self, row: tuple[Any, ...]) -> Iterator[consent.ConsentEntry]:
+        subscriber_id, line, basis, moment, source, wording, reference, opens, clicks, *needs = row
+        evidence = {**self._file, "line": line}
+        if reference:
+            evidence["reference"] = reference
+        who = (subscriber_id, source, moment, wording)
         if needs[0]:
-            yield self._entry(row, Purpose.MARKETING, LawfulBasis(basis), granted=True)
-        for purpose, answer, needed in ((Purpose.OPENS, opens, needs[1]), (Purpose.CLICKS, clicks, needs[2])):
+            proof = evidence if basis == _CONSENT else self._proof(basis, line, reference, moment)
+            yield self._entry(who, _MARKETING, _GRANTED, basis, proof)
+        for purpose, answer, needed in ((_OPENS, opens, needs[1]), (_CLICKS, clicks, needs[2])):
             if needed:
-                yield self._entry(row, purpose, LawfulBasis.CONSENT, granted=bool(answer))
+                yield self._entry(who, purpose, _GRANTED if answer else _REFUSED, _CONSENT, evidence)
+
+    def _proof(self, basis: str, line: int, reference: str, moment: datetime) -> dict[str, Any]:
+        """Return the evidence for a basis other than consent."""
+        proof = {**self._file, "line": line}
+        if reference:
+            proof[_EVIDENCE_KEY[basis]] = reference
+        if basis == LawfulBasis.SOFT_OPT_IN:
+            proof["order_date"] = moment.date().isoformat()
+        return proof
 
     def _entry(
-        self, row: tuple[object, ...], purpose: Purpose, basis: LawfulBasis, *, granted: bool
+        self,
+        who: tuple[int, str, datetime, str],
+        purpose: str,
+        act: str,
+        basis: str,
+        evidence: dict[str, Any],
     ) -> consent.ConsentEntry:
-        subscriber_id, line, _, occurred_at, source, wording, reference = row[:7]
-        evidence = {"file": self._job.file_name, "sha256": bytes(self._job.file_sha256).hex(), "line": line}
-        if reference:
-            evidence[_EVIDENCE_KEY.get(basis, "reference")] = reference
-        if basis == LawfulBasis.SOFT_OPT_IN:
-            evidence["order_date"] = occurred_at.date().isoformat()  # type: ignore[attr-defined]
+        subscriber_id, source, moment, wording = who
         return consent.ConsentEntry(
-            subscriber_id=subscriber_id,  # type: ignore[arg-type]
-            purpose=purpose,
-            act=Act.GRANTED if granted else Act.REFUSED,
-            lawful_basis=basis,
-            method=Method.IMPORT,
-            source=str(source),
-            occurred_at=occurred_at,  # type: ignore[arg-type]
-            actor=f"import:{self._job.pk}",
-            notice=self._notice(purpose, str(wording)),
-            evidence=evidence,
-            language=self._statement.language,
-        )
+            subscriber_id, purpose, act, basis, _IMPORT, source, moment, self._actor,
+            self._notice(purpose, wording), evidence, language=self._statement.language,
+        )  # fmt: skip
 
-    def _notice(self, purpose: Purpose, wording: str) -> ConsentNotice | None:
+    def _notice(self, purpose: str, wording: str) -> ConsentNotice | None:
         text = wording
-        if purpose != Purpose.MARKETING:
+        if purpose != _MARKETING:
             text = self._statement.tracking_wording or wording
         if not text:
             return None
-        key = (purpose.value, text)
+        key = (purpose, text)
         if key not in self._notices:
             self._notices[key] = consent.ensure_notice(
                 purpose=purpose, text=text, language=self._statement.language

@@ -9,19 +9,17 @@ the ledger. So call once per transaction, and last; several people or purposes g
 
 import datetime as dt
 import ipaddress
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from django.db import connection, transaction
 
 from mailplatform.core import clock
 
-from ..ledger import encoding
-from ..ledger.rows import personal_text
+from ..ledger import encoding, writing
 from ..models import Act, ConsentNotice, ConsentRecord, LawfulBasis, Method, Purpose
 from . import basis, sealing
 
@@ -54,8 +52,7 @@ class UnknownSubscriber(ConsentError):
     """Nobody has this number; perhaps the person was erased."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentEntry:
+class ConsentEntry(NamedTuple):
     """One act of one person about one purpose, to be recorded.
 
     `occurred_at` is when they acted (aware), `evidence` what proves it (JSON without floats), `ip` their
@@ -72,7 +69,7 @@ class ConsentEntry:
     occurred_at: dt.datetime
     actor: str
     notice: ConsentNotice | None = None
-    evidence: dict[str, Any] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = MappingProxyType({})
     ip: str = ""
     form: str = ""
     page: str = ""
@@ -116,16 +113,15 @@ def record_many(*, entries: Sequence[ConsentEntry]) -> range:
     if not entries:
         return range(0)
     now = clock.now()
+    latest = now + CLOCK_TOLERANCE
     for entry in entries:
-        _check(entry, now)
+        _check(entry, latest)
     subscriber_ids = [entry.subscriber_id for entry in entries]
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             basis.lock_profiles(cursor, subscriber_ids)
             people = _people(cursor, subscriber_ids)
-            ids = sealing.append(
-                [partial(_make, entry, people[entry.subscriber_id], now) for entry in entries]
-            )
+            ids = sealing.append(_drafts(entries, people), recorded_at=now)
             basis.derive(cursor, subscriber_ids)
     except (encoding.EncodingError, UnicodeEncodeError) as error:
         raise ConsentError(str(error)) from error
@@ -161,18 +157,23 @@ def minimise_ip(address: str) -> str:
     return str(ipaddress.ip_network((parsed, prefix), strict=False).network_address)
 
 
-def _check(entry: ConsentEntry, now: dt.datetime) -> None:
-    for name, known in KINDS:
-        if getattr(entry, name) not in known:
-            raise ConsentError(f"{getattr(entry, name)!r} is no {name}")
+def _check(entry: ConsentEntry, latest: dt.datetime) -> None:
+    _check_kinds(entry.purpose, entry.act, entry.lawful_basis, entry.method)
     if entry.occurred_at.tzinfo is None:
         raise ConsentError("the time of a consent needs a time zone")
-    if entry.occurred_at > now + CLOCK_TOLERANCE:
+    if entry.occurred_at > latest:
         raise ConsentError("a consent cannot lie in the future")
     if not entry.actor:
         raise ConsentError("a consent needs somebody who acted")
     if entry.act == Act.GRANTED:
         _check_grant(entry)
+
+
+@lru_cache(maxsize=256)
+def _check_kinds(*kinds: str) -> None:
+    for (name, known), kind in zip(KINDS, kinds, strict=True):
+        if kind not in known:
+            raise ConsentError(f"{kind!r} is no {name}")
 
 
 def _check_grant(entry: ConsentEntry) -> None:
@@ -187,48 +188,64 @@ def _check_grant(entry: ConsentEntry) -> None:
         raise MissingEvidence("consent needs the wording that was shown, or other evidence")
 
 
-def _people(cursor: Any, subscriber_ids: Sequence[int]) -> dict[int, tuple[str, str, bytes]]:
+def _people(cursor: Any, subscriber_ids: Sequence[int]) -> dict[int, tuple[str, str, str]]:
+    """Return UUID, address and the address's key in hex by id."""
     wanted = set(subscriber_ids)
     cursor.execute(
-        "SELECT id, public_id::text, email, email_key FROM subscribers_subscriber WHERE id = ANY(%s)",
+        "SELECT id, public_id::text, email, encode(email_key, 'hex') FROM subscribers_subscriber"
+        " WHERE id = ANY(%s)",
         [list(wanted)],
     )
-    people = {row[0]: (row[1], row[2], bytes(row[3])) for row in cursor.fetchall()}
+    people = {row[0]: row[1:] for row in cursor.fetchall()}
     if len(people) < len(wanted):
         raise UnknownSubscriber(f"no subscriber {min(wanted - people.keys())}")
     return people
 
 
-def _make(
-    entry: ConsentEntry, person: tuple[str, str, bytes], now: dt.datetime, record_id: int
-) -> tuple[encoding.Record, sealing.Personal]:
-    """Build one record and the personal data beside it, bound by a fresh salt."""
-    subject, email, email_key = person
-    salt, ip = os.urandom(encoding.SALT_SIZE), minimise_ip(entry.ip) if entry.ip else ""
-    evidence = encoding.canonical_json(entry.evidence) if entry.evidence else ""
-    text = personal_text(email, ip, evidence)
+def _drafts(
+    entries: Sequence[ConsentEntry], people: Mapping[int, tuple[str, str, str]]
+) -> list[writing.Draft]:
+    """Bring entries into their canonical form; what many of them have in common is made once."""
+    shared: dict[tuple[Any, ...], writing.Shared] = {}
+    times: dict[dt.datetime, str] = {}
+    drafts = []
+    evidence, text = None, ""
+    for entry in entries:
+        (subscriber_id, purpose, act, lawful_basis, method, source, occurred_at, actor, notice, said, ip,
+         form, page, language, confirms) = entry  # fmt: skip
+        key = (purpose, act, lawful_basis, method, source, actor, notice and notice.hash, form, page,
+               language, confirms)  # fmt: skip
+        if (common := shared.get(key)) is None:
+            common = shared[key] = writing.share(_shared_texts(entry))
+        if (moment := times.get(occurred_at)) is None:
+            moment = times[occurred_at] = encoding.format_time(occurred_at)
+        if said is not evidence:  # the records of one person are likely to rest on the same
+            evidence, text = said, encoding.canonical_json(said) if said else ""
+        drafts.append(
+            writing.Draft(
+                subscriber_id, *people[subscriber_id], minimise_ip(ip) if ip else "", text, common, moment
+            )
+        )
+    return drafts
+
+
+def _shared_texts(entry: ConsentEntry) -> list[str]:
+    """Return the fields of a record from `purpose` to `confirms`, in its order."""
     notice = entry.notice
-    made = encoding.Record(
-        id=str(record_id),
-        schema_version="1",
-        subject=subject,
-        purpose=str(entry.purpose),
-        act=str(entry.act),
-        lawful_basis=str(entry.lawful_basis),
-        method=str(entry.method),
-        notice_hash=notice.hash if notice else "",
-        notice_version=str(notice.version if notice else 0),
-        language=_text(entry.language or (notice.language if notice else ""), 10),
-        form=_text(entry.form, 200),
-        page=_text(_without_query(entry.page), 500),
-        source=_text(entry.source, 200),
-        actor=_text(entry.actor, 100),
-        confirms=str(entry.confirms),
-        occurred_at=encoding.format_time(entry.occurred_at),
-        recorded_at=encoding.format_time(now),
-        commitment=encoding.commitment(salt, text).hex(),
-    )
-    return made, sealing.Personal(entry.subscriber_id, email, email_key, ip, evidence or "{}", salt)
+    return [
+        str(entry.purpose),
+        str(entry.act),
+        str(entry.lawful_basis),
+        str(entry.method),
+        notice.hash if notice else "",
+        str(notice.version if notice else 0),
+        _text(entry.language or (notice.language if notice else ""), 10),
+        _text(entry.form, 200),
+        _text(_without_query(entry.page), 500),
+        _text(entry.source, 200),
+        _text(entry.actor, 100),
+        str(entry.confirms),
+    ]
 
 
 def _text(value: str, limit: int) -> str:

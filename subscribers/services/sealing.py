@@ -4,9 +4,11 @@ Only `subscribers.services` write here. The lock is taken last, after every row 
 `consent.record_many`).
 """
 
-from collections.abc import Callable, Sequence
+import datetime as dt
+import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -14,21 +16,15 @@ from django.db import connection, transaction
 
 from mailplatform.core import clock
 
-from ..ledger import blocks, checkpoints, encoding, keys
+from ..ledger import blocks, checkpoints, encoding, keys, writing
 from ..models import SigningKey
 
 LEDGER_LOCK = 7301
 log = structlog.get_logger(__name__)
 
-RECORD_COPY = (
-    "COPY subscribers_consentrecord (id, schema_version, subject, purpose, act, lawful_basis, method,"
-    " notice_hash, notice_version, language, form, page, source, actor, confirms, occurred_at, recorded_at,"
-    " commitment) FROM STDIN"
-)
-PERSONAL_COPY = (
-    "COPY subscribers_consentpersonal (record_id, subscriber_id, email, email_key, ip, evidence, salt)"
-    " FROM STDIN"
-)
+RECORD_COPY = f"COPY subscribers_consentrecord ({', '.join(writing.RECORDS)}) FROM STDIN"
+PERSONAL_COPY = f"COPY subscribers_consentpersonal ({', '.join(writing.PERSONAL)}) FROM STDIN"
+LINES_AT_ONCE = 2_000
 BLOCK_INSERT = """
     INSERT INTO subscribers_consentblock (number, first_id, last_id, count, root, leaves, previous_hash,
         block_hash, key_id, signature, sealed_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
@@ -40,50 +36,36 @@ class LedgerKeyError(RuntimeError):
     """The private key at hand is not the one whose public half the ledger ends with."""
 
 
-class Personal(NamedTuple):
-    """The erasable data beside one record; `evidence` is canonical JSON."""
-
-    subscriber_id: int
-    email: str
-    email_key: bytes
-    ip: str
-    evidence: str
-    salt: bytes
-
-
-Maker = Callable[[int], tuple[encoding.Record, Personal | None]]
-
-
-def append(makers: Sequence[Maker]) -> range:
+def append(drafts: Sequence[writing.Draft], *, recorded_at: dt.datetime) -> range:
     """Write records under the ledger's lock, sealed in one block; return their ids.
 
-    Each maker is given its record's id and returns the record and the personal data beside it. Must run
-    inside a transaction; the lock is held until it ends.
+    Must run inside a transaction; the lock is held until it ends.
     """
     now = clock.now()
+    recorded, salts = encoding.format_time(recorded_at), os.urandom(writing.SALT_SIZE * len(drafts))
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LEDGER_LOCK])
         head = read_head(cursor)
         signer = load_signer()
-        made = [make(number) for number, make in enumerate(makers, start=head.last_id + 1)]
-        leaves = [encoding.leaf(record) for record, _ in made]
-        block = blocks.seal(leaves, head, key_id=signer.key_id, sign=signer.sign, sealed_at=now)
-        with cursor.copy(RECORD_COPY) as copy:
-            for record, _ in made:
-                copy.write_row((*record[:-1], bytes.fromhex(record.commitment)))
-        with cursor.copy(PERSONAL_COPY) as copy:
-            for record, personal in made:
-                if personal is not None:
-                    copy.write_row((record.id, *personal))
+        made = writing.write(drafts, first_id=head.last_id + 1, recorded_at=recorded, salts=salts)
+        block = blocks.seal(made.leaves, head, key_id=signer.key_id, sign=signer.sign, sealed_at=now)
+        _copy(cursor, RECORD_COPY, made.records)
+        _copy(cursor, PERSONAL_COPY, made.personal)
         cursor.execute(
             BLOCK_INSERT,
-            [block.number, block.first_id, block.last_id, block.count, block.root, b"".join(leaves),
+            [block.number, block.first_id, block.last_id, block.count, block.root, b"".join(made.leaves),
              block.previous_hash, block.hash, block.key_id, block.signature, now],
         )  # fmt: skip
     point = checkpoints.of(block, encoding.format_time(now))
     # Robust: the act is committed and must not look failed; the register page shows a checkpoint that lags.
     transaction.on_commit(lambda: _write_checkpoint(point, signer), robust=True)
     return range(block.first_id, block.last_id + 1)
+
+
+def _copy(cursor: Any, statement: str, lines: Sequence[str]) -> None:
+    with cursor.copy(statement) as copy:
+        for start in range(0, len(lines), LINES_AT_ONCE):
+            copy.write("".join(lines[start : start + LINES_AT_ONCE]))
 
 
 def read_head(cursor: Any) -> blocks.Head:
