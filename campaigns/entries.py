@@ -5,8 +5,9 @@ microseconds. Shapes: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -39,8 +40,7 @@ class UnmailableEntry(ValueError):
         super().__init__(message)
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """What an entry needs to know of its recipient."""
 
     subscriber_id: int
@@ -48,7 +48,7 @@ class Person:
     email: str
     name: str = ""
     language: str = ""
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +140,10 @@ def make_builder(
 
 def person_values(person: Person, links: Mapping[str, str]) -> dict[str, Any]:
     """The values of one person by name: custom fields, built-in names, links."""
-    values = {
-        **person.fields,
-        "email": person.email,
-        "name": person.name,
-        "language": person.language,
-        **links,
-    }
+    _, _, email, name, language, fields = person
+    values = {**fields, "email": email, "name": name, "language": language, **links}
     if not values.get("first_name"):
-        values["first_name"] = person.name.split(" ", 1)[0]
+        values["first_name"] = name.split(" ", 1)[0]
     return values
 
 
@@ -166,7 +161,8 @@ _ONE_CLICK: Final[headers.Header] = {"Name": "List-Unsubscribe-Post", "Value": "
 
 def build_entry(context: RunContext, person: Person) -> dict[str, Any]:
     """One `BulkEmailEntries` item. Raises `UnmailableEntry` when this person alone cannot be mailed."""
-    links = links_for(context.public_url, tokens.make_unsubscribe_token(context.run_id, person.subscriber_id))
+    token = tokens.make_unsubscribe_token(context.run_id, person.subscriber_id)
+    links = links_for(context.public_url, token)
     try:
         data = context.builder.build(person_values(person, links))
     except TemplateDataTooLarge as error:

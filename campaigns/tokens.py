@@ -8,9 +8,8 @@ around for years, and a way out that stopped working would be worse than none.
 
 import hashlib
 import hmac
-from base64 import urlsafe_b64encode
 from binascii import Error as Base64Error
-from binascii import a2b_base64
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -72,7 +71,8 @@ class TokenCodec:
         hasher = masker.copy()
         hasher.update(tag)
         masked = number ^ int.from_bytes(hasher.digest(), "big")
-        return urlsafe_b64encode(tag + masked.to_bytes(_BODY_BYTES, "big")).decode()
+        text = b2a_base64(tag + masked.to_bytes(_BODY_BYTES, "big"), newline=False)
+        return text.translate(_TO_URLSAFE).decode()
 
     def read(self, token: str) -> tuple[int, int, int]:
         """`(run id, subscriber id, kind)`, or `InvalidToken`. Compares in constant time."""
@@ -107,6 +107,7 @@ class TokenCodec:
 
 
 _FROM_URLSAFE = str.maketrans("-_", "+/")
+_TO_URLSAFE = bytes.maketrans(b"+/", b"-_")
 
 
 @lru_cache(maxsize=1)

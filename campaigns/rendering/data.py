@@ -132,8 +132,11 @@ class DataBuilder:
         fixed = {r: self._completed(r, constants[r]) for r in variables.roots() if r in constants}
         self._fixed_plain = {r: plain(v) for r, v in fixed.items() if r in plain_roots}
         self._fixed_html = {r: escaped(v) for r, v in fixed.items() if r in html_roots}
-        self._plain = sorted(plain_roots - fixed.keys())
-        self._html = sorted(html_roots - fixed.keys())
+        # Sorted, because equal data must give equal text.
+        self._steps = [
+            (root, root in plain_roots, root in html_roots, root in self._nested, self._defaults[root])
+            for root in sorted((plain_roots | html_roots) - fixed.keys())
+        ]
 
     def _default(self, root: str, defaults: Mapping[str, Value]) -> Value:
         value = defaults.get(root)
@@ -144,25 +147,32 @@ class DataBuilder:
             value = self._defaults[root]
         return complete(value, root, self._names) if root in self._nested else value
 
-    def _value(self, root: str, values: Mapping[str, Value]) -> Value:
-        value = values.get(root)
-        if value is None or value == "":
-            value = self._defaults[root]
-        return complete(value, root, self._names) if root in self._nested else value
-
     @property
     def person_names(self) -> frozenset[str]:
         """The top-level names to be looked up per person; the rest is constant."""
-        return frozenset(self._plain) | frozenset(self._html)
+        return frozenset(step[0] for step in self._steps)
 
     def as_dict(self, values: Mapping[str, Value]) -> dict[str, Value]:
         """The data of one recipient, as the renderer reads it."""
-        data = {**self._fixed_plain}
-        for root in self._plain:
-            data[root] = plain(self._value(root, values))
-        inner = {**self._fixed_html}
-        for root in self._html:
-            inner[root] = escaped(self._value(root, values))
+        data, inner = self._fixed_plain.copy(), self._fixed_html.copy()
+        find, special = values.get, _SPECIAL.search
+        for root, is_plain, is_html, is_nested, default in self._steps:
+            value = find(root)
+            if value is None or value == "":
+                value = default
+            if is_nested:
+                value = complete(value, root, self._names)
+            if type(value) is str and value.isprintable():
+                # Nearly every value of nearly everybody: nothing to take out of it, at most to escape.
+                if is_plain:
+                    data[root] = value
+                if is_html:
+                    inner[root] = html.escape(value) if special(value) else value
+                continue
+            if is_plain:
+                data[root] = plain(value)
+            if is_html:
+                inner[root] = escaped(value)
         data[ESCAPED_ROOT] = inner
         return data
 
