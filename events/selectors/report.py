@@ -11,7 +11,7 @@ from campaigns.selectors import recipients, runs
 from events.kinds import Kind
 
 HOURLY_FOR: Final = timedelta(hours=48)
-SHOWN_AT_LEAST: Final = timedelta(hours=24)
+SHOWN_AT_LEAST: Final = timedelta(hours=12)
 TOP_LINKS: Final = 20
 
 _TOTALS = """
@@ -155,7 +155,7 @@ def links(run: Run) -> list[LinkFigures]:
 def hours(run: Run) -> list[Point]:
     """Return opens and clicks by the hour for two days after the launch, by the day after that; no gaps.
 
-    The first day is always whole, so that a chart has an axis from its first hit on.
+    The first twelve hours are always there, so that a chart has an axis from its first hit on.
     """
     with connection.cursor() as cursor:
         cursor.execute(_HOURS, (run.pk,))

@@ -20,10 +20,26 @@ function resolve(value) {
   return resolved;
 }
 
-function series(data, item) {
+// Bars of one moment stand side by side: drawn over one another the smaller would hide.
+function group(data, number) {
+  const step = slot(data);
+  const room = step * 0.8;
+  const width = room / data.series.length;
+  return {
+    x0: { unit: 1, values: () => data.x.map((x) => x - room / 2 + number * width) },
+    size: { unit: 1, values: () => data.x.map(() => width) },
+  };
+}
+
+// Seconds between two moments of the chart.
+function slot(data) {
+  return data.x.length > 1 ? data.x[1] - data.x[0] : 3600;
+}
+
+function series(data, item, number) {
   const stroke = colour(item.colour ?? "blue");
   const common = { label: item.label, stroke, fill: withAlpha(stroke, data.kind === "bars" ? 0.85 : 0.12), width: data.kind === "bars" ? 0 : 2 };
-  if (data.kind === "bars") return { ...common, paths: uPlot.paths.bars({ size: [0.7, 40], radius: 0.15 }), points: { show: false } };
+  if (data.kind === "bars") return { ...common, paths: uPlot.paths.bars({ align: 1, disp: group(data, number), radius: 0.1 }), points: { show: false } };
   return { ...common, paths: uPlot.paths.spline(), points: { show: data.x.length < 3 } };
 }
 
@@ -53,12 +69,16 @@ function options(node, data) {
     legend: { show: false },
     cursor: { y: false, points: { size: 7 } },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), data.zone ?? "UTC"),
-    scales: { y: { range: (_plot, _low, high) => [0, Math.max(4, high * 1.1)] } },
+    scales: {
+      // Half a slot of air, or the first and last bars are cut in two.
+      x: { range: (_plot, low, high) => (data.kind === "bars" ? [low - slot(data) / 2, high + slot(data) / 2] : [low, high]) },
+      y: { range: (_plot, _low, high) => [0, Math.max(4, high * 1.1)] },
+    },
     axes: [
-      axis({ grid: { show: false }, values: (_plot, ticks, _axis, _space, step) => ticks.map((tick) => when(tick, step, data.zone)) }),
+      axis({ size: 32, grid: { show: false }, values: (_plot, ticks, _axis, _space, step) => ticks.map((tick) => when(tick, step, data.zone)) }),
       axis({ size: 56, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6], values: (_plot, ticks) => ticks.map((tick) => numbers.format(tick)) }),
     ],
-    series: [{}, ...data.series.map((item) => series(data, item))],
+    series: [{}, ...data.series.map((item, number) => series(data, item, number))],
   };
 }
 
