@@ -44,7 +44,16 @@ def test_exact_numbers(viewer: Client) -> None:
     month = dashboard.dashboard(installation.get()).month
     assert (month.sent, month.delivered, month.bounced, month.complained, month.joined) == (55, 52, 3, 1, 60)
     text = viewer.get(reverse("events:dashboard")).content.decode()
-    assert "52 (94.5 %)" in text
+    assert '<strong>52</strong> <span class="text-secondary">94.5 %</span>' in text
+
+
+def test_after_a_campaign_only_the_open_steps_are_left(viewer: Client) -> None:
+    make_finished_campaign()
+    text = viewer.get(reverse("events:dashboard")).content.decode()
+    assert "Four steps" not in text
+    assert "Still to do" in text
+    assert "Send yourself a test" in text
+    assert "Import people" not in text
 
 
 @pytest.mark.parametrize("is_full", [False, True])
