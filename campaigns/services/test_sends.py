@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from django.utils.html import escape
+
 from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit, installation
 from mailplatform.aws import errors, limits, session
@@ -36,9 +38,11 @@ class BlockedAddress(InvalidAddress):
 class TemplateNotReady(Exception):
     """The template cannot be rendered; `findings` says why."""
 
-    def __init__(self, findings: list[Finding]) -> None:
+    def __init__(
+        self, findings: list[Finding], message: str = "The template has errors. Mend them first."
+    ) -> None:
         self.findings = findings
-        super().__init__("The template has errors. Mend them first.")
+        super().__init__(message)
 
 
 class NoSender(Exception):
@@ -60,7 +64,7 @@ def send_campaign_test(
     Raises `TooManyAddresses`, `InvalidAddress`, `TemplateNotReady`, `NoSender`, `TestNotSent`.
     """
     if campaign.template is None:
-        raise TemplateNotReady([])
+        raise TemplateNotReady([], "Choose a template first.")
     shown = previews.preview(
         campaign.template,
         person,
@@ -81,14 +85,18 @@ def send_template_test(
 def send_greeting(*, address: str, actor: User | None) -> str:
     """The settings page's "send me a test": shows that the account, the sender and the Region work."""
     site = installation.get()
+    links, own = _inert_links()
+    words = f"This mail came through Amazon SES in {installation.region(site)}. Sending works."
+    imprint = ", ".join(filter(None, [site.company, *map(str.strip, site.postal_address.splitlines())]))
+    link = links["unsubscribe_url"]
     rendered = Rendered(
         subject=f"{PREFIX}mailplatform can send",
-        html=f"<p>This mail came through Amazon SES in {installation.region(site)}. Sending works.</p>",
-        text=f"This mail came through Amazon SES in {installation.region(site)}. Sending works.\n",
+        html=f'<p>{words}</p><p>{escape(imprint)}<br><a href="{link}">Unsubscribe</a></p>',
+        text=f"{words}\n\n{imprint}\nUnsubscribe: {link}\n",
     )
     sender = _usable(None)
     audit.record(actor=actor, action="test.sent", obj=site, detail={"count": 1})
-    return _send_one(_clean([address])[0], rendered, sender, [])
+    return _send_one(_clean([address])[0], rendered, sender, own)
 
 
 def parse_addresses(text: str) -> list[str]:
@@ -111,15 +119,18 @@ def _send(
         raise TemplateNotReady(shown.findings)
     recipients = _clean(addresses)
     _refuse_blocked(recipients)
-    token = tokens.make_test_token()
-    links = entries.links_for(installation.public_url(), token)
-    own = headers.unsubscribe_headers(
-        links["unsubscribe_url"], allow_http=entries.is_loopback(links["unsubscribe_url"])
-    )
+    _, own = _inert_links()
     rendered = Rendered(PREFIX + shown.rendered.subject, shown.rendered.html, shown.rendered.text)
     # An address is personal: the log holds how many, not which.
     audit.record(actor=actor, action="test.sent", obj=about, detail={"count": len(recipients)})
     return [_send_one(address, rendered, sender, own) for address in recipients]
+
+
+def _inert_links() -> tuple[dict[str, str], list[headers.Header]]:
+    """The links of a test mail and its headers: they look like those of a campaign and act on nobody."""
+    links = entries.links_for(installation.public_url(), tokens.make_test_token())
+    link = links["unsubscribe_url"]
+    return links, headers.unsubscribe_headers(link, allow_http=entries.is_loopback(link))
 
 
 def _clean(addresses: Sequence[str]) -> list[str]:
@@ -166,8 +177,6 @@ def _send_one(address: str, rendered: Rendered, sender: Sender, own: list[header
     }
     if sender.reply_to:
         request["ReplyToAddresses"] = [sender.reply_to]
-    if not own:
-        del request["Content"]["Simple"]["Headers"]
     try:
         return single.send(request=request, kind=CallKind.TEST)
     except (errors.SesError, errors.AccountUnreadableError, session.AwsConfigurationError) as error:

@@ -46,7 +46,7 @@ def set_up(say: Say) -> None:
     installation.update(
         actor=None,
         company="Demo Shop",
-        postal_address="Demo Shop\nExample Street 1\n10115 Berlin\nGermany",
+        postal_address="Example Street 1\n10115 Berlin\nGermany",
         public_url=settings.PUBLIC_URL,
         region=settings.AWS_REGION,
         sender_name="Demo Shop",

@@ -9,6 +9,7 @@ from campaigns import tokens
 from campaigns.models import Call, CallKind, Delivery, Sender
 from campaigns.services import previews, test_sends
 from mailplatform.accounts.models import AuditEntry
+from mailplatform.accounts.services import installation
 from mailplatform.core import keys
 from mailplatform.sandbox.testing import RunningSandbox, running_sandbox
 from subscribers.services import suppression
@@ -114,6 +115,23 @@ def test_the_settings_page_sends_a_greeting(sandbox: RunningSandbox) -> None:
     assert test_sends.send_greeting(address="me@example.org", actor=None)
     (mail,) = sandbox.messages()
     assert mail["to"] == ["me@example.org"]
+    names = [header["name"] for header in mail["headers"] if header["name"].startswith("List-Unsub")]
+    assert names == ["List-Unsubscribe", "List-Unsubscribe-Post"]
+    address = installation.get().postal_address.splitlines()[-1]
+    assert address
+    assert all(address in mail[part] and "/u/" in mail[part] for part in ("text", "html"))
+
+
+def test_a_campaign_without_a_template_says_so() -> None:
+    campaign = make_campaign()
+    campaign.template = None
+    with pytest.raises(test_sends.TemplateNotReady, match="Choose a template first"):
+        test_sends.send_campaign_test(
+            campaign=campaign,
+            addresses=["a@example.org"],
+            person=previews.sample_person(),
+            actor=None,
+        )
 
 
 def test_a_refusal_of_ses_is_said_in_words(settings: Any) -> None:

@@ -66,6 +66,16 @@ def test_the_whole_way_in_the_browser(marketer: Client) -> None:
     assert Segment.objects.count() == 2
 
 
+def test_a_file_without_rows_offers_nothing_to_import(marketer: Client) -> None:
+    job = upload(marketer, b"email,name\n")
+    marketer.post(f"/imports/{job.public_id}/map/", {**DECLARED, "target_0": "email", "target_1": "name"})
+    importing.check(job=job)
+    page = marketer.get(f"/imports/{job.public_id}/").content.decode()
+    assert "Nothing to import" in page
+    assert f"/imports/{job.public_id}/start/" in page
+    assert "btn-primary" not in page.split("mp-form-foot", 1)[1].split("</form>")[0]
+
+
 def test_refused_rows_come_back_safe_for_a_spreadsheet(marketer: Client) -> None:
     job = upload(marketer)
     marketer.post(f"/imports/{job.public_id}/map/", {**DECLARED, **columns(job)})
