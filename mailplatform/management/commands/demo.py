@@ -43,6 +43,11 @@ class Command(BaseCommand):
     help = "Start everything on this machine with the sandbox instead of Amazon, and send a campaign."
     requires_system_checks = ()
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Hold no port yet."""
+        super().__init__(*args, **options)
+        self.held: dict[str, socket.socket] = {}
+
     def add_arguments(self, parser: CommandParser) -> None:
         """Add `--once`."""
         parser.add_argument(
@@ -54,7 +59,6 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         started = time.time()
         once = bool(options["once"])
-        self.held: dict[str, socket.socket] = {}
         directory = data_directory(once=once)
         with embedded.start(directory) as services:
             supervisor = Supervisor(self.environment(directory, services, started), directory / "logs")
@@ -101,36 +105,29 @@ class Command(BaseCommand):
             self.say(f"Port {wanted} is busy; the {what} takes {port}.")
         return port
 
+    def release(self, what: str) -> None:
+        """Let go of a port that we held, just before its process takes it."""
+        if what in self.held:
+            self.held.pop(what).close()
+
     def start(self, supervisor: Supervisor, directory: Path) -> None:
         """Start the processes in the order in which they need each other."""
         environment = supervisor.environment
         web_port = environment["PUBLIC_URL"].rsplit(":", 1)[1]
         sandbox_port = environment["SANDBOX_URL"].rsplit(":", 1)[1]
         state = str(directory / "sandbox")
-        self.held["sandbox"].close()
+        self.release("sandbox")
         supervisor.start(
             "sandbox",
             python("-m", "mailplatform.sandbox", "--port", sandbox_port, "--state-dir", state),
         )
         supervisor.run("database", python("manage.py", "setup_database", "--verbosity", "0"))
-        self.held["site"].close()
+        self.release("site")
         supervisor.start(
             "web",
             python("-m", "uvicorn", "mailplatform.asgi:application", "--port", web_port, "--no-access-log"),
         )
-        worker = (
-            "-m",
-            "celery",
-            "-A",
-            "mailplatform",
-            "worker",
-            "-Q",
-            "sending,default",
-            "-c",
-            "2",
-            "-l",
-            "WARNING",
-        )
+        worker = "-m celery -A mailplatform worker -Q sending,default -c 2 -l WARNING".split()
         supervisor.start("worker", python(*worker))
         schedule = str(directory / "beat-schedule")
         supervisor.start(
