@@ -1,7 +1,6 @@
 """Keys derived from the installation's secret, one per purpose (HKDF, RFC 5869)."""
 
 import functools
-import hashlib
 import hmac
 
 from cryptography.hazmat.primitives import hashes
@@ -23,4 +22,4 @@ def normalise_email(email: str) -> str:
 
 def email_key(email: str) -> bytes:
     """Return the 32-byte keyed hash that stands for an address, also after the person was erased."""
-    return hmac.new(derive("email-key"), normalise_email(email).encode(), hashlib.sha256).digest()
+    return hmac.digest(derive("email-key"), normalise_email(email).encode(), "sha256")
