@@ -40,6 +40,9 @@ class Command(BaseCommand):
                 self.stay()
         except (story.StoryFailedError, TimeoutError) as error:
             raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            # Ctrl-C reaches this process too; `demo` says that it stops.
+            raise SystemExit(130) from None
 
     def stay(self) -> None:
         """Prepare the site for a visitor, then send the first campaign under the visitor's eyes."""
@@ -49,8 +52,9 @@ class Command(BaseCommand):
             self.prepare()
         self.stdout.write(f"Open {settings.PUBLIC_URL} and sign in as {address} with the password {password}")
         if told:
-            # The sandbox keeps mail and set-up over a restart, but not its queues.
+            # The sandbox keeps mail and set-up over a restart, but neither its queues nor its readers.
             story.provision()
+            self.sandbox.let_people_read()
         else:
             run = self.tell(FIRST, "welcome-campaign")
             self.say(f"Sent. Its report: {settings.PUBLIC_URL}/campaigns/{run.campaign.public_id}/report/")

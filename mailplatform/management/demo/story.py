@@ -21,7 +21,7 @@ from mailplatform.accounts.models import Role, User
 from mailplatform.accounts.services import installation
 from mailplatform.core import clock
 from subscribers.importing import columns
-from subscribers.models import ImportJob, Segment, Subscriber
+from subscribers.models import Segment, Subscriber
 from subscribers.services import importing, unsubscribe
 from subscribers.services.importing import Statement
 
@@ -75,8 +75,11 @@ def administrator(directory: Path) -> tuple[str, str]:
     return ADMIN, password
 
 
-def import_people(say: Say) -> ImportJob:
-    """Import the file of made-up people with the evidence of their consent."""
+def import_people(say: Say) -> None:
+    """Import the file of made-up people with the evidence of their consent, unless an earlier start did."""
+    if Subscriber.objects.count() >= people.PEOPLE:
+        # A start that was interrupted after this: whoever left since would be refused a second time.
+        return
     say(f"Importing {people.PEOPLE:,} people with the evidence of their consent")
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "people.csv"
@@ -93,7 +96,6 @@ def import_people(say: Say) -> ImportJob:
     if job.rows_refused or Subscriber.objects.count() < people.PEOPLE:
         message = f"The import refused {job.rows_refused} rows: {job.error or job.refused.first()}"
         raise StoryFailedError(message)
-    return job
 
 
 def let_some_leave(say: Say) -> int:
