@@ -127,7 +127,19 @@ class Command(BaseCommand):
             "web",
             python("-m", "uvicorn", "mailplatform.asgi:application", "--port", web_port, "--no-access-log"),
         )
-        worker = "-m celery -A mailplatform worker -Q sending,default -c 2 -l WARNING".split()
+        worker = [
+            "-m",
+            "celery",
+            "-A",
+            "mailplatform",
+            "worker",
+            "-Q",
+            "sending,default",
+            "-c",
+            "2",
+            "-l",
+            "WARNING",
+        ]
         supervisor.start("worker", python(*worker))
         schedule = str(directory / "beat-schedule")
         supervisor.start(
