@@ -64,6 +64,8 @@ class Moto:
             from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
             self._application = DomainDispatcherApplication(create_backend_app)
+            # moto keeps its resources in the process: a new sandbox must not begin with those of the last one.
+            _reset_backends()
             logging.getLogger("werkzeug").setLevel(logging.WARNING)
         return self._application
 
