@@ -117,7 +117,14 @@ class Visitor:
     def wear(self, theme: str) -> None:
         """Switch the theme as the system would, and wait until it is painted."""
         self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
-        self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
+        self.page.evaluate(
+            """async () => {
+                await new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)));
+                await Promise.allSettled(document.getAnimations().filter(each =>
+                    each.effect.getComputedTiming().iterations !== Infinity).map(each => each.finished));
+                await new Promise(done => requestAnimationFrame(done));
+            }"""
+        )
 
     def _sideways(self, where: str) -> None:
         overflow = self.page.evaluate(
