@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from subscribers.ledger import encoding, writing
 from subscribers.ledger.rows import personal_text
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"))
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 SUBJECT = "00000000-0000-0000-0000-000000000001"
 TIME = "2026-01-31T09:30:00.000000Z"
 _UNESCAPE = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
@@ -36,7 +36,7 @@ def test_leaves_and_lines_are_those_of_single_records(many: list[list[str]], ema
     made = writing.write(drafts, first_id=98, recorded_at=TIME, salts=salts)
     commitment = encoding.commitment(bytes(range(32)), personal_text(email, "", evidence)).hex()
     for number, shared in enumerate(many):
-        record = encoding.Record(str(98 + number), "1", SUBJECT, *shared, TIME, TIME, commitment)
+        record = encoding.Record(*[str(98 + number), "1", SUBJECT, *shared, TIME, TIME, commitment])
         assert made.leaves[number] == encoding.leaf(record)
         assert cells(made.records[number]) == [*record[:-1], f"\\x{commitment}"]
         assert cells(made.personal[number]) == [
