@@ -21,7 +21,7 @@ demo: setup ## start everything and send a campaign; ONCE=1 ends with one line o
 test: setup-dev ## all tests but the drills; REQUIRE_BROWSER=1 lets no browser test be skipped
 	@.ci/test $(ARGS)
 
-drills: setup-dev ## kill processes in the middle of a campaign and look whether the sums still hold
+drills: setup-dev ## the long tests: processes killed in mid-campaign, servers restarted, every page in both themes
 	@$(PY) -m pytest -m drill $(ARGS)
 
 check: setup-dev ## types, style, import directions, templates, migrations

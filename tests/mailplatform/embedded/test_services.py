@@ -21,6 +21,9 @@ from mailplatform.embedded.layout import Layout
 from mailplatform.embedded.locks import exclusively
 from mailplatform.embedded.processes import read_pid
 
+# Servers are started, killed and started again: minutes, not seconds.
+pytestmark = pytest.mark.drill
+
 
 @pytest.fixture(autouse=True)
 def _nothing_given(monkeypatch: pytest.MonkeyPatch) -> None:

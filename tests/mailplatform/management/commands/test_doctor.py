@@ -10,7 +10,8 @@ from mailplatform.aws.checkup import Level
 from mailplatform.management.commands import doctor
 from mailplatform.sandbox.testing import RunningSandbox
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# Each provisions a whole account first.
+pytestmark = [pytest.mark.drill, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
