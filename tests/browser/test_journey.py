@@ -29,6 +29,8 @@ def celery(
 ) -> Iterator[None]:
     """One worker with beat inside, as an installation of one machine may run it."""
     workers.empty_queues()
+    # The sandbox is the session's: what other tests sent is not in this story.
+    sandbox.api.delete("messages")
     command = [
         sys.executable,
         "-m",

@@ -19,7 +19,8 @@ from tests.factories.sending import (
     store_template,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# Over real HTTP, with real waits.
+pytestmark = [pytest.mark.drill, pytest.mark.django_db(transaction=True)]
 
 
 def _run(count: int) -> tuple[Run, Counter[str]]:
