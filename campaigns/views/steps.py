@@ -83,7 +83,7 @@ def _save(request: HttpRequest, campaign: Campaign, step: str) -> HttpResponse:
             saved = _SAVERS[step](
                 campaign_id=campaign.pk,
                 revision=form.cleaned_data["revision"],
-                **form.changes(),  # type: ignore[attr-defined]
+                **form.changes(),  # type: ignore[attr-defined] # each step has a form class of its own; all have changes()
             )
         except campaigns.StaleCampaign as error:
             return _conflict(request, error.current, step)

@@ -52,12 +52,12 @@ _LOCK_OUTCOMES = f"""
     SELECT {", ".join(f"o.{name}" for name in COLUMNS)} FROM events_outcome o
     JOIN unnest(%s::bigint[], %s::bigint[]) AS x (r, s) ON o.run_id = x.r AND o.subscriber_id = x.s
     ORDER BY o.run_id, o.subscriber_id FOR NO KEY UPDATE OF o
-"""  # noqa: S608
+"""  # noqa: S608 - names of columns
 _UPDATE_OUTCOMES = f"""
     UPDATE events_outcome o SET {", ".join(f"{name} = x.{name}" for name in COLUMNS[2:])}
     FROM unnest({_UNNEST_OUTCOMES}) AS x ({_COLUMN_LIST})
     WHERE o.run_id = x.run_id AND o.subscriber_id = x.subscriber_id
-"""  # noqa: S608
+"""  # noqa: S608 - names of columns
 _LINKS = """
     INSERT INTO events_link (run_id, url_hash, url)
     SELECT r, h, u FROM unnest(%s::bigint[], %s::bytea[], %s::text[]) AS x (r, h, u) ORDER BY r, h
