@@ -1,8 +1,19 @@
 """What we send, to whom, and the ledger of every sending."""
 
 from .campaign import Campaign, CampaignKind, CampaignState, Sender
-from .ledger import Batch, BatchState, Call, CallKind, CallState, Delivery, DeliveryState
-from .run import PauseReason, Run, RunState
+from .ledger import (
+    Batch,
+    BatchState,
+    Call,
+    CallKind,
+    CallState,
+    Decision,
+    DecisionAction,
+    Delivery,
+    DeliveryState,
+)
+from .run import PauseReason, Run, RunPurpose, RunState
+from .sending_settings import SendingSettings
 from .template import Template, TemplateVersion
 
 __all__ = [
@@ -14,12 +25,16 @@ __all__ = [
     "Campaign",
     "CampaignKind",
     "CampaignState",
+    "Decision",
+    "DecisionAction",
     "Delivery",
     "DeliveryState",
     "PauseReason",
     "Run",
+    "RunPurpose",
     "RunState",
     "Sender",
+    "SendingSettings",
     "Template",
     "TemplateVersion",
 ]

@@ -20,7 +20,10 @@ class BatchState(models.TextChoices):
 
 
 class Batch(models.Model):
-    """About 500 ids of one audience, each id of it in exactly one first batch. `cursor` people are cut already."""
+    """About 500 ids of one audience, each id of it in exactly one first batch. `cursor` people are cut already.
+
+    A batch with `resend` names people who hold an `unresolved` delivery that somebody decided to send again.
+    """
 
     run_id = models.BigIntegerField()
     number = models.IntegerField()
@@ -34,6 +37,8 @@ class Batch(models.Model):
     not_before = models.DateTimeField(null=True)
     lease_token = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
+    resend = models.BooleanField(default=False, db_default=False)
+    language = models.CharField(max_length=10, blank=True, default="", db_default="")
 
     class Meta:
         constraints = (
@@ -121,3 +126,31 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run_id}/{self.subscriber_id}: {self.state}"
+
+
+class DecisionAction(models.TextChoices):
+    """What was decided about people of whom nobody knows whether Amazon SES took their mail."""
+
+    RESEND = "resend", "Send again"
+    ASSUME_SENT = "assume_sent", "Count as sent"
+    ASSUME_LOST = "assume_lost", "Count as failed"
+
+
+class Decision(models.Model):
+    """One decision about unresolved people of a run, with the figures it rests on. Never changed afterwards.
+
+    `decided_by` is the user's id, or null where the platform re-sent by itself on proof.
+    """
+
+    run_id = models.BigIntegerField(db_index=True)
+    subscriber_ids = ArrayField(models.BigIntegerField())
+    action = models.CharField(max_length=11, choices=DecisionAction.choices)
+    decided_by = models.BigIntegerField(null=True)
+    figures = models.JSONField(default=dict)
+    at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"{self.action} for {len(self.subscriber_ids)} of run {self.run_id}"

@@ -28,16 +28,30 @@ class PauseReason(models.TextChoices):
     QUOTA = "quota", "Waiting for the daily quota"
 
 
+class RunPurpose(models.TextChoices):
+    """Why a run exists."""
+
+    LAUNCH = "launch", "Launch"
+    FAILED = "failed", "Another try for those who failed"
+
+
 class Run(TimestampedModel):
     """Freezes what a launch sends: deliveries are keyed (run, subscriber).
 
     `frozen` holds what the workers need and nobody may change afterwards: kind, sender, subject, variables,
-    tracking, the lists the run was sent to and whether a segment chose the audience.
+    tracking, the lists the run was sent to and whether a segment chose the audience. A run for those who
+    failed names the run in which they did as its `source_run`.
     """
 
     public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     campaign = models.ForeignKey("Campaign", on_delete=models.PROTECT, related_name="runs")
     number = models.PositiveIntegerField(default=1)
+    purpose = models.CharField(
+        max_length=6, choices=RunPurpose.choices, default=RunPurpose.LAUNCH, db_default=RunPurpose.LAUNCH
+    )
+    source_run = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="retries"
+    )
     state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.PREPARING)
     template_version = models.ForeignKey("TemplateVersion", on_delete=models.PROTECT, related_name="runs")
     frozen = models.JSONField(default=dict)
@@ -55,7 +69,14 @@ class Run(TimestampedModel):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=("campaign", "number"), name="one_run_per_number"),)
+        constraints = (
+            models.UniqueConstraint(fields=("campaign", "number"), name="one_run_per_number"),
+            models.UniqueConstraint(
+                fields=("source_run",),
+                condition=models.Q(purpose="failed") & ~models.Q(state="failed"),
+                name="one_retry_per_run",
+            ),
+        )
         ordering = ("-launched_at",)
 
     def __str__(self) -> str:
