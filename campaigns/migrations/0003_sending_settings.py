@@ -6,7 +6,7 @@ import mailplatform.core.clock
 
 
 class Migration(migrations.Migration):
-    dependencies = [("campaigns", "0001_initial")]
+    dependencies = [("campaigns", "0002_ledger_columns")]
 
     operations = [
         migrations.CreateModel(

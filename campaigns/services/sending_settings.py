@@ -1,0 +1,57 @@
+"""Read and change how this installation sends."""
+
+from typing import Any, Final
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from mailplatform.accounts.models import User
+from mailplatform.accounts.services import audit
+
+from ..models import SendingSettings
+from ..selectors.sending_settings import get
+
+__all__ = ["InvalidSetting", "UnknownSetting", "get", "update"]
+
+CHANGEABLE: Final = frozenset(
+    {"warm_up_started_on", "warm_up_plan", "resend_by_itself", "late_start_minutes", "grace_seconds"}
+)
+
+
+class UnknownSetting(Exception):
+    """There is no such setting."""
+
+
+class InvalidSetting(Exception):
+    """A value is out of its bounds; `problems` names it: setting → sentences. Nothing was changed."""
+
+    def __init__(self, problems: dict[str, list[str]]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{name}: {' '.join(words)}" for name, words in problems.items()))
+
+
+@transaction.atomic
+def update(*, actor: User | None, **changes: Any) -> SendingSettings:
+    """Change settings; old and new values go into the audit log. Raises UnknownSetting, InvalidSetting."""
+    if unknown := changes.keys() - CHANGEABLE:
+        raise UnknownSetting(f"Unknown setting: {', '.join(sorted(unknown))}")
+    SendingSettings.objects.get_or_create(id=1)
+    row = SendingSettings.objects.select_for_update().get(id=1)
+    noted: dict[str, Any] = {}
+    for name, value in changes.items():
+        before = getattr(row, name)
+        if before != value:
+            setattr(row, name, value)
+            noted[name] = [_plain(before), _plain(value)]
+    try:
+        row.full_clean()
+    except ValidationError as error:
+        raise InvalidSetting(error.message_dict) from error
+    if noted:
+        row.save()
+        audit.record(actor=actor, action="sending_settings.changed", obj=row, detail=noted)
+    return row
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, list | int | bool | None) else str(value)
