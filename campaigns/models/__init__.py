@@ -1,6 +1,6 @@
 """What we send, to whom, and the ledger of every sending."""
 
-from .campaign import Campaign, CampaignKind, CampaignState, Sender
+from .campaign import Campaign, CampaignKind, CampaignState, ScheduleTick, Sender, Translation
 from .ledger import (
     Batch,
     BatchState,
@@ -33,8 +33,10 @@ __all__ = [
     "Run",
     "RunPurpose",
     "RunState",
+    "ScheduleTick",
     "Sender",
     "SendingSettings",
     "Template",
     "TemplateVersion",
+    "Translation",
 ]

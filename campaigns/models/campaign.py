@@ -46,7 +46,12 @@ class CampaignState(models.TextChoices):
 
 
 class Campaign(TimestampedModel):
-    """One mailing: audience, sender, content and time. `revision` grows with each save (optimistic lock)."""
+    """One mailing: audience, sender, content and time. `revision` grows with each save (optimistic lock).
+
+    `scheduled_at` is the chosen wall time in `schedule_zone`. With `local_time` each person gets the mail when that
+    wall time comes in their own zone, and `local_start_at` is when the first of these zones reaches it.
+    `missed_at` is when a scheduled campaign was found too late to start by itself: it waits for a person then.
+    """
 
     public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=120)
@@ -65,6 +70,9 @@ class Campaign(TimestampedModel):
     track_clicks = models.BooleanField(default=False)
     scheduled_at = models.DateTimeField(null=True, blank=True)
     schedule_zone = models.CharField(max_length=64, blank=True)
+    local_time = models.BooleanField(default=False)
+    local_start_at = models.DateTimeField(null=True, blank=True)
+    missed_at = models.DateTimeField(null=True, blank=True)
     rate_limit = models.PositiveIntegerField(null=True, blank=True)
     steps_done = models.JSONField(default=dict, blank=True)
     revision = models.PositiveIntegerField(default=1)
@@ -77,3 +85,31 @@ class Campaign(TimestampedModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Translation(models.Model):
+    """What people of one language get instead of the campaign's own template. Empty texts are the template's."""
+
+    campaign = models.ForeignKey("Campaign", on_delete=models.CASCADE, related_name="translations")
+    language = models.CharField(max_length=10)
+    template = models.ForeignKey("Template", on_delete=models.PROTECT, related_name="+")
+    subject = models.CharField(max_length=250, blank=True)
+    preheader = models.CharField(max_length=250, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("campaign", "language"), name="one_translation_per_language"),
+        )
+        ordering: ClassVar[list[str]] = ["language"]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} in {self.language}"
+
+
+class ScheduleTick(models.Model):
+    """When the scheduler last looked for campaigns that are due; one row, so that a gap can be told."""
+
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S}"

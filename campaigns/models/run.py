@@ -26,6 +26,7 @@ class PauseReason(models.TextChoices):
     SAFETY_STOP = "safety_stop", "Paused by the safety stop"
     ACCOUNT = "account", "Paused because Amazon SES refuses to send"
     QUOTA = "quota", "Waiting for the daily quota"
+    WARM_UP = "warm_up", "Waiting for tomorrow's step of the warm-up"
 
 
 class RunPurpose(models.TextChoices):
@@ -65,6 +66,7 @@ class Run(TimestampedModel):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL
     )
     launched_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
