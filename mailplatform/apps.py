@@ -9,5 +9,11 @@ class MailplatformConfig(AppConfig):
     name = "mailplatform"
 
     def ready(self) -> None:
-        """Without this, a web process would enqueue to Celery's default broker instead of ours."""
+        """Refuse the fault lab's tools outside the sandbox, in every kind of process.
+
+        Without the import a web process would enqueue to Celery's default broker instead of ours.
+        """
         from . import celery  # noqa: F401
+        from .accounts import checks
+
+        checks.refuse_trials()

@@ -67,6 +67,22 @@ def int(
     return number
 
 
+def float(
+    name: builtins.str, default: builtins.float, *, above: builtins.float, maximum: builtins.float
+) -> builtins.float:
+    """Return a number greater than `above` and at most `maximum`."""
+    value = _raw(name)
+    if value is None:
+        return default
+    try:
+        number = builtins.float(value)
+    except ValueError:
+        raise EnvError(f"{name} is {value!r}: expected a number") from None
+    if not above < number <= maximum:
+        raise EnvError(f"{name} is {value}: expected more than {above:g} and at most {maximum:g}")
+    return number
+
+
 def list(name: builtins.str, default: builtins.list[builtins.str]) -> builtins.list[builtins.str]:
     """Return the values between commas; empty ones are dropped."""
     value = _raw(name)

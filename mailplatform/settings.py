@@ -202,6 +202,10 @@ AWS_ENDPOINT_URLS = {
 }
 # Where the sandbox serves the certificate it signs with. Accepted only beside loopback endpoints.
 SANDBOX_URL = env.str("SANDBOX_URL", "")
+# Both for trials against the sandbox only, else refused: leases and waits are multiplied by the first, and the
+# second names a file with seconds by which this process's clock is wrong.
+SENDING_TIME_SCALE = env.float("SENDING_TIME_SCALE", 1.0, above=0.0, maximum=1.0)
+CLOCK_FILE = env.str("MAILPLATFORM_CLOCK_FILE", "")
 SES_SEND_WITH_BOTO3 = env.bool("SES_SEND_WITH_BOTO3", default=False)
 SES_TLS_POLICY = env.str("SES_TLS_POLICY", "REQUIRE")
 SETTLE_AFTER_SECONDS = env.int("SETTLE_AFTER_SECONDS", 1800)

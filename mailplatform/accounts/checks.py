@@ -41,6 +41,21 @@ def trust_errors() -> list[str]:
     return errors
 
 
+def trial_errors() -> list[str]:
+    """Return why the tools of the fault lab, shorter leases and a wrong clock, must not be used here."""
+    tools = {
+        "SENDING_TIME_SCALE": settings.SENDING_TIME_SCALE != 1,
+        "MAILPLATFORM_CLOCK_FILE": bool(settings.CLOCK_FILE),
+    }
+    if session.is_sandbox(settings.AWS_ENDPOINT_URLS, ""):
+        return []
+    return [
+        f"{name} is only for trials against the sandbox: every AWS endpoint must be the sandbox's."
+        for name, is_set in tools.items()
+        if is_set
+    ]
+
+
 def address_errors() -> list[str]:
     """Return why the site must not be served under PUBLIC_URL."""
     if urlsplit(settings.PUBLIC_URL).scheme == "https" or session.is_sandbox(settings.AWS_ENDPOINT_URLS, ""):
@@ -50,10 +65,16 @@ def address_errors() -> list[str]:
 
 @checks.register(checks.Tags.security)
 def check_configuration(**_kwargs: Any) -> Sequence[checks.CheckMessage]:
-    """Report both as system checks; the address stops serving only, not `migrate` or `check`."""
-    errors = [checks.Error(text, id="mailplatform.E001") for text in trust_errors()]
+    """Report all as system checks; the address stops serving only, not `migrate` or `check`."""
+    errors = [checks.Error(text, id="mailplatform.E001") for text in (*trust_errors(), *trial_errors())]
     warnings = [checks.Warning(text, id="mailplatform.W001") for text in address_errors()]
     return [*errors, *warnings]
+
+
+def refuse_trials() -> None:
+    """Raise ImproperlyConfigured where leases or the clock were tampered with; called as any process starts."""
+    if reasons := trial_errors():
+        raise ImproperlyConfigured(" ".join(reasons))
 
 
 def refuse_bad_configuration() -> None:

@@ -1,7 +1,7 @@
 """The ASGI application: which service a request is for, and each service's way of answering."""
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -143,6 +143,7 @@ class Application:
             region=self.sandbox.config.region,
             secret_of=self.sandbox.secret_of,
             now=datetime.now(UTC),
+            tolerance=timedelta(seconds=self.sandbox.config.signature_age),
         )
 
 

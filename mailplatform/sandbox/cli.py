@@ -45,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--retry-scale", type=float, default=Config.retry_scale, help="stretches SNS's retry delays"
     )
+    parser.add_argument(
+        "--signature-age",
+        type=float,
+        default=Config.signature_age,
+        help="seconds after which a signature is refused",
+    )
     parser.add_argument("--readers", action="store_true", help="simulated people, proxies and scanners")
     for name in ("open", "click", "unsubscribe", "proxy-open", "scanner"):
         parser.add_argument(f"--reader-{name}", type=float, help=f"share of delivered mails: {name}")
@@ -77,6 +83,7 @@ def config_from(options: argparse.Namespace) -> Config:
         send_delay=options.send_delay,
         delivery_delay=options.delivery_delay,
         retry_scale=options.retry_scale,
+        signature_age=options.signature_age,
         readers=options.readers,
         reader_rates={name: value for name, value in rates.items() if value is not None},
         reader_targets=tuple(options.reader_target),

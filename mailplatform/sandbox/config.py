@@ -23,6 +23,7 @@ class Config:
     send_delay: float = 0.05
     delivery_delay: float = 0.3
     retry_scale: float = 1.0
+    signature_age: float = 300.0
     connections: int = 32
     readers: bool = False
     reader_rates: dict[str, float] = field(default_factory=dict)

@@ -1,8 +1,8 @@
 """Signature Version 4, checked as the real services check it.
 
 Rules: docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html.
-A signature older (or younger) than five minutes is refused, so a process that was frozen with a
-signed request in hand cannot send it when it wakes up.
+A signature older (or younger) than five minutes, or than the sandbox was told, is refused, so a process
+that was frozen with a signed request in hand cannot send it when it wakes up.
 """
 
 import hashlib
@@ -57,6 +57,7 @@ def verify(
     region: str,
     secret_of: Callable[[str], str | None],
     now: datetime,
+    tolerance: timedelta = TOLERANCE,
 ) -> None:
     """Raise the service's own error unless the request is signed by a known key, here and now."""
     secret = secret_of(credential.access_key)
@@ -68,7 +69,7 @@ def verify(
             "The security token included in the request is invalid.",
         )
     stamp = request.headers.get("x-amz-date", "")
-    _check_age(credential, stamp, now)
+    _check_age(credential, stamp, now, tolerance)
     if credential.region != region:
         message = f"Credential should be scoped to a valid region, not '{credential.region}'. "
         raise _refusal(credential, "InvalidSignatureException", "SignatureDoesNotMatch", message)
@@ -86,7 +87,7 @@ def _refusal(credential: Credential, ses_code: str, sns_code: str, message: str)
     return ApiError(sns_code if credential.service == "sns" else ses_code, message, 403)
 
 
-def _check_age(credential: Credential, stamp: str, now: datetime) -> None:
+def _check_age(credential: Credential, stamp: str, now: datetime, tolerance: timedelta) -> None:
     def refuse(message: str) -> ApiError:
         return _refusal(credential, "InvalidSignatureException", "SignatureDoesNotMatch", message)
 
@@ -98,13 +99,13 @@ def _check_age(credential: Credential, stamp: str, now: datetime) -> None:
         raise refuse(
             f"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date: {stamp}"
         )
-    limit = f"{now - TOLERANCE:%Y%m%dT%H%M%SZ} ({now:%Y%m%dT%H%M%SZ} - 5 min.)"
-    if signed_at < now - TOLERANCE:
+    allowed = "5 min." if tolerance == TOLERANCE else f"{tolerance.total_seconds():g} s"
+    if signed_at < now - tolerance:
+        limit = f"{now - tolerance:%Y%m%dT%H%M%SZ} ({now:%Y%m%dT%H%M%SZ} - {allowed})"
         raise refuse(f"Signature expired: {stamp} is now earlier than {limit}")
-    if signed_at > now + TOLERANCE:
-        raise refuse(
-            f"Signature not yet current: {stamp} is still later than {now + TOLERANCE:%Y%m%dT%H%M%SZ}"
-        )
+    if signed_at > now + tolerance:
+        limit = f"{now + tolerance:%Y%m%dT%H%M%SZ} ({now:%Y%m%dT%H%M%SZ} + {allowed})"
+        raise refuse(f"Signature not yet current: {stamp} is still later than {limit}")
 
 
 @lru_cache(maxsize=16)

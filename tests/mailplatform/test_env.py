@@ -66,6 +66,24 @@ class TestInt:
             env.int("THING", 1, maximum=10)
 
 
+class TestFloat:
+    def test_reads_a_number(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("THING", "0.25")
+        assert env.float("THING", 1.0, above=0, maximum=1) == 0.25
+
+    def test_has_a_default(self) -> None:
+        assert env.float("THING", 1.0, above=0, maximum=1) == 1.0
+
+    @pytest.mark.parametrize(
+        ("value", "words"),
+        [("much", "a number"), ("0", "more than 0"), ("1.01", "at most 1"), ("nan", "at most")],
+    )
+    def test_refuses_nonsense(self, monkeypatch: pytest.MonkeyPatch, value: str, words: str) -> None:
+        monkeypatch.setenv("THING", value)
+        with pytest.raises(env.EnvError, match=words):
+            env.float("THING", 1.0, above=0, maximum=1)
+
+
 def test_list_drops_empty_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THING", "a, b,,c ,")
     assert env.list("THING", []) == ["a", "b", "c"]

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
@@ -75,3 +79,47 @@ def test_plain_http_is_refused_beside_a_real_account(settings: Settings) -> None
     with pytest.raises(ImproperlyConfigured, match="https"):
         checks.refuse_bad_configuration()
     assert [found.id for found in checks.check_configuration()] == ["mailplatform.W001"]
+
+
+class TestTrials:
+    """Shorter leases and a wrong clock would break the promises about real mail."""
+
+    @pytest.mark.parametrize("tool", ["SENDING_TIME_SCALE", "MAILPLATFORM_CLOCK_FILE"])
+    @pytest.mark.parametrize("endpoints", [{}, {"sesv2": LOCAL}, {"sesv2": REAL, "sns": LOCAL}])
+    def test_are_refused_where_amazon_can_be_reached(
+        self, settings: Settings, tool: str, endpoints: dict[str, str]
+    ) -> None:
+        wire(settings, **endpoints)
+        use(settings, tool)
+        with pytest.raises(ImproperlyConfigured, match=tool):
+            checks.refuse_trials()
+        assert "mailplatform.E001" in {found.id for found in checks.check_configuration()}
+
+    @pytest.mark.parametrize("tool", ["SENDING_TIME_SCALE", "MAILPLATFORM_CLOCK_FILE"])
+    def test_may_be_used_with_the_sandbox(self, settings: Settings, tool: str) -> None:
+        wire(settings, sandbox=LOCAL, sesv2=LOCAL, sns=LOCAL)
+        use(settings, tool)
+        checks.refuse_trials()
+
+    def test_every_kind_of_process_refuses_at_its_start(self) -> None:
+        script = "import django; django.setup()"
+        clean = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SANDBOX"))
+        }
+        environment = {
+            **clean,
+            "DJANGO_SETTINGS_MODULE": "mailplatform.settings",
+            "SENDING_TIME_SCALE": "0.5",
+        }
+        found = subprocess.run(
+            [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+        )
+        assert found.returncode != 0
+        assert "SENDING_TIME_SCALE is only for trials" in found.stderr
+
+
+def use(settings: Settings, tool: str) -> None:
+    if tool == "SENDING_TIME_SCALE":
+        settings.SENDING_TIME_SCALE = 0.1
+    else:
+        settings.CLOCK_FILE = "/nonexistent/clock"

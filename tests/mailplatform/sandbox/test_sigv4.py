@@ -106,14 +106,21 @@ def test_credentials_from_assume_role_are_known(sbx: RunningSandbox) -> None:
     assert ses.get_account()["SendingEnabled"] is True
 
 
-def _verify(stamp: datetime, **changes: Any) -> None:
+def _verify(stamp: datetime, *, tolerance: timedelta = sigv4.TOLERANCE, **changes: Any) -> None:
     headers = {"host": "h", "x-amz-date": f"{stamp:%Y%m%dT%H%M%SZ}"}
     request = Request("GET", "/", "/", "", list(headers.items()), b"", "127.0.0.1")
     names = ("host", "x-amz-date")
     credential = sigv4.Credential(ACCESS_KEY, f"{stamp:%Y%m%d}", "eu-central-1", "ses", names, "0" * 64)
     signature = sigv4._signature(request, credential, SECRET_KEY, headers["x-amz-date"])
     credential = credential._replace(signature=signature, **changes)
-    sigv4.verify(request, credential, region="eu-central-1", secret_of={ACCESS_KEY: SECRET_KEY}.get, now=NOW)
+    sigv4.verify(
+        request,
+        credential,
+        region="eu-central-1",
+        secret_of={ACCESS_KEY: SECRET_KEY}.get,
+        now=NOW,
+        tolerance=tolerance,
+    )
 
 
 @pytest.mark.parametrize("minutes", [-5, -1, 0, 5])
@@ -127,6 +134,15 @@ def test_five_minutes_either_way_are_accepted(minutes: int) -> None:
 def test_beyond_five_minutes_is_refused(seconds: int, words: str) -> None:
     with pytest.raises(ApiError, match=words):
         _verify(NOW + timedelta(seconds=seconds))
+
+
+def test_a_trial_may_refuse_sooner() -> None:
+    eight = timedelta(seconds=8)
+    _verify(NOW - eight, tolerance=eight)
+    with pytest.raises(ApiError, match=r"Signature expired: .* - 8 s\)"):
+        _verify(NOW - timedelta(seconds=9), tolerance=eight)
+    with pytest.raises(ApiError, match=r"Signature not yet current: .* \+ 8 s\)"):
+        _verify(NOW + timedelta(seconds=9), tolerance=eight)
 
 
 def test_the_scope_must_name_the_day_of_the_signature() -> None:
