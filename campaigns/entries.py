@@ -15,7 +15,7 @@ from mailplatform.accounts.services import installation
 from mailplatform.aws import limits
 
 from . import headers, tokens
-from .models import Run
+from .models import Run, TemplateVersion
 from .rendering import DataBuilder, TemplateVariables
 from .rendering.data import TemplateDataTooLarge
 
@@ -66,11 +66,14 @@ class RunContext:
     list_id: headers.Header
 
     @classmethod
-    def load(cls, run: Run) -> "RunContext":
-        """Read a run once; everything comes from what the launch froze. Raises `InvalidHeader`."""
+    def load(cls, run: Run, version: TemplateVersion | None = None) -> "RunContext":
+        """Read a run once; everything comes from what the launch froze. Raises `InvalidHeader`.
+
+        `version` is the one for the recipient's language; without it the run's own.
+        """
         frozen = run.frozen
         site = installation.get()
-        version = run.template_version
+        version = version or run.template_version
         sender = frozen["sender"]
         public_url = str(frozen["public_url"]).rstrip("/")
         headers.unsubscribe_headers(public_url + UNSUBSCRIBE_PATH, allow_http=is_loopback(public_url))

@@ -21,7 +21,7 @@ from mailplatform.core import clock
 
 from .. import entries
 from ..models import DeliveryState, RunState
-from . import plans, rows, timing
+from . import plans, resends, rows, timing
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +41,8 @@ UPDATE campaigns_batch b SET
     lease_until = %(until)s
 FROM (SELECT id, cursor FROM campaigns_batch WHERE {condition} FOR UPDATE {wait}) old
 WHERE b.id = old.id
-RETURNING b.id, b.attempt, b.subscriber_ids[old.cursor + 1 : b.cursor], b.state = 'done'
+RETURNING b.id, b.attempt, b.subscriber_ids[old.cursor + 1 : b.cursor], b.state = 'done',
+    b.template_version_id, b.resend
 """
 _HELD: Final = _ADVANCE.format(
     condition="id = %(held)s AND lease_token = %(token)s AND state = 'claimed'", wait=""
@@ -80,6 +81,7 @@ class PreparedCall:
     clicks: bool
     request: dict[str, Any]
     lease_until: dt.datetime
+    resend: bool = False
 
 
 @dataclass(slots=True)
@@ -98,6 +100,18 @@ class Cut:
     def sendable(self) -> int:
         """How many people are in the calls."""
         return sum(len(call.subscriber_ids) for call in self.calls)
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A batch's next people."""
+
+    batch_id: int
+    attempt: int
+    ids: list[int]
+    is_done: bool
+    version_id: int
+    resend: bool
 
 
 @dataclass(slots=True)
@@ -121,12 +135,14 @@ def cut(plan: plans.Plan, *, held: int | None, token: uuid.UUID, most: int, call
         taken = _advance(cursor, run_id=plan.run_id, held=held, token=token, most=most, now=now)
         if taken is None:
             return None
-        batch_id, attempt, ids, done = taken
-        made = Cut(batch_id, done, token, time.monotonic(), people=len(ids))
-        cursor.execute(plan.people_sql, {"ids": ids, "run": plan.run_id, "lists": plan.list_ids})
-        groups, ends = _decide(plan, cursor.fetchall(), batch_id, attempt)
-        made.skipped = rows.copy_deliveries(cursor, ends, now)
-        _write_calls(cursor, plan, made, groups, attempt=attempt, call_size=call_size, now=now)
+        made = Cut(taken.batch_id, taken.is_done, token, time.monotonic(), people=len(taken.ids))
+        cursor.execute(plan.people_sql, {"ids": taken.ids, "run": plan.run_id, "lists": plan.list_ids})
+        groups, ends = _decide(plan, cursor.fetchall(), taken)
+        if taken.resend:
+            made.skipped = resends.give_up(cursor, plan.run_id, [row.subscriber_id for row in ends])
+        else:
+            made.skipped = rows.copy_deliveries(cursor, ends, now)
+        _write_calls(cursor, plan, made, groups, taken=taken, call_size=call_size, now=now)
     return made
 
 
@@ -139,7 +155,7 @@ def _check_run(found: tuple[Any, ...] | None, now: dt.datetime) -> None:
 
 def _advance(
     cursor: CursorWrapper, *, run_id: int, held: int | None, token: uuid.UUID, most: int, now: dt.datetime
-) -> tuple[int, int, list[int], bool] | None:
+) -> _Taken | None:
     params = {
         "run": run_id,
         "held": held,
@@ -149,27 +165,30 @@ def _advance(
         "until": now + timing.BATCH_LEASE,
     }
     cursor.execute(_NEXT if held is None else _HELD, params)
-    found: tuple[int, int, list[int], bool] | None = cursor.fetchone()
-    return found
+    found = cursor.fetchone()
+    return _Taken(*found) if found else None
 
 
 def _decide(
-    plan: plans.Plan, people: list[tuple[Any, ...]], batch_id: int, attempt: int
+    plan: plans.Plan, people: list[tuple[Any, ...]], taken: _Taken
 ) -> tuple[list[_Group], list[rows.DeliveryRow]]:
     """Split people into calls by what may be tracked, and into rows for those who are not mailed."""
     groups: dict[tuple[bool, bool], _Group] = {}
     ends: list[rows.DeliveryRow] = []
+    context = plan.context_for(taken.version_id)
     for id_, public_id, email, name, language, fields, opens, clicks, reason, left, known in people:
-        if known:
-            # Cannot happen: a person is in one batch at a time. If it does, better no mail than two.
-            log.error("sending.person_cut_twice", run=plan.run_id, batch=batch_id, subscriber=id_)
+        if known != (resends.WAITING if taken.resend else None):
+            if not taken.resend:
+                # Cannot happen: a person is in one batch at a time. If it does, better no mail than two.
+                log.error("sending.person_cut_twice", run=plan.run_id, batch=taken.batch_id, subscriber=id_)
+            # Otherwise an event told meanwhile what became of the first mail, or another batch was faster.
             continue
         why = reason or ("left_list" if left else "")
         state = DeliveryState.SKIPPED
         if not why:
             person = entries.Person(id_, public_id, email, name, language, _json(fields))
             try:
-                entry = entries.build_entry(plan.context, person)
+                entry = entries.build_entry(context, person)
             except entries.UnmailableEntry as error:
                 why, state = error.reason, DeliveryState.FAILED
             else:
@@ -178,7 +197,11 @@ def _decide(
                 group.ids.append(id_)
                 group.entries.append(entry)
                 continue
-        ends.append(rows.DeliveryRow(plan.run_id, id_, state.value, why, batch_id=batch_id, attempt=attempt))
+        ends.append(
+            rows.DeliveryRow(
+                plan.run_id, id_, state.value, why, batch_id=taken.batch_id, attempt=taken.attempt
+            )
+        )
     return list(groups.values()), ends
 
 
@@ -192,22 +215,44 @@ def _write_calls(
     made: Cut,
     groups: list[_Group],
     *,
-    attempt: int,
+    taken: _Taken,
     call_size: int,
     now: dt.datetime,
 ) -> None:
+    context = plan.context_for(taken.version_id)
     until = now + timing.CALL_LEASE
     values: list[Any] = []
     for group in groups:
         name = plans.configuration_set(plan.set_prefix, opens=group.opens, clicks=group.clicks)
         for start in range(0, len(group.ids), call_size):
             ids = group.ids[start : start + call_size]
-            request = entries.request(plan.context, name, group.entries[start : start + call_size])
+            request = entries.request(context, name, group.entries[start : start + call_size])
             made.calls.append(
-                PreparedCall(0, made.batch_id, attempt, ids, group.opens, group.clicks, request, until)
+                PreparedCall(
+                    0,
+                    made.batch_id,
+                    taken.attempt,
+                    ids,
+                    group.opens,
+                    group.clicks,
+                    request,
+                    until,
+                    taken.resend,
+                )
             )
             values += [plan.run_id, made.batch_id, ids, name, made.lease_token, until, now]
     if made.calls:
         cursor.execute(_CALL.format(values=", ".join([_CALL_VALUES] * len(made.calls))), values)
         for call, (id_,) in zip(made.calls, cursor.fetchall(), strict=True):
             call.id = id_
+            if taken.resend:
+                resends.put_into_call(
+                    cursor,
+                    plan.run_id,
+                    id_,
+                    call.subscriber_ids,
+                    batch_id=made.batch_id,
+                    attempt=taken.attempt,
+                    opens=call.opens,
+                    clicks=call.clicks,
+                )

@@ -1,12 +1,12 @@
 """What a drain knows of its run, and the query that decides about its people."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from subscribers.selectors import eligibility
 
 from .. import entries
-from ..models import Run
+from ..models import Run, TemplateVersion
 
 # Left-joined from the array: somebody erased since the freeze still gets a row. Each OFFSET 0 makes the
 # planner look up person by person, by index, whatever it believes of the tables' sizes. The second name
@@ -24,13 +24,14 @@ subscribers_suppression AS MATERIALIZED (
     ) x
 )
 SELECT s.wanted_id, s.public_id, s.email, s.name, s.language, s.fields, p.opens_allowed, p.clicks_allowed,
-    {reason}, {left_list}, d.known IS NOT NULL
+    {reason}, {left_list}, d.known
 FROM wanted s
 LEFT JOIN LATERAL (
     SELECT * FROM subscribers_profile x WHERE x.subscriber_id = s.wanted_id OFFSET 0
 ) p ON true
 LEFT JOIN LATERAL (
-    SELECT true AS known FROM campaigns_delivery x
+    SELECT CASE WHEN x.state = 'unresolved' AND x.reason = 'resend' THEN 'resend' ELSE 'done' END AS known
+    FROM campaigns_delivery x
     WHERE x.run_id = %(run)s AND x.subscriber_id = s.wanted_id OFFSET 0
 ) d ON true
 LEFT JOIN LATERAL (
@@ -57,13 +58,15 @@ class Plan:
     track_opens: bool
     track_clicks: bool
     set_prefix: str
-    context: entries.RunContext
+    run: Run
+    # By template version: a batch names its own (its people's language), and most runs have but one.
+    contexts: dict[int, entries.RunContext] = field(default_factory=dict)
 
     @classmethod
     def load(cls, run: Run, set_prefix: str) -> "Plan":
-        """From a run with its campaign and version."""
+        """From a run with its campaign and version. Raises InvalidHeader."""
         frozen = run.frozen
-        return cls(
+        plan = cls(
             run_id=run.pk,
             kind=frozen["kind"],
             list_ids=list(frozen["list_ids"]),
@@ -71,8 +74,19 @@ class Plan:
             track_opens=bool(frozen["track_opens"]),
             track_clicks=bool(frozen["track_clicks"]),
             set_prefix=set_prefix,
-            context=entries.RunContext.load(run),
+            run=run,
         )
+        plan.context_for(run.template_version_id)
+        return plan
+
+    def context_for(self, version_id: int) -> entries.RunContext:
+        """What the entries of batches with this template version share; read from the database once."""
+        found = self.contexts.get(version_id)
+        if found is None:
+            is_own = version_id == self.run.template_version_id
+            version = self.run.template_version if is_own else TemplateVersion.objects.get(pk=version_id)
+            found = self.contexts[version_id] = entries.RunContext.load(self.run, version)
+        return found
 
     @property
     def people_sql(self) -> str:

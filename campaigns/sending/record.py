@@ -19,7 +19,7 @@ from mailplatform.aws.errors import Verdict
 from mailplatform.core import clock
 
 from ..models import CallState, DeliveryState, RunState
-from . import rows, settle, timing
+from . import resends, rows, settle, timing
 from .call import Answer
 from .cut import PreparedCall
 
@@ -32,8 +32,8 @@ RETURNING c.id
 _NUMBERS: Final = "UPDATE campaigns_run SET batches = batches + %s WHERE id = %s RETURNING batches, state"
 _RETRY: Final = """
 INSERT INTO campaigns_batch (run_id, number, attempt, state, subscriber_ids, count, cursor,
-    template_version_id, sender_id, not_before)
-SELECT %s, %s, %s, 'waiting', %s::bigint[], %s, 0, template_version_id, sender_id, %s
+    template_version_id, sender_id, language, resend, not_before)
+SELECT %s, %s, %s, 'waiting', %s::bigint[], %s, 0, template_version_id, sender_id, language, resend, %s
 FROM campaigns_batch WHERE id = %s
 """
 # That nobody was reached, or nothing was written, says nothing about the person.
@@ -82,9 +82,18 @@ def record(
                 ends += _ends(run_id, answer, again, tally, now)
             else:
                 _settle_late(cursor, run_id, answer, tally)
-        ends += _write_again(cursor, run_id, batch_id, again, tally=tally, size=batch_size)
-        rows.copy_deliveries(cursor, ends, now)
+        resend = bool(answers) and answers[0].call.resend
+        ends += _write_again(cursor, run_id, batch_id, again, tally=tally, size=batch_size, resend=resend)
+        if resend:
+            # They hold a row already; those still unresolved keep it as the cut left it.
+            settle.settle(cursor, [_settlement(row) for row in ends if row.state != DeliveryState.UNRESOLVED])
+        else:
+            rows.copy_deliveries(cursor, ends, now)
     return tally
+
+
+def _settlement(row: rows.DeliveryRow) -> settle.Settlement:
+    return (row.run_id, row.subscriber_id, row.state, row.message_id, row.reason)
 
 
 def _close(cursor: CursorWrapper, token: uuid.UUID, answers: Sequence[Answer], now: dt.datetime) -> set[int]:
@@ -209,13 +218,14 @@ def _settle_late(cursor: CursorWrapper, run_id: int, answer: Answer, tally: Tall
             verdict, status, message_id = result.verdict, result.status, result.message_id
         if verdict is Verdict.ACCEPTED:
             settled.append((run_id, id_, DeliveryState.ACCEPTED.value, message_id, ""))
-        elif verdict is not Verdict.LOST:
+        elif verdict is Verdict.REFUSED or (verdict is not Verdict.LOST and not answer.call.resend):
+            # Of somebody re-sent a busy SES says nothing: the first mail may have gone out.
             settled.append((run_id, id_, DeliveryState.FAILED.value, "", _reason(status)))
     settle.settle(cursor, settled)
 
 
 def _write_again(
-    cursor: CursorWrapper, run_id: int, batch_id: int, again: _Again, *, tally: Tally, size: int
+    cursor: CursorWrapper, run_id: int, batch_id: int, again: _Again, *, tally: Tally, size: int, resend: bool
 ) -> list[rows.DeliveryRow]:
     """New batches for those to be tried again; rows instead when the run was cancelled meanwhile."""
     parts: list[tuple[int, dt.datetime | None, list[int]]] = [
@@ -228,12 +238,19 @@ def _write_again(
         return []
     cursor.execute(_NUMBERS, [len(parts), run_id])
     batches, state = cursor.fetchone()
-    if state in _CLOSED_RUNS:
-        return [
-            rows.DeliveryRow(run_id, id_, DeliveryState.SKIPPED.value, "cancelled", attempt=attempt)
-            for attempt, _, ids in parts
-            for id_ in ids
-        ]
+    closed = state in _CLOSED_RUNS
+    if resend:
+        resends.wait_again(cursor, run_id, [id_ for _, _, ids in parts for id_ in ids], closed=closed)
+    if closed:
+        return (
+            []
+            if resend
+            else [
+                rows.DeliveryRow(run_id, id_, DeliveryState.SKIPPED.value, "cancelled", attempt=attempt)
+                for attempt, _, ids in parts
+                for id_ in ids
+            ]
+        )
     first = batches - len(parts)
     for number, (attempt, not_before, ids) in enumerate(parts, start=first):
         cursor.execute(_RETRY, [run_id, number, attempt, ids, len(ids), not_before, batch_id])
