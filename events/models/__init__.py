@@ -2,10 +2,14 @@
 
 from .engagement import Counter, Link, Outcome, OutcomeState
 from .inbox import DeadLetter, Event, EventType, Heartbeat, InboundMessage
+from .policy import Cursor, Digest, Policy, SafetyStop, StopCause
+from .webhooks import WebhookDelivery, WebhookEndpoint, WebhookState, WebhookType
 
 __all__ = [
     "Counter",
+    "Cursor",
     "DeadLetter",
+    "Digest",
     "Event",
     "EventType",
     "Heartbeat",
@@ -13,4 +17,11 @@ __all__ = [
     "Link",
     "Outcome",
     "OutcomeState",
+    "Policy",
+    "SafetyStop",
+    "StopCause",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookState",
+    "WebhookType",
 ]
