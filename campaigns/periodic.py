@@ -10,7 +10,7 @@ from mailplatform.aws import errors, session
 from . import tasks
 from .selectors import sending as selectors
 from .sending import quota, recover
-from .services import runs
+from .services import runs, starting
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,7 @@ def recover_leases(**_: Any) -> None:
 @shared_task(name="campaigns.start_due", ignore_result=True)
 def start_due(**_: Any) -> None:
     """Launch scheduled campaigns, and go on with those that waited for the daily quota."""
-    runs.start_due()
+    starting.start_due()
     runs.resume_after_quota()
 
 

@@ -1,9 +1,11 @@
 """Reads of campaigns: one, the list, its audience with reasons, the senders it may use."""
 
+import datetime as dt
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import Http404
 from django.shortcuts import get_object_or_404
@@ -12,9 +14,16 @@ from mailplatform.accounts.models import Installation
 from subscribers.selectors import audience, eligibility
 
 from ..models import Campaign, CampaignState, Run, Sender
+from ..models.sending_settings import LONGEST_GRACE_S
 
 EDITABLE_STATES = (CampaignState.DRAFT,)
 FINISHED_STATES = (CampaignState.SENT, CampaignState.CANCELLED, CampaignState.FAILED)
+# No moment of grace lasts so long.
+CLOCK_SET_BACK: Final = dt.timedelta(seconds=LONGEST_GRACE_S + 60)
+_ZONES: Final = """
+SELECT coalesce(s.time_zone, ''), count(*) FROM ({audience}) a
+LEFT JOIN subscribers_subscriber s ON s.id = a.subscriber_id GROUP BY 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,50 @@ def access_last_run(public_id: UUID) -> Run:
 def is_editable(campaign: Campaign) -> bool:
     """Whether the steps may still be changed."""
     return campaign.state in EDITABLE_STATES
+
+
+def is_in_grace(campaign: Campaign) -> bool:
+    """Whether the campaign waits only for the moment of grace after "Send"."""
+    return bool(campaign.steps_done.get("grace"))
+
+
+def is_local(campaign: Campaign) -> bool:
+    """Whether each person gets it at the chosen time in their own zone; what is sent at once goes to all."""
+    return campaign.local_time and campaign.scheduled_at is not None and not is_in_grace(campaign)
+
+
+def due_at(campaign: Campaign) -> dt.datetime | None:
+    """When a scheduled campaign starts; by local time that is when the first of its people's zones is there."""
+    return (is_local(campaign) and campaign.local_start_at) or campaign.scheduled_at
+
+
+def is_due(campaign: Campaign, now: dt.datetime) -> bool:
+    """Whether a campaign starts now.
+
+    One that waits for its moment of grace is due as well when it would have to wait for longer than any such
+    moment is: the clock was set back since somebody pressed Send.
+    """
+    at = due_at(campaign)
+    if campaign.state != CampaignState.SCHEDULED or campaign.archived_at or campaign.missed_at or at is None:
+        return False
+    return at <= now or (is_in_grace(campaign) and at > now + CLOCK_SET_BACK)
+
+
+def due_campaigns(now: dt.datetime) -> list[Campaign]:
+    """The scheduled campaigns whose time has come, the oldest first."""
+    found = Campaign.objects.filter(state=CampaignState.SCHEDULED, archived_at=None, missed_at=None)
+    return [campaign for campaign in found.order_by("scheduled_at", "pk") if is_due(campaign, now)]
+
+
+def zones_of_audience(campaign: Campaign) -> dict[str, int]:
+    """How many people of the audience are in each time zone; '' where it is not known.
+
+    One pass over the audience. Raises `SegmentBrokenError`.
+    """
+    sql, params = audience.audience_sql(audience_spec(campaign))
+    with connection.cursor() as cursor:
+        cursor.execute(_ZONES.format(audience=sql), params)
+        return dict(cursor.fetchall())
 
 
 def audience_spec(campaign: Campaign) -> audience.AudienceSpec:

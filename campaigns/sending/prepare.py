@@ -55,7 +55,13 @@ def prepare(run_id: int) -> bool:
 
 
 def _is_stored(run: Run) -> bool:
-    version = run.template_version
+    """Whether SES holds every version that the run sends, also those in other languages."""
+    others = set(run.frozen.get("versions", {}).values()) - {run.template_version_id}
+    versions = [run.template_version, *TemplateVersion.objects.filter(pk__in=others).order_by("pk")]
+    return all(_store(run, version) for version in versions)
+
+
+def _store(run: Run, version: TemplateVersion) -> bool:
     try:
         templates.ensure_stored(
             installation.aws_connection(),

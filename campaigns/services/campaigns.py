@@ -1,8 +1,9 @@
 """Write campaigns: create, save each step, copy, archive, choose when. Launching is in `services.runs`."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import transaction
@@ -12,8 +13,11 @@ from mailplatform.accounts.services import audit, installation
 from mailplatform.core import clock
 from subscribers.models import MailingList, Segment
 
-from ..models import Campaign, CampaignKind, Sender, Template
+from ..models import Campaign, CampaignKind, Sender, Template, Translation
 from ..selectors import campaigns as selectors
+
+# A language of ISO 639 and perhaps a region or script (BCP 47), in as many letters as subscribers have.
+_LANGUAGE: Final = re.compile(r"(?=.{2,10}$)[a-z]{2,3}(-[a-z0-9]{2,6})?")
 
 
 class StaleCampaign(Exception):
@@ -30,6 +34,10 @@ class NotEditable(Exception):
 
 class InvalidSchedule(ValueError):
     """The time or the zone cannot be used; the message says why."""
+
+
+class InvalidLanguage(ValueError):
+    """Not a language code."""
 
 
 class SenderNotVerified(Exception):
@@ -146,6 +154,50 @@ def save_content(
 
 
 @transaction.atomic
+def save_translation(
+    *,
+    campaign_id: int,
+    revision: int,
+    language: str,
+    template: Template,
+    subject: str = "",
+    preheader: str = "",
+) -> Campaign:
+    """Let people of a language get another template; a second time replaces the first.
+
+    Raises `StaleCampaign`, `NotEditable`, `InvalidLanguage`.
+    """
+    campaign = _locked(campaign_id, revision)
+    code = language_code(language)
+    Translation.objects.update_or_create(
+        campaign=campaign,
+        language=code,
+        defaults={
+            "template": template,
+            "subject": " ".join(subject.split()),
+            "preheader": " ".join(preheader.split()),
+        },
+    )
+    return _saved(campaign)
+
+
+@transaction.atomic
+def remove_translation(*, campaign_id: int, revision: int, language: str) -> Campaign:
+    """Let people of this language get the campaign's own template again. Raises as `save_translation`."""
+    campaign = _locked(campaign_id, revision)
+    campaign.translations.filter(language=language).delete()
+    return _saved(campaign)
+
+
+def language_code(text: str) -> str:
+    """A language as campaigns hold it: "de", "pt-br". Raises `InvalidLanguage`."""
+    code = text.strip().lower().replace("_", "-")
+    if not _LANGUAGE.fullmatch(code):
+        raise InvalidLanguage(f"“{text}” is no language code. Write for example de, or pt-br.")
+    return code
+
+
+@transaction.atomic
 def save_schedule(
     *,
     campaign_id: int,
@@ -153,14 +205,16 @@ def save_schedule(
     at: datetime | None,
     zone: str,
     rate_limit: int | None = None,
+    local_time: bool = False,
 ) -> Campaign:
     """Save when to send: `at` is wall-clock time in `zone`, or None for "when I press Send".
 
-    Raises `StaleCampaign`, `NotEditable`, `InvalidSchedule`.
+    With `local_time` it is wall-clock time where each person is. Raises `StaleCampaign`, `NotEditable`, `InvalidSchedule`.
     """
     campaign = _locked(campaign_id, revision)
     campaign.scheduled_at = to_instant(at, zone) if at else None
     campaign.schedule_zone = zone
+    campaign.local_time = local_time and at is not None
     campaign.rate_limit = rate_limit
     campaign.steps_done = {**campaign.steps_done, "schedule": True}
     return _saved(campaign)
@@ -178,7 +232,10 @@ def to_instant(at: datetime, zone: str) -> datetime:
         raise InvalidSchedule(f"There is no time zone called “{zone}”.") from error
     instant = at.replace(tzinfo=place, fold=0).astimezone(ZoneInfo("UTC"))
     if instant.astimezone(place).replace(tzinfo=None) != at.replace(tzinfo=None):
-        raise InvalidSchedule(f"{at:%H:%M} does not exist on that day in {zone}: the clocks go forward.")
+        raise InvalidSchedule(
+            f"{at:%H:%M} does not exist on that day in {zone}: the clocks go forward. "
+            f"Choose {instant.astimezone(place):%H:%M} instead."
+        )
     if instant <= clock.now():
         raise InvalidSchedule("This time is past. Choose a later one.")
     return instant
@@ -198,6 +255,7 @@ def duplicate(*, campaign: Campaign, actor: User | None) -> Campaign:
         track_opens=campaign.track_opens,
         track_clicks=campaign.track_clicks,
         schedule_zone=campaign.schedule_zone,
+        local_time=campaign.local_time,
         rate_limit=campaign.rate_limit,
         owner=actor,
     )
@@ -205,6 +263,14 @@ def duplicate(*, campaign: Campaign, actor: User | None) -> Campaign:
     copy.segments.set(campaign.segments.all())
     copy.excluded_lists.set(campaign.excluded_lists.all())
     copy.excluded_segments.set(campaign.excluded_segments.all())
+    for found in campaign.translations.all():
+        Translation.objects.create(
+            campaign=copy,
+            language=found.language,
+            template_id=found.template_id,
+            subject=found.subject,
+            preheader=found.preheader,
+        )
     audit.record(
         actor=actor, action="campaign.duplicated", obj=copy, detail={"from": str(campaign.public_id)}
     )

@@ -59,6 +59,31 @@ def version_for_campaign(*, campaign: Campaign, actor: User | None) -> TemplateV
     )
 
 
+@transaction.atomic
+def versions_for_campaign(*, campaign: Campaign, actor: User | None) -> dict[str, TemplateVersion]:
+    """The version for each language that the campaign speaks; '' is its own, for everybody else.
+
+    Raises `NoTemplate`, `NotPublishable`. Templates are locked in the order of their ids: two launches may
+    share some.
+    """
+    if campaign.template is None:
+        raise NoTemplate("Choose a template first.")
+    wanted = [("", campaign.template, campaign.subject, campaign.preheader)]
+    wanted += [
+        (found.language, found.template, found.subject, found.preheader)
+        for found in campaign.translations.select_related("template")
+    ]
+    made = {}
+    for language, template, subject, preheader in sorted(wanted, key=lambda each: each[1].pk):
+        made[language] = _publish(
+            template=template,
+            actor=actor,
+            subject=subject or template.subject,
+            preheader=preheader or template.preheader,
+        )
+    return made
+
+
 def campaign_variables(campaign: Campaign) -> dict[str, Any]:
     """The campaign's values for what its template declares and no person has; the template's own stand in."""
     if campaign.template is None:

@@ -1,7 +1,10 @@
-"""Launch, pause, resume, cancel: what people (and the safety stop) do with a run."""
+"""Launch, pause, resume, cancel: what people (and the safety stop) do with a run.
 
-import datetime as dt
+What beat starts by itself is in `services.starting`.
+"""
+
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import structlog
 from django.db import transaction
@@ -16,13 +19,12 @@ from subscribers.selectors import audience
 from .. import tasks
 from ..models import Campaign, CampaignKind, CampaignState, PauseReason, Run, RunState, TemplateVersion
 from ..rendering import Level
+from ..selectors import campaigns as selectors
 from ..sending import quota, states
 from . import preflight, publishing
 
 log = structlog.get_logger(__name__)
 
-# A server restored from an old backup must not send what was due long ago.
-LATEST_START: Final = dt.timedelta(hours=24)
 _LAUNCHABLE: Final = frozenset({CampaignState.DRAFT.value, CampaignState.SCHEDULED.value})
 
 
@@ -77,13 +79,17 @@ def launch(
         locked = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
         if locked.state not in _LAUNCHABLE:
             raise AlreadyLaunched(f"“{locked.name}” is already {locked.get_state_display().lower()}.")
-        if only_if_due and not _is_due(locked):
+        if only_if_due and not selectors.is_due(locked, clock.now()):
             raise NotDue(f"“{locked.name}” was taken back or moved.")
         _check(locked, confirmed_count)
-        version = publishing.version_for_campaign(campaign=locked, actor=actor)
-        run = _create_run(locked, version, actor)
+        versions = publishing.versions_for_campaign(campaign=locked, actor=actor)
+        run = _create_run(locked, versions, actor)
         Campaign.objects.filter(pk=locked.pk).update(
-            state=CampaignState.PREPARING, scheduled_at=None, updated_at=clock.now()
+            state=CampaignState.PREPARING,
+            scheduled_at=None,
+            local_start_at=None,
+            missed_at=None,
+            updated_at=clock.now(),
         )
         audit.record(actor=actor, action="campaign.launched", obj=locked, detail={"run": run.pk})
         transaction.on_commit(lambda: tasks.prepare_run.delay(run_id=run.pk))
@@ -118,13 +124,6 @@ def cancel_run(*, run_id: int, actor: User | None = None) -> None:
         _audit(run_id, actor, "campaign.cancelled", {"audience": before})
 
 
-def start_due() -> list[int]:
-    """Launch the campaigns whose time has come; returns the ids of their runs. For beat."""
-    now = clock.now()
-    due = Campaign.objects.filter(state=CampaignState.SCHEDULED, scheduled_at__lte=now, archived_at=None)
-    return [run.pk for campaign in due.order_by("scheduled_at", "pk") if (run := _start(campaign, now))]
-
-
 def resume_after_quota() -> list[int]:
     """Let runs go on that waited for the daily quota, once the account has room again. For beat."""
     waiting = Run.objects.filter(
@@ -145,39 +144,6 @@ def resume_after_quota() -> list[int]:
     return found
 
 
-def _start(campaign: Campaign, now: dt.datetime) -> Run | None:
-    assert campaign.scheduled_at is not None
-    if now - campaign.scheduled_at > LATEST_START:
-        _give_up(campaign, "It was due more than 24 hours ago; please schedule it again.")
-        return None
-    try:
-        return launch(campaign=campaign, actor=None, only_if_due=True)
-    except (AlreadyLaunched, NotDue):
-        return None
-    except (NobodyToSend, NotReady, publishing.NoTemplate, publishing.NotPublishable) as error:
-        _give_up(campaign, str(error))
-        return None
-
-
-def _is_due(campaign: Campaign) -> bool:
-    is_waiting = campaign.state == CampaignState.SCHEDULED and campaign.archived_at is None
-    return is_waiting and campaign.scheduled_at is not None and campaign.scheduled_at <= clock.now()
-
-
-def _give_up(campaign: Campaign, reason: str) -> None:
-    """Back to the draft, to be mended; `steps_done["not_started"]` tells the page why."""
-    steps = {name: value for name, value in campaign.steps_done.items() if name != "grace"}
-    with transaction.atomic():
-        moved = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.SCHEDULED).update(
-            state=CampaignState.DRAFT,
-            scheduled_at=None,
-            steps_done={**steps, "not_started": reason},
-            updated_at=clock.now(),
-        )
-        if moved:
-            audit.record(actor=None, action="campaign.not_started", obj=campaign, detail={"reason": reason})
-
-
 def _check(campaign: Campaign, confirmed_count: int | None) -> None:
     try:
         found = preflight.check(campaign)
@@ -194,16 +160,27 @@ def _check(campaign: Campaign, confirmed_count: int | None) -> None:
         raise AudienceChanged(confirmed_count, found.audience.eligible)
 
 
-def _create_run(campaign: Campaign, version: TemplateVersion, actor: User | None) -> Run:
+def _create_run(campaign: Campaign, versions: dict[str, TemplateVersion], actor: User | None) -> Run:
     newest = campaign.runs.aggregate(number=Max("number"))["number"] or 0
     return Run.objects.create(
         campaign=campaign,
         number=newest + 1,
-        template_version=version,
-        frozen=_frozen(campaign),
+        template_version=versions[""],
+        frozen=_frozen(campaign)
+        | {"versions": {language: version.pk for language, version in versions.items()}}
+        | _local_time(campaign),
         launched_by=actor,
         launched_at=clock.now(),
+        due_at=selectors.due_at(campaign) if campaign.state == CampaignState.SCHEDULED else None,
     )
+
+
+def _local_time(campaign: Campaign) -> dict[str, str]:
+    """The wall time at which each person gets it in their own zone; nothing where all get it at once."""
+    if not selectors.is_local(campaign) or campaign.scheduled_at is None:
+        return {}
+    wall = campaign.scheduled_at.astimezone(ZoneInfo(campaign.schedule_zone)).replace(tzinfo=None)
+    return {"local_at": wall.isoformat(), "local_zone": installation.get().time_zone}
 
 
 def _frozen(campaign: Campaign) -> dict[str, Any]:

@@ -1,20 +1,20 @@
 """Send now with a moment to undo, send at a chosen time, and take either back. Beat does the launching."""
 
 import datetime as dt
-from typing import Final
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
 from mailplatform.accounts.models import User
-from mailplatform.accounts.services import audit
+from mailplatform.accounts.services import audit, installation
 from mailplatform.core import clock
 
 from ..models import Campaign, CampaignState
-from . import preflight
+from ..selectors import campaigns as selectors
+from ..sending import zones
+from . import preflight, sending_settings
 from .runs import AlreadyLaunched, AudienceChanged, NobodyToSend, NotReady
-
-# Within this time after "Send" nothing leaves, and Undo takes everything back.
-GRACE: Final = dt.timedelta(seconds=10)
 
 
 class NotScheduled(Exception):
@@ -27,19 +27,21 @@ class NoTimeChosen(Exception):
 
 @transaction.atomic
 def send_now(*, campaign: Campaign, actor: User | None, confirmed_count: int) -> Campaign:
-    """Start after the moment of grace. `confirmed_count` is the number that the person saw and confirmed.
+    """Start after the moment of grace, in which nothing leaves and Undo takes everything back.
 
-    Raises `AlreadyLaunched`, `NobodyToSend`, `NotReady`, `AudienceChanged`.
+    A scheduled campaign that missed its time may be started so, too. `confirmed_count` is the number that the
+    person saw and confirmed. Raises `AlreadyLaunched`, `NobodyToSend`, `NotReady`, `AudienceChanged`.
     """
-    locked = _lock_draft(campaign)
+    locked = _lock(campaign, or_missed=True)
     _confirm(locked, confirmed_count, ignore_time=True)
-    return _schedule(locked, clock.now() + GRACE, actor, in_grace=True)
+    grace = dt.timedelta(seconds=sending_settings.get().grace_seconds)
+    return _schedule(locked, clock.now() + grace, actor, in_grace=True)
 
 
 @transaction.atomic
 def schedule(*, campaign: Campaign, actor: User | None, confirmed_count: int) -> Campaign:
     """Start at the time chosen in the step Schedule. Raises as `send_now`, and `NoTimeChosen`."""
-    locked = _lock_draft(campaign)
+    locked = _lock(campaign)
     if locked.scheduled_at is None:
         raise NoTimeChosen("Choose a time first.")
     _confirm(locked, confirmed_count, ignore_time=False)
@@ -53,22 +55,31 @@ def unschedule(*, campaign: Campaign, actor: User | None) -> Campaign:
     if locked.state != CampaignState.SCHEDULED:
         raise NotScheduled("This campaign has started already. Pause or cancel it instead.")
     locked.state = CampaignState.DRAFT
-    if is_in_grace(locked):
+    if selectors.is_in_grace(locked) or locked.missed_at:
         locked.scheduled_at = None
-    locked.steps_done = {k: v for k, v in locked.steps_done.items() if k != "grace"}
+    locked.local_start_at = locked.missed_at = None
+    locked.steps_done = _without(locked.steps_done, "grace", "missed")
     locked.save()
     audit.record(actor=actor, action="campaign.unscheduled", obj=locked)
     return locked
 
 
-def is_in_grace(campaign: Campaign) -> bool:
-    """Whether the campaign waits only for the moment of grace after "Send"."""
-    return bool(campaign.steps_done.get("grace"))
+def first_local_start(campaign: Campaign) -> dt.datetime:
+    """When the first time zone of the campaign's people reaches its chosen wall time; never before now.
+
+    Raises `SegmentBrokenError`.
+    """
+    assert campaign.scheduled_at is not None
+    wall = campaign.scheduled_at.astimezone(ZoneInfo(campaign.schedule_zone)).replace(tzinfo=None)
+    own = installation.get().time_zone
+    found = {zones.instant(wall, zone, fallback=own) for zone in selectors.zones_of_audience(campaign)}
+    return max(clock.now(), min(found, default=campaign.scheduled_at))
 
 
-def _lock_draft(campaign: Campaign) -> Campaign:
+def _lock(campaign: Campaign, *, or_missed: bool = False) -> Campaign:
     locked = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
-    if locked.state != CampaignState.DRAFT:
+    has_missed = locked.state == CampaignState.SCHEDULED and locked.missed_at is not None
+    if locked.state != CampaignState.DRAFT and not (or_missed and has_missed):
         raise AlreadyLaunched(f"“{locked.name}” is already {locked.get_state_display().lower()}.")
     return locked
 
@@ -87,8 +98,15 @@ def _confirm(campaign: Campaign, confirmed_count: int, *, ignore_time: bool) -> 
 def _schedule(campaign: Campaign, at: dt.datetime, actor: User | None, *, in_grace: bool) -> Campaign:
     campaign.state = CampaignState.SCHEDULED
     campaign.scheduled_at = at
-    campaign.steps_done = {**campaign.steps_done, "schedule": True, "grace": in_grace}
+    campaign.missed_at = None
+    steps = _without(campaign.steps_done, "missed", "not_started")
+    campaign.steps_done = {**steps, "schedule": True, "grace": in_grace}
+    campaign.local_start_at = first_local_start(campaign) if selectors.is_local(campaign) else None
     campaign.save()
     detail = {"at": at.isoformat(), "by_button": in_grace}
     audit.record(actor=actor, action="campaign.scheduled", obj=campaign, detail=detail)
     return campaign
+
+
+def _without(steps: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in steps.items() if name not in names}

@@ -16,7 +16,6 @@ from ..models import Campaign, CampaignState, PauseReason
 from ..selectors import campaigns as selectors
 from ..selectors import recipients
 from ..selectors import runs as run_selectors
-from ..services import scheduling
 
 MOVING = (CampaignState.SCHEDULED, CampaignState.PREPARING, CampaignState.SENDING)
 
@@ -52,7 +51,7 @@ def _context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "parts": _parts(shown) if shown else [],
         "reasons": _reasons(campaign, run.pk) if run else [],
         "is_moving": campaign.state in MOVING or (run is not None and bool(shown and shown.unresolved)),
-        "in_grace": campaign.state == CampaignState.SCHEDULED and scheduling.is_in_grace(campaign),
+        "in_grace": campaign.state == CampaignState.SCHEDULED and selectors.is_in_grace(campaign),
         "starts_there": _local(campaign),
         "stopped_by_safety": bool(run and run.paused_by == PauseReason.SAFETY_STOP),
         "may_edit": current_user(request).has_role("marketer"),

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import time_machine
 from django.db import connection
 
 from campaigns.models import Campaign, Delivery, PauseReason, Run
@@ -14,7 +13,7 @@ from campaigns.services import publishing, runs
 from mailplatform.accounts.models import AuditEntry, Installation
 from mailplatform.accounts.services import installation
 from mailplatform.core import clock
-from subscribers.models import MailingList, Segment, Subscription
+from subscribers.models import MailingList, Segment
 from tests.factories import campaigns as factories
 from tests.factories import sending
 
@@ -62,7 +61,9 @@ def test_launch_freezes_everything(campaign: Campaign, audience: MailingList) ->
         "postal_address": "1 High Street\n10115 Berlin",
         "public_url": "https://mail.example.com",
         "rate_limit": None,
+        "versions": {"": run.template_version_id},
     }
+    assert run.due_at is None
     assert AuditEntry.objects.get(action="campaign.launched").actor == user
 
 
@@ -209,66 +210,6 @@ def test_cancelling_before_the_freeze(campaign: Campaign) -> None:
     runs.cancel_run(run_id=run.pk)
     run.refresh_from_db()
     assert run.state == "cancelled"
-
-
-def _schedule(campaign: Campaign, at: dt.datetime) -> None:
-    Campaign.objects.filter(pk=campaign.pk).update(state="scheduled", scheduled_at=at)
-
-
-def test_what_is_due_starts(campaign: Campaign) -> None:
-    _schedule(campaign, clock.now() - dt.timedelta(minutes=1))
-    (run_id,) = runs.start_due()
-    campaign.refresh_from_db()
-    assert (campaign.state, campaign.scheduled_at) == ("preparing", None)
-    assert Run.objects.get().pk == run_id
-    assert runs.start_due() == []
-
-
-@pytest.mark.parametrize("state", ["draft", "scheduled"])
-def test_what_was_taken_back_or_moved_meanwhile_does_not_start(campaign: Campaign, state: str) -> None:
-    _schedule(campaign, clock.now() - dt.timedelta(minutes=1))
-    campaign.refresh_from_db()
-    later = clock.now() + dt.timedelta(hours=1)
-    Campaign.objects.filter(pk=campaign.pk).update(state=state, scheduled_at=later)
-    with pytest.raises(runs.NotDue):
-        runs.launch(campaign=campaign, actor=None, only_if_due=True)
-    assert not Run.objects.exists()
-    campaign.refresh_from_db()
-    assert campaign.state == state
-
-
-def test_what_is_not_due_waits(campaign: Campaign) -> None:
-    at = clock.now() + dt.timedelta(minutes=5)
-    _schedule(campaign, at)
-    assert runs.start_due() == []
-    with time_machine.travel(at + dt.timedelta(seconds=1), tick=False):
-        assert len(runs.start_due()) == 1
-
-
-def test_a_restored_server_does_not_send_what_was_due_long_ago(campaign: Campaign) -> None:
-    _schedule(campaign, clock.now() - dt.timedelta(hours=25))
-    assert runs.start_due() == []
-    campaign.refresh_from_db()
-    assert campaign.state == "draft"
-    assert "24 hours" in campaign.steps_done["not_started"]
-
-
-def test_a_scheduled_campaign_that_cannot_start_says_why(campaign: Campaign) -> None:
-    Subscription.objects.all().delete()
-    _schedule(campaign, clock.now())
-    assert runs.start_due() == []
-    campaign.refresh_from_db()
-    assert (campaign.state, campaign.scheduled_at) == ("draft", None)
-    assert campaign.steps_done["not_started"] == "Nobody in this audience may be mailed."
-    assert AuditEntry.objects.filter(action="campaign.not_started").count() == 1
-
-
-def test_only_one_of_two_beats_launches(campaign: Campaign) -> None:
-    _schedule(campaign, clock.now())
-    stale = Campaign.objects.get(pk=campaign.pk)
-    runs.start_due()
-    assert runs._start(stale, clock.now()) is None
-    assert Run.objects.count() == 1
 
 
 def test_a_run_waits_for_the_quota_until_its_time(campaign: Campaign) -> None:

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from campaigns.models import CampaignState
-from campaigns.services import runs, scheduling
+from campaigns.selectors import campaigns as selectors
+from campaigns.services import runs, scheduling, starting
 from mailplatform.core import clock
 from tests.factories.campaigns import make_campaign, make_ready_campaign
 
@@ -21,10 +22,10 @@ def test_send_leaves_a_moment_to_undo_in_which_nothing_leaves() -> None:
     sent = scheduling.send_now(campaign=campaign, actor=None, confirmed_count=3)
     assert (sent.state, sent.runs.count()) == (CampaignState.SCHEDULED, 0)
     assert sent.scheduled_at is not None
-    assert dt.timedelta(0) < sent.scheduled_at - clock.now() <= scheduling.GRACE
+    assert dt.timedelta(0) < sent.scheduled_at - clock.now() <= dt.timedelta(seconds=10)
     undone = scheduling.unschedule(campaign=campaign, actor=None)
     assert (undone.state, undone.scheduled_at) == (CampaignState.DRAFT, None)
-    assert runs.start_due() == []
+    assert starting.start_due() == []
 
 
 def test_a_second_click_is_answered_and_starts_nothing() -> None:
@@ -60,7 +61,7 @@ def test_a_chosen_time_stays_after_taking_back() -> None:
     campaign = make_ready_campaign(scheduled_at=at)
     scheduled = scheduling.schedule(campaign=campaign, actor=None, confirmed_count=3)
     assert (scheduled.state, scheduled.scheduled_at) == (CampaignState.SCHEDULED, at)
-    assert not scheduling.is_in_grace(scheduled)
+    assert not selectors.is_in_grace(scheduled)
     assert scheduling.unschedule(campaign=campaign, actor=None).scheduled_at == at
 
 
