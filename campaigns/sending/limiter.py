@@ -1,9 +1,12 @@
 """The one rate limit of the account: a token bucket in Redis, shared by all workers.
 
 Unit: one token is one recipient. The bucket of an account and Region fills at the account's own `MaxSendRate`
-(below 1/s fractionally), times a factor that halves when SES throttles and comes back slowly. Time is Redis's
-own. A bucket that is missing starts empty, so a restarted Redis never lets a burst out. Further buckets (a
-campaign's own cap) may be taken from in the same step: the smallest decides.
+(below 1/s fractionally), times a factor that halves when SES throttles and comes back slowly. A bucket that is
+missing starts empty, so a restarted Redis never lets a burst out. Further buckets (a campaign's own cap) may be
+taken from in the same step: the smallest decides.
+
+Claimants of one priority share the rate evenly, however many workers each has; a lower priority gets what the
+higher ones do not ask for.
 """
 
 import math
@@ -14,73 +17,19 @@ from typing import Any, Final
 
 import redis
 
+from . import limiter_scripts
+
 LAPSE_S: Final = 0.25
-BLOCK_S: Final = 0.25
+# How much of a second's rate is taken at once, and how much may accrue while nobody takes.
+BLOCK_S: Final = 0.2
+BURST_S: Final = 0.25
+# Room above one whole call, so that a worker that comes a little late loses nothing.
+SLACK_S: Final = 0.05
 MAX_BLOCK: Final = 500
 MAX_CALL: Final = 50
-SLOWEST: Final = 0.05
-RECOVERY_PER_S: Final = 0.02
-_EXPIRY_MS: Final = 3_600_000
+SLOWEST: Final = limiter_scripts.SLOWEST
 
-# KEYS: buckets. ARGV: least, most, then (rate, capacity) of each bucket. Returns {granted, milliseconds to
-# wait}.
-_TAKE: Final = """
-local now = redis.call('TIME')
-local at = tonumber(now[1]) + tonumber(now[2]) / 1000000
-local least, most = tonumber(ARGV[1]), tonumber(ARGV[2])
-local granted, wait, held = most, 0, {}
-for i, key in ipairs(KEYS) do
-  local rate, capacity = tonumber(ARGV[2 * i + 1]), tonumber(ARGV[2 * i + 2])
-  local row = redis.call('HMGET', key, 'tokens', 'at', 'factor', 'factor_at')
-  local tokens, since = tonumber(row[1]) or 0, tonumber(row[2]) or at
-  local factor = tonumber(row[3]) or 1
-  if factor < 1 then
-    factor = math.min(1, factor + (at - (tonumber(row[4]) or at)) * __RECOVERY__)
-  end
-  local fill = rate * factor
-  tokens = math.min(capacity, tokens + math.max(0, at - since) * fill)
-  held[i] = tokens
-  granted = math.min(granted, math.floor(tokens + 0.000001))
-  if tokens < least then wait = math.max(wait, (least - tokens) / fill * 1000) end
-end
-if granted < least then granted = 0 end
-for i, key in ipairs(KEYS) do
-  redis.call('HSET', key, 'tokens', string.format('%.6f', held[i] - granted), 'at', string.format('%.6f', at))
-  redis.call('PEXPIRE', key, __EXPIRY__)
-end
-return {granted, math.ceil(wait)}
-""".replace("__RECOVERY__", str(RECOVERY_PER_S)).replace("__EXPIRY__", str(_EXPIRY_MS))
-
-# KEYS: buckets. ARGV: tokens, then each bucket's capacity. Puts back what was not spent.
-_GIVE: Final = """
-for i, key in ipairs(KEYS) do
-  local tokens = tonumber(redis.call('HGET', key, 'tokens'))
-  if tokens then
-    tokens = math.min(tonumber(ARGV[i + 1]), tokens + tonumber(ARGV[1]))
-    redis.call('HSET', key, 'tokens', string.format('%.6f', tokens))
-  end
-end
-return 1
-"""
-
-# KEYS: the account's bucket. Halves its factor, at most once a second; returns the factor in thousandths.
-_SLOW: Final = (
-    """
-local now = redis.call('TIME')
-local at = tonumber(now[1]) + tonumber(now[2]) / 1000000
-local row = redis.call('HMGET', KEYS[1], 'factor', 'factor_at')
-local factor, since = tonumber(row[1]) or 1, tonumber(row[2]) or 0
-if at - since >= 1 then
-  if factor < 1 then factor = math.min(1, factor + (at - since) * __RECOVERY__) end
-  factor = math.max(__SLOWEST__, factor / 2)
-  redis.call('HSET', KEYS[1], 'factor', tostring(factor), 'factor_at', string.format('%.6f', at), 'tokens',
-  '0', 'at', string.format('%.6f', at)) redis.call('PEXPIRE', KEYS[1], __EXPIRY__)
-end
-return math.floor(factor * 1000)
-""".replace("__RECOVERY__", str(RECOVERY_PER_S))
-    .replace("__SLOWEST__", str(SLOWEST))
-    .replace("__EXPIRY__", str(_EXPIRY_MS))
-)
+SINGLE, SERVICE, MARKETING = 0, 1, 2
 
 
 class LimiterUnavailableError(Exception):
@@ -88,16 +37,40 @@ class LimiterUnavailableError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Claimant:
+    """Who asks for tokens. `priority` 0: single mails, 1: contract and service campaigns, 2: marketing."""
+
+    key: str
+    priority: int
+
+
+ANYBODY: Final = Claimant("anybody", MARKETING)
+SINGLE_MAILS: Final = Claimant("single", SINGLE)
+
+
+def claimant_of_run(run_id: int, kind: str) -> Claimant:
+    """The claimant of a run whose campaign is of this kind."""
+    return Claimant(f"run:{run_id}", MARKETING if kind == "marketing" else SERVICE)
+
+
+@dataclass(frozen=True, slots=True)
 class Bucket:
-    """One limit. `rate` in recipients per second."""
+    """One limit. `rate` in recipients per second; `left` is how many may be taken at all (quota, warm-up)."""
 
     key: str
     rate: float
+    left: int | None = None
 
     @property
-    def capacity(self) -> int:
-        """The most that may accrue while nobody sends: one block."""
-        return block_size(self.rate)
+    def capacity(self) -> float:
+        """The most that may accrue while nobody sends: the burst."""
+        return capacity(self.rate)
+
+    @property
+    def block(self) -> int:
+        """How many are taken at once."""
+        size = block_size(self.rate)
+        return size if self.left is None else max(1, min(size, self.left))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +91,11 @@ def account_key(account: str, region: str) -> str:
     return f"mailplatform:rate:{account}:{region}"
 
 
+def claims_key(bucket_key: str) -> str:
+    """The Redis key of those who ask for tokens of the account's bucket."""
+    return f"{bucket_key}:claims"
+
+
 def run_key(run_id: int) -> str:
     """The Redis key of a run's own cap."""
     return f"mailplatform:rate:run:{run_id}"
@@ -129,8 +107,13 @@ def call_size(rate: float) -> int:
 
 
 def block_size(rate: float) -> int:
-    """How many tokens are taken at once: a quarter second's worth, but always enough for one full call."""
-    return max(1, min(MAX_BLOCK, math.floor(rate * BLOCK_S)), call_size(rate))
+    """How many tokens are taken at once: a fifth of a second's worth, but always enough for one full call."""
+    return max(call_size(rate), min(MAX_BLOCK, math.floor(rate * BLOCK_S)))
+
+
+def capacity(rate: float) -> float:
+    """The burst: the most that may leave at once after a pause. In recipients, with a fraction."""
+    return max(rate * BURST_S, block_size(rate) + rate * SLACK_S)
 
 
 class Limiter:
@@ -140,52 +123,69 @@ class Limiter:
         """`sleep` waits the given number of seconds."""
         self._client = client
         self._sleep = sleep
-        self._take: Any = client.register_script(_TAKE)
-        self._give: Any = client.register_script(_GIVE)
-        self._slow: Any = client.register_script(_SLOW)
+        self._take: Any = client.register_script(limiter_scripts.TAKE)
+        self._give: Any = client.register_script(limiter_scripts.GIVE)
+        self._slow: Any = client.register_script(limiter_scripts.SLOW)
 
-    def try_take(self, buckets: Sequence[Bucket], *, least: int, most: int) -> tuple[int, float]:
-        """Take `least` to `most` tokens or none; returns how many, and the seconds until `least` are."""
-        numbers: list[float] = [least, most]
+    def try_take(
+        self,
+        buckets: Sequence[Bucket],
+        *,
+        least: int,
+        most: int,
+        claimant: Claimant = ANYBODY,
+        jumps: bool = False,
+    ) -> tuple[int, float]:
+        """Take `least` to `most` tokens or none; returns how many, and the seconds after which to ask again.
+
+        While the account is slowed down both numbers shrink with it. With `jumps` they do not, and whose turn
+        it is does not matter.
+        """
+        numbers: list[Any] = [least, most, claimant.key, claimant.priority, int(jumps)]
         for bucket in buckets:
             numbers += [bucket.rate, bucket.capacity]
         started = time.monotonic()
-        granted, wait_ms = self._call(self._take, [bucket.key for bucket in buckets], numbers)
+        granted, wait = self._call(self._take, _keys(buckets), numbers)
         if time.monotonic() - started > LAPSE_S:
             return 0, 0.0
-        return granted, wait_ms / 1000
+        return granted, wait / 10_000
 
-    def take(self, buckets: Sequence[Bucket], *, most: int, patience: float) -> Tokens | None:
+    def take(
+        self, buckets: Sequence[Bucket], *, most: int, patience: float, claimant: Claimant = ANYBODY
+    ) -> Tokens | None:
         """Wait up to `patience` seconds for a block of at most `most` tokens; None when it did not come."""
-        block = min(bucket.capacity for bucket in buckets)
-        wanted = max(1, min(most, block))
+        wanted = max(1, min(most, *(bucket.block for bucket in buckets)))
         deadline = time.monotonic() + patience
         while True:
             taken_at = time.monotonic()
-            granted, wait = self.try_take(buckets, least=wanted, most=wanted)
+            granted, wait = self.try_take(buckets, least=wanted, most=wanted, claimant=claimant)
             if granted:
                 return Tokens(granted, taken_at)
             if time.monotonic() + wait > deadline:
                 return None
             self._sleep(max(wait, 0.001))
 
-    def retake(self, buckets: Sequence[Bucket], count: int) -> bool:
+    def retake(self, buckets: Sequence[Bucket], count: int, *, claimant: Claimant = ANYBODY) -> bool:
         """At the socket, for tokens that lapsed on the way: take them again at once or not at all."""
-        granted, _ = self.try_take(buckets, least=count, most=count)
+        granted, _ = self.try_take(buckets, least=count, most=count, claimant=claimant, jumps=True)
         return granted == count
 
-    def give_back(self, buckets: Sequence[Bucket], count: int) -> None:
+    def give_back(self, buckets: Sequence[Bucket], count: int, *, claimant: Claimant = ANYBODY) -> None:
         """Return tokens that nobody needed, so that people who may not be mailed cost no time."""
-        args: list[float] = [count, *(bucket.capacity for bucket in buckets)]
-        self._call(self._give, [bucket.key for bucket in buckets], args)
+        args: list[Any] = [count, claimant.key, *(bucket.capacity for bucket in buckets)]
+        self._call(self._give, _keys(buckets), args)
 
     def slow_down(self, bucket: Bucket) -> float:
         """SES throttled: empty the bucket, halve its factor (at most once a second); returns the factor."""
         return float(self._call(self._slow, [bucket.key], [])) / 1000
 
     @staticmethod
-    def _call(script: Any, keys: list[str], args: list[float]) -> Any:
+    def _call(script: Any, keys: list[str], args: list[Any]) -> Any:
         try:
             return script(keys=keys, args=args)
         except redis.RedisError as error:
             raise LimiterUnavailableError(str(error)) from error
+
+
+def _keys(buckets: Sequence[Bucket]) -> list[str]:
+    return [claims_key(buckets[0].key), *(bucket.key for bucket in buckets)]
