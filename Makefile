@@ -34,9 +34,9 @@ check: setup-dev ## types, style, import directions, templates, migrations
 	$(PY) .ci/with_services.py $(PY) manage.py check
 	$(PY) -m pytest -q tests/architecture
 
-bench: setup-dev ## run one benchmark: make bench BENCH=name
-	@test -n "$(BENCH)" || { echo "make bench BENCH=name, one of:"; ls tests/benchmarks/*.py | xargs -n1 basename -s .py; exit 2; }
-	@$(PY) -m tests.benchmarks.$(BENCH) $(ARGS)
+bench: setup-dev ## run one benchmark: make bench BENCH=send; SIZE=full for the long one
+	@test -n "$(BENCH)" || { echo "make bench BENCH=name, one of:" $$(ls tests/benchmarks/bench_*.py | xargs -n1 basename -s .py | sed s/bench_//); exit 2; }
+	@SIZE=$(SIZE) $(PY) -m tests.benchmarks.bench_$(BENCH) $(ARGS)
 
 fmt: setup-dev ## format the code
 	$(PY) -m ruff check --fix --quiet || true
