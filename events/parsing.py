@@ -59,16 +59,17 @@ class ParsedEvent:
     link: str = ""
     user_agent: str = ""
     is_legacy: bool = False
+    identity: bytes = b""
 
     @property
     def is_engagement(self) -> bool:
         return self.kind in ENGAGEMENT
 
-    @property
-    def identity(self) -> bytes:
-        """16 bytes that are the same for every copy of this event: id, type, recipient, feedback id or link."""
-        parts = (self.message_id, self.raw_type, self.recipient, self.feedback_id or self.link)
-        return hashlib.sha256("\0".join(parts).encode()).digest()[:16]
+
+def identity_of(message_id: str, raw_type: str, recipient: str, told: str) -> bytes:
+    """Return 16 bytes that are the same for every copy of an event; `told` is its feedback id or link."""
+    parts = f"{message_id}\0{raw_type}\0{recipient}\0{told}"
+    return hashlib.sha256(parts.encode()).digest()[:16]
 
 
 def parse(text: str, *, fallback_time: datetime) -> tuple[ParsedEvent, ...]:
@@ -114,7 +115,13 @@ def _event(common: dict[str, Any], address: str, diagnostic: str) -> ParsedEvent
     detail = common.get("detail", "")
     if common["kind"] is Kind.BOUNCE:
         detail = bounce_detail(detail, diagnostic)
-    return ParsedEvent(**(common | {"detail": detail}), recipient=address, diagnostic=diagnostic)
+    told = common.get("feedback_id") or common.get("link", "")
+    return ParsedEvent(
+        **(common | {"detail": detail}),
+        recipient=address,
+        diagnostic=diagnostic,
+        identity=identity_of(common["message_id"], common["raw_type"], address, told),
+    )
 
 
 def _details(kind: Kind, body: dict[str, Any]) -> dict[str, str]:

@@ -7,6 +7,7 @@ so nothing that was acknowledged can be lost.
 import asyncio
 import queue
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +23,7 @@ log = structlog.get_logger(__name__)
 MAX_GROUP: Final = 500
 MAX_WAITING: Final = 20_000
 IDLE_SECONDS: Final = 20.0
+BEAT_SECONDS: Final = 2.0  # under load
 
 
 @dataclass(slots=True)
@@ -39,6 +41,8 @@ class GroupWriter:
     _thread: threading.Thread | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     refused: int = 0
+    _accepted: int = 0
+    _beat_at: float = 0.0
 
     def start(self) -> None:
         """Start the writing thread where none runs."""
@@ -71,6 +75,8 @@ class GroupWriter:
             while self._round():
                 pass
         finally:
+            if self._accepted or self.refused:
+                self._beat()
             connection.close()
 
     def _round(self) -> bool:
@@ -92,17 +98,23 @@ class GroupWriter:
                 go_on = False
             else:
                 group.append(post)
-        _answer(group, is_stored=_write([post.inbound for post in group]))
-        if self.refused:
+        is_stored = _write([post.inbound for post in group])
+        _answer(group, is_stored=is_stored)
+        self._accepted += len(group) if is_stored else 0
+        if time.monotonic() - self._beat_at >= BEAT_SECONDS:
             self._beat()
         return go_on
 
     def _beat(self) -> None:
-        refused, self.refused = self.refused, 0
+        """Note that we listen. Not in the transaction of a group: all writers would wait for this one row."""
+        accepted, refused = self._accepted, self.refused
         try:
             _drop_broken()
             with store.raw_cursor() as cursor:
-                store.beat(cursor, clock.now(), 0, refused)
+                store.beat(cursor, clock.now(), accepted, refused)
+            self._beat_at = time.monotonic()
+            self._accepted -= accepted
+            self.refused -= refused
         except Exception:
             # A missed beat is a gap in the proof that we listened, and no reason to stop listening.
             log.warning("heartbeat_failed", exc_info=True)
@@ -118,6 +130,8 @@ def _drop_broken() -> None:
 def _write(group: list[ingest.Inbound]) -> bool:
     try:
         _drop_broken()
+        with store.raw_cursor() as cursor:
+            store.make_steady(cursor)
         ingest.take_in(group)
     except ingest.DatabaseDown as error:
         log.warning("events_not_stored", messages=len(group), error=str(error))

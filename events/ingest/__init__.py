@@ -1,7 +1,7 @@
 """Taking in what SNS brings: one transaction for dedupe and all immediate effects.
 
-The order of locks is the same for every writer: inbox, suppressions, profiles, outcomes, links, events, counters,
-heartbeat; and inside each table by key. So several writers wait for each other and do not deadlock.
+The order of locks is the same for every writer: inbox, suppressions, profiles, links, events, outcomes,
+counters; and inside each table by key. So several writers wait for each other and do not deadlock.
 """
 
 from .reading import Inbound, Undigestible

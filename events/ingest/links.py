@@ -31,8 +31,10 @@ def impersonal(diagnostic: str, recipient: str) -> str:
 
     Servers write the address in any case, name the address that mail was forwarded to, or the local part alone.
     """
+    if not diagnostic:
+        return ""
     text = _ADDRESS.sub("…", diagnostic)
     local = recipient.partition("@")[0]
-    if len(local) < SHORTEST_NAME:
+    if len(local) < SHORTEST_NAME or local.lower() not in text.lower():
         return text
     return re.sub(rf"(?<![\w.]){re.escape(local)}(?![\w.])", "…", text, flags=re.IGNORECASE)

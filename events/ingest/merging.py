@@ -1,8 +1,9 @@
 """How an event changes a person's outcome in a run, and what that adds to the counters. Pure.
 
-People are counted where they stand: each person of a run is in exactly one of the groups of `GROUPS` at a time, so
-that the groups of a run add up to those of whom we heard anything. Opens, clicks, complaints and unsubscribes are
-flags beside it.
+An outcome is what a person's events add up to, in any order and however often each comes: the greatest severity,
+with the earliest time of it, and the earliest time of each thing that is counted apart. The counters are a sum over
+these rows: each person of a run stands in exactly one of the groups of `GROUPS`, at the hour of `state_at`; opens,
+clicks and complaints are flags beside it, at the hour of their first time.
 """
 
 from collections import Counter as Tally
@@ -14,7 +15,7 @@ from typing import Final
 from events.kinds import Kind, Outcome, outcome_of
 
 from .links import impersonal
-from .reading import Hit
+from .reading import Hit, hour_of
 
 GROUPS: Final = {
     Outcome.SENT: Kind.SEND,
@@ -27,9 +28,10 @@ GROUPS: Final = {
     # A complaint proves that the mail arrived.
     Outcome.COMPLAINT: Kind.DELIVERY,
 }
-FAILED: Final = frozenset(
-    {Outcome.SOFT_BOUNCE, Outcome.RENDERING_FAILURE, Outcome.REJECTED, Outcome.HARD_BOUNCE, Outcome.COMPLAINT}
-)
+# State -> type of the counter that people in it stand under.
+GROUP_TYPES: Final = {int(state): kind.value for state, kind in GROUPS.items()}
+# From here on a state has a reason that people are told.
+FIRST_FAILED: Final = int(Outcome.SOFT_BOUNCE)
 
 # (run, hour, type, link, is machine)
 Place = tuple[int, datetime, str, int, bool]
@@ -43,6 +45,7 @@ class Standing:
     run_id: int
     subscriber_id: int
     state: int = 0
+    state_at: datetime | None = None
     reason: str = ""
     message_id: str = ""
     provider: str = ""
@@ -71,43 +74,64 @@ _TIMES: Final = {
     (Kind.CLICK, False): "clicked_at",
     (Kind.CLICK, True): "machine_clicked_at",
 }
-_FLAGS: Final = frozenset({Kind.COMPLAINT, Kind.OPEN, Kind.CLICK})
+# Times under which a person counts beside the group: column, type of the counter, is machine.
+FLAGS: Final = (
+    ("complained_at", Kind.COMPLAINT.value, False),
+    ("opened_at", Kind.OPEN.value, False),
+    ("machine_opened_at", Kind.OPEN.value, True),
+    ("clicked_at", Kind.CLICK.value, False),
+    ("machine_clicked_at", Kind.CLICK.value, True),
+)
+_FLAG_TIMES: Final = attrgetter(*(column for column, _, _ in FLAGS))
 
 
-def apply(standing: Standing, hit: Hit, people: People, *, provider: str) -> None:
-    """Change `standing` by one event and note in `people` who moved where. The same event twice changes nothing."""
-    event, is_machine = hit.event, bool(hit.machine_reason)
+def apply(standing: Standing, hit: Hit, *, provider: str) -> None:
+    """Change `standing` by one event. The same event twice changes nothing, and the order does not matter."""
+    event = hit.event
     reached = outcome_of(event.kind, event.subtype, event.detail)
     if reached is Outcome.NONE:
         return
     standing.message_id = standing.message_id or event.message_id
     standing.provider = standing.provider or provider
-    if reached > standing.state:
-        _count_move(standing, reached, hit, people)
-        if reached in FAILED:
-            said = impersonal(event.diagnostic, event.recipient)
-            standing.reason = (event.detail or event.subtype or said)[:80]
-        standing.state = int(reached)
+    _raise(standing, hit, int(reached))
     if event.kind is Kind.COMPLAINT and reached is not Outcome.COMPLAINT:
         return
-    column = _TIMES.get((event.kind, is_machine))
+    column = _TIMES.get((event.kind, bool(hit.machine_reason)))
     if column is None:
         return
     known: datetime | None = getattr(standing, column)
-    if known is None and event.kind in _FLAGS:
-        people[standing.run_id, hit.hour, event.kind.value, 0, is_machine] += 1
     if known is None or event.occurred_at < known:
         setattr(standing, column, event.occurred_at)
 
 
-def _count_move(standing: Standing, reached: Outcome, hit: Hit, people: People) -> None:
-    before = GROUPS[Outcome(standing.state)] if standing.state else None
-    after = GROUPS[reached]
-    if before is after:
+def _raise(standing: Standing, hit: Hit, reached: int) -> None:
+    event = hit.event
+    known = standing.state_at
+    is_earlier = reached == standing.state and (known is None or event.occurred_at < known)
+    if reached <= standing.state and not is_earlier:
         return
-    if before is not None:
-        people[standing.run_id, hit.hour, before.value, 0, False] -= 1
-    people[standing.run_id, hit.hour, after.value, 0, False] += 1
+    standing.state, standing.state_at = reached, event.occurred_at
+    if reached >= FIRST_FAILED:
+        said = impersonal(event.diagnostic, event.recipient)
+        standing.reason = (event.detail or event.subtype or said)[:80]
+
+
+def places_of(standing: Standing) -> list[Place]:
+    """Where a person counts: once in a group, and once under each flag."""
+    run_id, found = standing.run_id, list[Place]()
+    if standing.state_at is not None:
+        found.append((run_id, hour_of(standing.state_at), GROUP_TYPES[standing.state], 0, False))
+    for (_, kind, is_machine), at in zip(FLAGS, _FLAG_TIMES(standing), strict=True):
+        if at is not None:
+            found.append((run_id, hour_of(at), kind, 0, is_machine))
+    return found
+
+
+def count_move(people: People, before: list[Place], after: list[Place]) -> None:
+    """Take a person off where they stood and add them where they stand."""
+    if before != after:
+        people.update(after)
+        people.subtract(before)
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """From verified messages to events that know whose they are. Pure."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -53,39 +53,52 @@ class Hit:
 
     @property
     def hour(self) -> datetime:
-        return self.event.occurred_at.replace(minute=0, second=0, microsecond=0)
+        return hour_of(self.event.occurred_at)
+
+    @property
+    def identity(self) -> tuple[datetime, bytes]:
+        """Under which the event is stored once, however often it comes."""
+        return self.event.occurred_at, self.event.identity
 
 
-@dataclass(slots=True)
-class Batch:
-    """The new messages of one transaction."""
+@dataclass(frozen=True, slots=True)
+class Digested:
+    """A message whose events are read, and not yet whose they are."""
 
-    hits: list[Hit] = field(default_factory=list)
+    inbound: Inbound
+    uuid: UUID
+    events: tuple[ParsedEvent, ...]
+
+    @property
+    def key(self) -> tuple[datetime, UUID]:
+        return self.inbound.message.timestamp, self.uuid
 
 
-def check_id(inbound: Inbound) -> UUID:
-    """Return the SNS MessageId; everything that SNS signs has a UUID there."""
+def hour_of(at: datetime) -> datetime:
+    """Return the full hour in which `at` lies: counters stand by it."""
+    return at.replace(minute=0, second=0, microsecond=0)
+
+
+def digest(inbound: Inbound, *, now: datetime) -> Digested:
+    """Parse a notification. Raises `Undigestible`, without having asked the database."""
+    message = inbound.message
     try:
-        return UUID(inbound.message.message_id)
+        uuid = UUID(message.message_id)
     except ValueError as error:
         raise Undigestible("the MessageId of SNS is not a UUID") from error
-
-
-def read(inbound: Inbound, *, own: str, now: datetime) -> list[Hit]:
-    """Parse a notification; `own` is the hex id of this installation. Raises `Undigestible`."""
-    message = inbound.message
     try:
         events = parsing.parse(message.message, fallback_time=message.timestamp)
     except parsing.NotAnEvent:
-        return []
+        return Digested(inbound, uuid, ())
     except parsing.Unreadable as error:
         raise Undigestible(str(error)) from error
     if any(event.occurred_at > now + MAX_AHEAD for event in events):
         raise Undigestible("the event lies in the future")
-    return [_claim(event, own) for event in events]
+    return Digested(inbound, uuid, events)
 
 
-def _claim(event: ParsedEvent, own: str) -> Hit:
+def claim(event: ParsedEvent, own: str) -> Hit:
+    """Say whose an event is by its tags; `own` is the hex id of this installation."""
     epoch = event.tags.get(TAG_EPOCH, "")
     if not epoch:
         return Hit(event)

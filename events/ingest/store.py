@@ -1,12 +1,13 @@
-"""The SQL of taking in: each function is one or two statements over a whole batch, in order of key.
+"""The SQL of taking in: each function is one statement over a whole batch, in order of key.
 
 `cursor` is psycopg's own (parameters are bound on the server) inside the transaction of Django's connection.
 """
 
+import weakref
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
 from uuid import UUID
 
 import orjson
@@ -16,16 +17,17 @@ from django.db import connection
 from events.machines import agent_class
 from mailplatform.core import keys
 
+from . import arrays
 from .links import impersonal
-from .merging import COLUMNS, People, Place, Standing
-from .reading import Hit
+from .merging import People, Place
+from .reading import Digested, Hit
 
 Cursor = psycopg.Cursor[Any]
+Identity = tuple[datetime, bytes]
+# (person, link, is machine) of a run's click -> when it was first made
+Clicks = dict[tuple[int, int, int, bool], datetime]
 
-TIMEOUTS: Final = (
-    "SELECT set_config('lock_timeout', '5s', true), set_config('statement_timeout', '10s', true)"
-)
-
+_TIMEOUTS: Final = "SELECT set_config('lock_timeout', '5s', %s), set_config('statement_timeout', '10s', %s)"
 _INBOX = """
     INSERT INTO events_inboundmessage (timestamp, message_id, kind, received_at)
     SELECT t, m, 'notification', %s FROM unnest(%s::timestamptz[], %s::uuid[]) AS x (t, m) ORDER BY t, m
@@ -37,27 +39,13 @@ _UNTAGGED = """
       ON d.subscriber_id = s.id AND d.message_id = ANY(%s::text[]) AND d.message_id <> ''
     WHERE s.email_key = ANY(%s::bytea[])
 """
-_LOCK_CONSENT = """
-    SELECT subscriber_id, opens_allowed, clicks_allowed FROM subscribers_profile
-    WHERE subscriber_id = ANY(%s::bigint[]) ORDER BY subscriber_id FOR NO KEY UPDATE
+_PEOPLE = """
+    WITH locked AS MATERIALIZED (
+        SELECT subscriber_id, opens_allowed, clicks_allowed FROM subscribers_profile
+        WHERE subscriber_id = ANY(%s::bigint[]) ORDER BY subscriber_id FOR NO KEY UPDATE)
+    SELECT s.id, coalesce(p.opens_allowed, false), coalesce(p.clicks_allowed, false)
+    FROM subscribers_subscriber s LEFT JOIN locked p ON p.subscriber_id = s.id WHERE s.id = ANY(%s::bigint[])
 """
-_OUTCOME_TYPES: Final = ("bigint", "bigint", "smallint", "text", "text", "text", *("timestamptz",) * 7)
-_UNNEST_OUTCOMES = ", ".join(f"%s::{name}[]" for name in _OUTCOME_TYPES)
-_COLUMN_LIST = ", ".join(COLUMNS)
-_INSERT_OUTCOMES = f"""
-    INSERT INTO events_outcome ({_COLUMN_LIST}) SELECT * FROM unnest({_UNNEST_OUTCOMES}) AS x ({_COLUMN_LIST})
-    ORDER BY run_id, subscriber_id ON CONFLICT DO NOTHING RETURNING run_id, subscriber_id
-"""  # noqa: S608 - names of columns
-_LOCK_OUTCOMES = f"""
-    SELECT {", ".join(f"o.{name}" for name in COLUMNS)} FROM events_outcome o
-    JOIN unnest(%s::bigint[], %s::bigint[]) AS x (r, s) ON o.run_id = x.r AND o.subscriber_id = x.s
-    ORDER BY o.run_id, o.subscriber_id FOR NO KEY UPDATE OF o
-"""  # noqa: S608 - names of columns
-_UPDATE_OUTCOMES = f"""
-    UPDATE events_outcome o SET {", ".join(f"{name} = x.{name}" for name in COLUMNS[2:])}
-    FROM unnest({_UNNEST_OUTCOMES}) AS x ({_COLUMN_LIST})
-    WHERE o.run_id = x.run_id AND o.subscriber_id = x.subscriber_id
-"""  # noqa: S608 - names of columns
 _LINKS = """
     INSERT INTO events_link (run_id, url_hash, url)
     SELECT r, h, u FROM unnest(%s::bigint[], %s::bytea[], %s::text[]) AS x (r, h, u) ORDER BY r, h
@@ -67,11 +55,11 @@ _READ_LINKS = """
     SELECT l.run_id, l.url_hash, l.id FROM events_link l
     JOIN unnest(%s::bigint[], %s::bytea[]) AS x (r, h) ON l.run_id = x.r AND l.url_hash = x.h
 """
+# A click cannot be older than the mail: the bound leaves the partitions before it alone.
 _CLICKED = """
-    SELECT DISTINCT e.run_id, e.subscriber_id, e.link_id, e.is_machine FROM events_event e
-    JOIN (SELECT DISTINCT * FROM unnest(%s::bigint[], %s::bigint[]) AS y (r, s)) x
-      ON e.run_id = x.r AND e.subscriber_id = x.s
-    WHERE e.type = 'click'
+    SELECT e.run_id, e.subscriber_id, e.link_id, e.is_machine, min(e.occurred_at) FROM events_event e
+    JOIN unnest(%s::bigint[], %s::bigint[]) AS x (r, s) ON e.run_id = x.r AND e.subscriber_id = x.s
+    WHERE e.type = 'click' AND e.link_id IS NOT NULL AND e.occurred_at >= %s GROUP BY 1, 2, 3, 4
 """
 _EVENTS = """
     INSERT INTO events_event (occurred_at, identity, type, run_id, subscriber_id, message_id, link_id, is_machine,
@@ -86,12 +74,15 @@ _COUNTERS = """
     SELECT * FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[], %s::bigint[], %s::boolean[], %s::bigint[],
                          %s::bigint[]) AS x (r, h, t, l, m, e, p) ORDER BY r, h, t, l, m
     ON CONFLICT (run_id, hour, type, link_id, is_machine)
-    DO UPDATE SET events = c.events + EXCLUDED.events, people = c.people + EXCLUDED.people
+    DO UPDATE SET events = c.events + excluded.events, people = c.people + excluded.people
 """
 _HEARTBEAT = """
     INSERT INTO events_heartbeat AS h (minute, accepted, refused) VALUES (date_trunc('minute', %s::timestamptz), %s, %s)
-    ON CONFLICT (minute) DO UPDATE SET accepted = h.accepted + EXCLUDED.accepted, refused = h.refused + EXCLUDED.refused
+    ON CONFLICT (minute) DO UPDATE
+        SET accepted = h.accepted + excluded.accepted, refused = h.refused + excluded.refused
 """
+BEFORE_THE_MAIL: Final = timedelta(days=1)
+_steady: "weakref.WeakSet[psycopg.Connection[Any]]" = weakref.WeakSet()
 
 
 @contextmanager
@@ -102,23 +93,32 @@ def raw_cursor() -> Iterator[Cursor]:
         yield cursor
 
 
-def columns(rows: Sequence[Sequence[object]], width: int) -> list[list[object]]:
-    """Turn rows into one list per column, as `unnest` wants them."""
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+def limit_waits(cursor: Cursor) -> None:
+    """Let no statement of this transaction wait for long; a connection made steady needs no telling."""
+    if cursor.connection not in _steady:
+        cursor.execute(_TIMEOUTS, (True, True))
 
 
-def remember(
-    cursor: Cursor, messages: Sequence[tuple[datetime, UUID]], now: datetime
-) -> set[tuple[datetime, str]]:
-    """Insert the dedupe rows and return the keys of messages that we had not seen."""
-    times, ids = columns(messages, 2)
-    cursor.execute(_INBOX, (now, times, ids), prepare=True)
-    return {(time, str(message)) for time, message in cursor.fetchall()}
+def make_steady(cursor: Cursor) -> None:
+    """Set the limits once for a connection that does nothing but take in events."""
+    if cursor.connection not in _steady:
+        cursor.execute(_TIMEOUTS, (False, False))
+        _steady.add(cursor.connection)
+
+
+def remember(cursor: Cursor, messages: Sequence[Digested], now: datetime) -> list[Digested]:
+    """Insert the dedupe rows and return the messages that we had not seen."""
+    times, ids = [m.key[0] for m in messages], [m.uuid for m in messages]
+    cursor.execute(_INBOX, (now, arrays.times(times), arrays.plain(ids)), prepare=True)
+    if cursor.rowcount == len(messages):
+        return list(messages)
+    fresh: set[tuple[datetime, UUID]] = set(cursor.fetchall())
+    return [message for message in messages if message.key in fresh]
 
 
 def own_installation(cursor: Cursor) -> str:
     """Return the hex id that our mails bear in the tag `mp-epoch`."""
-    row = cursor.execute("SELECT public_id FROM accounts_installation WHERE id = 1").fetchone()
+    row = cursor.execute("SELECT public_id FROM accounts_installation WHERE id = 1", prepare=True).fetchone()
     return row[0].hex if row else ""
 
 
@@ -144,117 +144,110 @@ def match_untagged(cursor: Cursor, hits: Iterable[Hit]) -> None:
         hit.run_id = runs.get((hit.event.recipient, hit.event.message_id))
 
 
-def existing_people(cursor: Cursor, ids: Collection[int]) -> set[int]:
-    """Return those of `ids` who were not erased."""
-    if not ids:
-        return set()
-    cursor.execute(
-        "SELECT id FROM subscribers_subscriber WHERE id = ANY(%s::bigint[])", (sorted(ids),), prepare=True
-    )
-    return {row[0] for row in cursor.fetchall()}
+def lock_people(
+    cursor: Cursor, ids: Collection[int], touched: Collection[int]
+) -> dict[int, tuple[bool, bool]]:
+    """Return (opens allowed, clicks allowed) of those of `ids` who were not erased.
 
-
-def lock_consent(cursor: Cursor, ids: Collection[int]) -> dict[int, tuple[bool, bool]]:
-    """Return (opens allowed, clicks allowed) per person, locked so that a withdrawal waits for us or we for it."""
+    The profiles of `touched` are locked, so that a withdrawal waits for us or we for it. Only of these the answer
+    is more than (False, False).
+    """
     if not ids:
         return {}
-    cursor.execute(_LOCK_CONSENT, (sorted(ids),), prepare=True)
+    cursor.execute(_PEOPLE, (arrays.plain(sorted(touched)), arrays.plain(sorted(ids))), prepare=True)
     return {row[0]: (row[1], row[2]) for row in cursor.fetchall()}
-
-
-def insert_outcomes(cursor: Cursor, rows: Sequence[Standing]) -> set[tuple[int, int]]:
-    """Insert outcomes of people of whom nothing was known and return whose were new."""
-    if not rows:
-        return set()
-    values = columns([row.values() for row in rows], len(COLUMNS))
-    cursor.execute(_INSERT_OUTCOMES, values, prepare=True)
-    return {(row[0], row[1]) for row in cursor.fetchall()}
-
-
-def lock_outcomes(cursor: Cursor, keys_: Sequence[tuple[int, int]]) -> list[Standing]:
-    """Lock and read outcomes that exist."""
-    if not keys_:
-        return []
-    cursor.execute(_LOCK_OUTCOMES, columns(keys_, 2), prepare=True)
-    return [Standing(*row) for row in cursor.fetchall()]
-
-
-def update_outcomes(cursor: Cursor, rows: Sequence[Standing]) -> None:
-    """Write back outcomes that `lock_outcomes` read."""
-    if rows:
-        cursor.execute(_UPDATE_OUTCOMES, columns([row.values() for row in rows], len(COLUMNS)), prepare=True)
 
 
 def link_ids(cursor: Cursor, links: dict[tuple[int, bytes], str]) -> dict[tuple[int, bytes], int]:
     """Return the id of each (run, hash of the address); new ones are made."""
     if not links:
         return {}
-    runs, hashes = columns(list(links), 2)
-    found = _read_links(cursor, runs, hashes)
-    missing = [(run, digest, links[run, digest]) for run, digest in links if (run, digest) not in found]
+    found = _read_links(cursor, links)
+    missing = [place for place in links if place not in found]
     if missing:
-        cursor.execute(_LINKS, columns(missing, 3))
-        found = _read_links(cursor, runs, hashes)
+        runs, hashes = (
+            arrays.plain([run for run, _ in missing]),
+            arrays.blobs([digest for _, digest in missing]),
+        )
+        cursor.execute(_LINKS, (runs, hashes, arrays.texts([links[place] for place in missing])))
+        found = _read_links(cursor, links)
     return found
 
 
-def _read_links(cursor: Cursor, runs: list[object], hashes: list[object]) -> dict[tuple[int, bytes], int]:
+def _read_links(cursor: Cursor, links: Collection[tuple[int, bytes]]) -> dict[tuple[int, bytes], int]:
+    runs, hashes = arrays.plain([run for run, _ in links]), arrays.blobs([digest for _, digest in links])
     cursor.execute(_READ_LINKS, (runs, hashes), prepare=True)
-    return {(row[0], bytes(row[1])): row[2] for row in cursor.fetchall()}
+    return {(row[0], row[1]): row[2] for row in cursor.fetchall()}
 
 
-def clicked_before(cursor: Cursor, keys_: Collection[tuple[int, int]]) -> set[tuple[int, int, int, bool]]:
-    """Return (run, person, link, is machine) of the clicks stored for these people."""
+def clicked_before(cursor: Cursor, hits: Sequence[Hit]) -> Clicks:
+    """Return when the people of these clicks first followed which link of the run, as stored."""
+    keys_ = sorted({hit.key for hit in hits if hit.key})
     if not keys_:
-        return set()
-    cursor.execute(_CLICKED, columns(sorted(keys_), 2), prepare=True)
-    return set(cursor.fetchall())
+        return {}
+    oldest = min(min(hit.event.mailed_at or hit.event.occurred_at, hit.event.occurred_at) for hit in hits)
+    runs, people = arrays.plain([key[0] for key in keys_]), arrays.plain([key[1] for key in keys_])
+    cursor.execute(_CLICKED, (runs, people, oldest - BEFORE_THE_MAIL), prepare=True)
+    return {(row[0], row[1], row[2], row[3]): row[4] for row in cursor.fetchall()}
 
 
-def insert_events(cursor: Cursor, hits: Sequence[Hit], now: datetime) -> set[tuple[datetime, bytes]]:
-    """Insert events and return the identities of those that were not there yet."""
+def insert_events(cursor: Cursor, hits: Sequence[Hit], now: datetime) -> list[Hit]:
+    """Insert events, each of another identity, and return those that were not there yet."""
     if not hits:
-        return set()
-    cursor.execute(_EVENTS, (now, *columns([_event_row(hit) for hit in hits], 10)), prepare=True)
-    return {(row[0], bytes(row[1])) for row in cursor.fetchall()}
-
-
-def _event_row(hit: Hit) -> tuple[object, ...]:
-    """One row; of an erased person nothing is left but that something happened."""
-    event, known = hit.event, hit.person_exists or hit.subscriber_id is None
-    return (
-        event.occurred_at,
-        event.identity,
-        event.kind.value,
-        hit.run_id,
-        hit.subscriber_id if known else None,
-        event.message_id if known else "",
-        hit.link_id or None,
-        bool(hit.machine_reason),
-        hit.machine_reason,
-        orjson.dumps(_detail(hit) if known else {}).decode(),
+        return []
+    events = [hit.event for hit in hits]
+    known = [hit.person_exists or hit.subscriber_id is None for hit in hits]
+    details = [orjson.dumps(_detail(h)).decode() if k else "{}" for h, k in zip(hits, known, strict=True)]
+    columns = (
+        arrays.times([event.occurred_at for event in events]),
+        arrays.blobs([event.identity for event in events]),
+        arrays.plain([event.kind.value for event in events]),
+        arrays.plain([hit.run_id for hit in hits]),
+        # Of an erased person nothing is left but that something happened.
+        arrays.plain([h.subscriber_id if k else None for h, k in zip(hits, known, strict=True)]),
+        arrays.texts([e.message_id if k else "" for e, k in zip(events, known, strict=True)]),
+        arrays.plain([hit.link_id or None for hit in hits]),
+        arrays.plain([bool(hit.machine_reason) for hit in hits]),
+        arrays.texts([hit.machine_reason for hit in hits]),
+        arrays.texts(details),
     )
+    cursor.execute(_EVENTS, (now, *columns), prepare=True)
+    if cursor.rowcount == len(hits):
+        return list(hits)
+    stored = cast("set[Identity]", set(cursor.fetchall()))
+    return [hit for hit in hits if hit.identity in stored]
 
 
 def _detail(hit: Hit) -> dict[str, str]:
     event = hit.event
     if event.is_engagement:
         return {"agent": agent_class(event.user_agent)}
-    found = {
-        "type": event.raw_type,
-        "subtype": event.subtype,
-        "detail": event.detail,
-        "diagnostic": impersonal(event.diagnostic, event.recipient),
-    }
-    return {name: value for name, value in found.items() if value}
+    found = {"type": event.raw_type}
+    if event.subtype:
+        found["subtype"] = event.subtype
+    if event.detail:
+        found["detail"] = event.detail
+    if event.diagnostic:
+        found["diagnostic"] = impersonal(event.diagnostic, event.recipient)
+    return found
 
 
 def add_counters(cursor: Cursor, events: People, people: People) -> None:
     """Add to the counters, in order of their key."""
     places: list[Place] = sorted({place for place in (*events, *people) if events[place] or people[place]})
-    if places:
-        rows = [(*place, events[place], people[place]) for place in places]
-        cursor.execute(_COUNTERS, columns(rows, 7), prepare=True)
+    if not places:
+        return
+    runs, hours, kinds, links, machines = zip(*places, strict=True)
+    columns = (
+        arrays.plain(runs),
+        arrays.times(hours),
+        arrays.texts(kinds),
+        arrays.plain(links),
+        arrays.plain(machines),
+        arrays.plain([events[place] for place in places]),
+        arrays.plain([people[place] for place in places]),
+    )
+    cursor.execute(_COUNTERS, columns, prepare=True)
 
 
 def beat(cursor: Cursor, now: datetime, accepted: int, refused: int) -> None:

@@ -23,6 +23,8 @@ class Outcome(models.Model):
     run_id = models.BigIntegerField()
     subscriber_id = models.BigIntegerField()
     state = models.SmallIntegerField(choices=OutcomeState.choices, default=OutcomeState.SENT)
+    # When the state was reached; NULL where nothing is known but that the person left.
+    state_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=80, blank=True)
     message_id = models.CharField(max_length=100, blank=True)
     provider = models.CharField(max_length=60, blank=True)

@@ -16,12 +16,11 @@ _EVENTS = """
     FROM events_event WHERE run_id = %(run)s OR (%(run)s = 0 AND run_id IS NULL) GROUP BY 1, 2, 3, 4, 5
 """
 _PEOPLE = """
-    SELECT date_trunc('hour', coalesce(delivered_at, bounced_at, complained_at, opened_at, machine_opened_at,
-                                       clicked_at, machine_clicked_at, to_timestamp(0))),
+    SELECT date_trunc('hour', state_at),
            CASE state WHEN 10 THEN 'send' WHEN 20 THEN 'delivery_delay' WHEN 30 THEN 'delivery'
                       WHEN 40 THEN 'soft_bounce'
                       WHEN 50 THEN 'rendering_failure' WHEN 60 THEN 'reject' WHEN 70 THEN 'bounce' ELSE 'delivery' END,
-           false, count(*) FROM events_outcome WHERE run_id = %(run)s AND {known} GROUP BY 1, 2
+           false, count(*) FROM events_outcome WHERE run_id = %(run)s AND state_at IS NOT NULL GROUP BY 1, 2
     UNION ALL SELECT date_trunc('hour', complained_at), 'complaint', false, count(*) FROM events_outcome
         WHERE run_id = %(run)s AND complained_at IS NOT NULL GROUP BY 1
     UNION ALL SELECT date_trunc('hour', opened_at), 'open', false, count(*) FROM events_outcome
@@ -34,7 +33,7 @@ _PEOPLE = """
         WHERE run_id = %(run)s AND machine_clicked_at IS NOT NULL GROUP BY 1
     UNION ALL SELECT date_trunc('hour', unsubscribed_at), 'unsubscribe', false, count(*) FROM events_outcome
         WHERE run_id = %(run)s AND unsubscribed_at IS NOT NULL GROUP BY 1
-""".replace("{known}", "(message_id <> '' OR state > 10)")
+"""
 _LINK_PEOPLE = """
     SELECT date_trunc('hour', first), link_id, is_machine, count(*) FROM (
         SELECT link_id, is_machine, subscriber_id, min(occurred_at) AS first FROM events_event

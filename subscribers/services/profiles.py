@@ -4,11 +4,11 @@ Consent columns belong to `services.consent`; here are the lists, the tags, the 
 engagement that arrives with events.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.backends.utils import CursorWrapper
 
 from ..models import CustomField, FieldType, Profile, Subscriber
 
@@ -47,6 +47,14 @@ UPDATE subscribers_profile p SET
 FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::int[], %s::int[])
     AS v(id, sent, opened, clicked, opens, clicks)
 WHERE p.subscriber_id = v.id
+"""
+
+
+_LOCK_ONE = "SELECT 1 FROM subscribers_profile WHERE subscriber_id = %s FOR NO KEY UPDATE"
+_CORRECT = """
+UPDATE subscribers_profile SET opens = greatest(0, opens + %s), clicks = greatest(0, clicks + %s),
+    last_opened_at = %s, last_clicked_at = %s
+WHERE subscriber_id = %s
 """
 
 
@@ -110,15 +118,43 @@ def forget(*, subscriber_ids: Sequence[int]) -> None:
     Profile.objects.filter(pk__in=subscriber_ids).delete()
 
 
-def touch_engagement(cursor: CursorWrapper, rows: Sequence[Engagement]) -> None:
+def touch_engagement(cursor: Any, rows: Sequence[Engagement], *, is_locked: bool = False) -> None:
     """Add engagement to existing profiles; never makes one, so an erased person stays erased.
 
     Rows are ``(subscriber_id, last_sent_at, last_opened_at, last_clicked_at, opens, clicks)``, one per person;
     moments may be None, the counts are added. Runs in the caller's transaction and locks in the order of the ids,
-    so that several writers cannot deadlock.
+    so that several writers cannot deadlock; `is_locked` says that the caller did.
     """
     if not rows:
         return
     ids, sent, opened, clicked, opens, clicks = (list(column) for column in zip(*rows, strict=True))
-    cursor.execute(_LOCK, [ids])
+    if not is_locked:
+        cursor.execute(_LOCK, [ids])
     cursor.execute(_TOUCH, [ids, sent, opened, clicked, opens, clicks])
+
+
+def lock_engagement(cursor: Any, subscriber_id: int) -> None:
+    """Lock one profile, if there is one, before its engagement is corrected: first of all locks, as the ingest does."""
+    cursor.execute(_LOCK_ONE, [subscriber_id])
+
+
+def correct_engagement(
+    cursor: Any,
+    subscriber_id: int,
+    *,
+    opens: int,
+    clicks: int,
+    last_opened_at: datetime | None,
+    last_clicked_at: datetime | None,
+) -> None:
+    """Add to the counts (usually less than nothing) and set the moments, after hits turned out to be a machine's.
+
+    Runs in the caller's transaction, under `lock_engagement`.
+    """
+    cursor.execute(_CORRECT, [opens, clicks, last_opened_at, last_clicked_at, subscriber_id])
+
+
+def set_engagement(*, subscriber_id: int, values: Mapping[str, Any]) -> None:
+    """Set counts and moments of one profile to what the events say; for repairs."""
+    allowed = {"opens", "clicks", "last_opened_at", "last_clicked_at", "last_sent_at"}
+    Profile.objects.filter(pk=subscriber_id).update(**{key: values[key] for key in allowed & values.keys()})

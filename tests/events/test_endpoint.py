@@ -7,9 +7,10 @@ from typing import Any
 import orjson
 import pytest
 from django.db import connection
+from django.db.models import Sum
 
 from events import endpoint, verify
-from events.models import Counter, DeadLetter, Event, InboundMessage
+from events.models import Counter, DeadLetter, Event, Heartbeat, InboundMessage
 from events.wiring import Topics
 from mailplatform.accounts.services import installation
 from mailplatform.core import clock
@@ -232,6 +233,14 @@ def test_lifespan_starts_and_ends_the_writer(site: endpoint.Endpoint) -> None:
 
     asyncio.run(site.live(receive, send))
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+def test_heartbeat_counts_believed_and_refused(site: endpoint.Endpoint, chain: sns.Chain) -> None:
+    run = make_run()
+    post(site, b"no", b"no", *[signed(chain, payload("Delivery", run, make_person())) for _ in range(3)])
+    site.writer.stop()
+    told = Heartbeat.objects.aggregate(accepted=Sum("accepted"), refused=Sum("refused"))
+    assert told == {"accepted": 3, "refused": 2}
 
 
 def test_body_that_trickles_in_is_not_waited_for(

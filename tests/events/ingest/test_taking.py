@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import Sum
 
 from events import ingest
-from events.models import Counter, DeadLetter, Event, Heartbeat, InboundMessage, Link, Outcome
+from events.models import Counter, DeadLetter, Event, InboundMessage, Link, Outcome
 from mailplatform.core import clock, keys
 from subscribers.models import Profile, Subscriber, Suppression
 from tests.factories.events import inbound, make_delivery, make_person, make_run, payload, tags
@@ -322,12 +322,6 @@ def test_time_without_partition_goes_to_the_dead_letters() -> None:
     take(payload("Delivery", run, person, at=clock.now() - timedelta(days=4000)))
     assert DeadLetter.objects.get().reason == "no partition holds the time of this message"
     assert not Outcome.objects.exists()
-
-
-def test_heartbeat_counts_messages() -> None:
-    run = make_run()
-    take(*[payload("Delivery", run, make_person()) for _ in range(3)])
-    assert sum(Heartbeat.objects.values_list("accepted", flat=True)) == 3
 
 
 def test_several_recipients_are_each_taken_in() -> None:
