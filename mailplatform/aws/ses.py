@@ -1,20 +1,17 @@
 """The one client that sends mail: SendBulkEmail and SendEmail of SES v2.
 
-boto3 spends two thirds of a call walking the request twice, so the fast transport puts botocore's own
-signature under urllib3 with an orjson body. The request on the wire is boto3's (a test compares them), and
-the boto3 transport stays as a setting, for proxies and private certificate authorities. Nothing here ever
-repeats a call.
+boto3 spends two thirds of a call walking the request twice, so the fast transport signs JSON bytes itself and
+has many calls in flight from one thread (`wire`). The request is boto3's (a test compares them), and the boto3
+transport stays as a setting, for proxies and private certificate authorities. Nothing here ever repeats a call.
 """
 
 import base64
-import ssl
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
-import urllib3
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -24,16 +21,15 @@ from botocore.exceptions import (
     ParamValidationError,
 )
 
-from . import errors, limits, session, signing
+from . import errors, limits, session, signing, wire
+from .http_reply import Reply
 
 BULK_PATH: Final = "/v2/email/outbound-bulk-emails"
 SINGLE_PATH: Final = "/v2/email/outbound-emails"
-MAX_IDLE_S: Final = 15.0
 _HTTP_OK: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class EntryResult:
+class EntryResult(NamedTuple):
     """What SES said of one person, in the order of the entries."""
 
     status: str
@@ -68,6 +64,13 @@ class Transport(Protocol):
         """Call SendEmail once."""
 
 
+class Outgoing(NamedTuple):
+    """One SendBulkEmail request as JSON, and how many entries it has."""
+
+    body: bytes
+    entries: int
+
+
 class BulkSender:
     """Sends, and turns what comes back into results or one SesError. Share one between threads.
 
@@ -92,6 +95,26 @@ class BulkSender:
         limits.check_entries(expected)
         return _entry_results(self._transport.bulk(request), expected)
 
+    @property
+    def sends_many(self) -> bool:
+        """Whether `send_many` may be used: boto3 knows only one call at a time."""
+        return isinstance(self._transport, FastTransport)
+
+    def send_many(
+        self, calls: Sequence[Outgoing], *, permit: wire.Permit, executor: Executor
+    ) -> list[list[EntryResult] | errors.SesError]:
+        """Many SendBulkEmail calls at once: for each its results, or the error. Raises LimitError before any.
+
+        `permit` is asked with the call's number just before its first byte, and refuses by raising a SesError.
+        """
+        for call in calls:
+            limits.check_entries(call.entries)
+        assert isinstance(self._transport, FastTransport)
+        replies = self._transport.post(
+            BULK_PATH, [call.body for call in calls], permit=permit, executor=executor
+        )
+        return [_result_or_error(reply, call.entries) for reply, call in zip(replies, calls, strict=True)]
+
     def send_email(self, request: dict[str, Any]) -> str:
         """One SendEmail call; returns SES's message id. Raises SesError."""
         message_id = self._transport.single(request).get("MessageId")
@@ -101,50 +124,40 @@ class BulkSender:
 
 
 class FastTransport:
-    """Botocore's signature under urllib3, JSON by orjson: about five times as fast as boto3."""
+    """JSON by orjson, our own signature and connections: about six times as fast as boto3."""
 
     def __init__(self, connection: session.Connection, *, connections: int) -> None:
         """Opens nothing yet."""
-        self._base = session.endpoint_url(connection, "sesv2")
-        self._signer = signing.RequestSigner(
+        signer = signing.RequestSigner(
             session.credentials(connection), service="ses", region=connection.region
         )
-        self._pool = urllib3.PoolManager(
-            num_pools=1,
-            maxsize=connections,
-            block=False,
-            retries=False,
-            timeout=urllib3.Timeout(connect=connection.connect_timeout, read=connection.read_timeout),
+        self._wire = wire.Wire(
+            session.endpoint_url(connection, "sesv2"),
+            signer.headers,
+            connect_timeout=connection.connect_timeout,
+            read_timeout=connection.read_timeout,
+            keep=connections,
         )
-        self._last_used = time.monotonic()
 
     def bulk(self, request: dict[str, Any]) -> Mapping[str, Any]:
         """Call SendBulkEmail once."""
-        return self._post(BULK_PATH, request)
+        return self._one(BULK_PATH, request)
 
     def single(self, request: dict[str, Any]) -> Mapping[str, Any]:
         """Call SendEmail once."""
-        return self._post(SINGLE_PATH, request)
+        return self._one(SINGLE_PATH, request)
 
-    def _post(self, path: str, request: dict[str, Any]) -> Mapping[str, Any]:
-        body = orjson.dumps(request, default=_base64)
-        url = self._base + path
-        headers = self._signer.headers(url, body)
-        self._drop_idle()
-        try:
-            response = self._pool.request(
-                "POST", url, body=body, headers=headers, redirect=False, retries=False, preload_content=True
-            )
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise _transport_error(error) from error
-        return _decoded(response.status, response.headers.get("x-amzn-ErrorType", ""), response.data)
+    def post(
+        self, path: str, bodies: Sequence[bytes], *, permit: wire.Permit, executor: Executor
+    ) -> list[Reply | errors.SesError]:
+        """As `Wire.post`."""
+        return self._wire.post(path, bodies, permit=permit, executor=executor)
 
-    def _drop_idle(self) -> None:
-        # A connection that the other side closes while we write on it is a lost answer; a fresh one is not.
-        now = time.monotonic()
-        if now - self._last_used > MAX_IDLE_S:
-            self._pool.clear()
-        self._last_used = now
+    def _one(self, path: str, request: dict[str, Any]) -> Mapping[str, Any]:
+        reply = self._wire.post(path, [orjson.dumps(request, default=_base64)])[0]
+        if isinstance(reply, errors.SesError):
+            raise reply
+        return _decoded(reply)
 
 
 class BotoTransport:
@@ -200,6 +213,15 @@ def _base64(value: object) -> str:
     raise TypeError
 
 
+def _result_or_error(reply: Reply | errors.SesError, expected: int) -> list[EntryResult] | errors.SesError:
+    if isinstance(reply, errors.SesError):
+        return reply
+    try:
+        return _entry_results(_decoded(reply), expected)
+    except errors.SesError as error:
+        return error
+
+
 def _entry_results(answer: Mapping[str, Any], expected: int) -> list[EntryResult]:
     results = answer.get("BulkEmailEntryResults")
     if not isinstance(results, list) or len(results) != expected:
@@ -209,24 +231,25 @@ def _entry_results(answer: Mapping[str, Any], expected: int) -> list[EntryResult
         raise errors.LostAnswerError("a result is not an object", _HTTP_OK)
     return [
         EntryResult(
-            status=str(result.get("Status") or ""),
-            error=str(result.get("Error") or ""),
-            message_id=str(result.get("MessageId") or ""),
+            str(result.get("Status") or ""),
+            str(result.get("Error") or ""),
+            str(result.get("MessageId") or ""),
         )
         for result in results
     ]
 
 
-def _decoded(status: int, error_type: str, data: bytes) -> Mapping[str, Any]:
+def _decoded(reply: Reply) -> Mapping[str, Any]:
+    status = reply.status
     try:
-        answer = orjson.loads(data) if data else {}
+        answer = orjson.loads(reply.body) if reply.body else {}
     except orjson.JSONDecodeError as error:
         raise errors.LostAnswerError(f"the answer is not JSON: {error}", status) from error
     if not isinstance(answer, dict):
         raise errors.LostAnswerError("the answer is not a JSON object", status)
     if status == _HTTP_OK:
         return answer
-    code = error_type or str(answer.get("code") or answer.get("__type") or "")
+    code = reply.headers.get("x-amzn-errortype") or str(answer.get("code") or answer.get("__type") or "")
     words = str(answer.get("message") or answer.get("Message") or "")
     raise errors.call_error(status, _bare(code), words)
 
@@ -240,19 +263,3 @@ def _client_error(error: ClientError) -> errors.SesError:
     details = error.response.get("Error", {})
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return errors.call_error(int(status), str(details.get("Code", "")), str(details.get("Message", "")))
-
-
-def _transport_error(error: Exception) -> errors.SesError:
-    """Only a connection that never came about proves that SES took nothing."""
-    never_connected = (
-        urllib3.exceptions.NewConnectionError,
-        urllib3.exceptions.ConnectTimeoutError,
-        urllib3.exceptions.LocationParseError,
-    )
-    if isinstance(error, never_connected):
-        return errors.NotReachedError(str(error))
-    if isinstance(error, urllib3.exceptions.SSLError) and isinstance(
-        error.args[0] if error.args else None, ssl.SSLCertVerificationError
-    ):
-        return errors.NotReachedError(str(error))
-    return errors.LostAnswerError(f"{type(error).__name__}: {error}")

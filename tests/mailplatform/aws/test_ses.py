@@ -271,7 +271,7 @@ def test_a_refused_connection_proves_that_nothing_was_sent(use_boto3: bool) -> N
 def test_a_connection_left_idle_is_not_used_again(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ses, "MAX_IDLE_S", -1)
+    monkeypatch.setattr("mailplatform.aws.wire.MAX_IDLE_S", -1)
     sender = ses.BulkSender(_connection(recorder.url))
     sender.send_bulk(_bulk())
     sender.send_bulk(_bulk())
