@@ -1,7 +1,9 @@
 """Pick up what a killed or frozen worker left behind.
 
 A call whose lease ran out may have been accepted: its people become `unresolved` and are never sent again by
-themselves. A batch whose lease ran out goes on at its cursor: everybody before it is in a call or has a row.
+themselves, and whoever has a row already, because the call was to send again, keeps it. A batch whose lease ran out
+goes on at its cursor: everybody before it is in a call or has a row. A machine whose clock is fast takes nothing
+early: Postgres's clock must agree.
 """
 
 import datetime as dt
@@ -16,8 +18,8 @@ from mailplatform.core import clock
 _LOSE_CALLS: Final = """
 WITH lost AS (
     UPDATE campaigns_call SET state = 'lost', finished_at = %(now)s, error = 'The worker did not come back.'
-    WHERE id IN (SELECT id FROM campaigns_call WHERE state = 'in_flight' AND lease_until < %(now)s
-        ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+    WHERE id IN (SELECT id FROM campaigns_call
+        WHERE state = 'in_flight' AND lease_until < least(clock_timestamp(), %(now)s) ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
     RETURNING id, run_id, batch_id, subscriber_ids, configuration_set, kind
 ),
 people AS (
@@ -32,8 +34,8 @@ SELECT (SELECT count(*) FROM lost), (SELECT count(*) FROM people)
 """
 _FREE_BATCHES: Final = """
 UPDATE campaigns_batch SET state = 'waiting', lease_token = NULL, lease_until = NULL
-WHERE id IN (SELECT id FROM campaigns_batch WHERE state = 'claimed' AND lease_until < %s
-    ORDER BY id FOR UPDATE SKIP LOCKED)
+WHERE id IN (SELECT id FROM campaigns_batch
+    WHERE state = 'claimed' AND lease_until < least(clock_timestamp(), %s) ORDER BY id FOR UPDATE SKIP LOCKED)
 """
 _RELEASE: Final = """
 UPDATE campaigns_batch SET state = 'waiting', lease_token = NULL, lease_until = NULL

@@ -1,4 +1,37 @@
-"""Moves of a run and its campaign between states, each one conditional update. Services add who and why."""
+"""The states of everything that is sent, and the moves of a run; nowhere else is a run's state changed.
+
+What is not in this table is refused by the database too, also when somebody writes plain SQL
+(`migrations/0005_ledger_guards.py`); `MOVES` is that table for runs, and a test holds the two together.
+
+=========  ===========  ================================  ====================================================
+thing      state        may become                        moved by
+=========  ===========  ================================  ====================================================
+run        preparing    sending, failed, cancelled        `start`, `fail`, `cancel`
+run        sending      paused, sent, failed, cancelled   `pause`, `finish`, `cancel`
+run        paused       sending, cancelled                `resume`, `cancel`
+run        sent         sending                           `reopen`: somebody decided to send again
+run        failed       (final)
+run        cancelled    (final)
+batch      waiting      claimed, done                     the cut; `cancel`
+batch      claimed      waiting, done                     the cut; recovery and the end of a slice give it back
+batch      done         (final)                           the cursor of a batch never goes back
+call       in_flight    recorded, lost                    `record`, `recover`
+call       recorded     (final)                           the answer came
+call       lost         (final)                           it did not
+delivery   (none)       all four                          the cut, `record`, `recover`, `cancel`: insert only
+delivery   unresolved   accepted, failed                  `settle`: an event, a late answer, a re-send, a decision
+delivery   accepted     (final)
+delivery   skipped      (final)
+delivery   failed       (final); accepted when its        `settle`: an event proves wrong the person who counted
+                        reason is `not_confirmed`         it as lost
+=========  ===========  ================================  ====================================================
+
+An unresolved delivery says by its reason how far it is: `lost_answer` and `worker_lost` wait for evidence or a
+decision, `resend` waits in a batch to go out again, `not_resent` was to go out again and may not be mailed any more.
+Only partitions are dropped whole, by the owner of the tables; the application can delete no delivery.
+
+Every move is one conditional update, hence happens once however many try; services add who and why.
+"""
 
 import datetime as dt
 from typing import Final
@@ -7,7 +40,17 @@ from django.db import connection, transaction
 
 from mailplatform.core import clock
 
-from ..models import Campaign, CampaignState, PauseReason, Run, RunState
+from ..models import PauseReason, Run, RunState
+
+MOVES: Final[dict[RunState, frozenset[RunState]]] = {
+    RunState.PREPARING: frozenset({RunState.SENDING, RunState.FAILED, RunState.CANCELLED}),
+    RunState.SENDING: frozenset({RunState.PAUSED, RunState.SENT, RunState.FAILED, RunState.CANCELLED}),
+    RunState.PAUSED: frozenset({RunState.SENDING, RunState.CANCELLED}),
+    RunState.SENT: frozenset({RunState.SENDING}),
+    RunState.FAILED: frozenset(),
+    RunState.CANCELLED: frozenset(),
+}
+UNFINISHED: Final = (RunState.PREPARING, RunState.SENDING, RunState.PAUSED)
 
 _OPEN: Final = """
 SELECT EXISTS (SELECT 1 FROM campaigns_batch WHERE run_id = %(run)s AND state <> 'done')
@@ -20,12 +63,25 @@ WITH rest AS (
     FROM (SELECT id, cursor FROM campaigns_batch WHERE run_id = %(run)s AND state <> 'done'
         ORDER BY id FOR UPDATE) old
     WHERE b.id = old.id
-    RETURNING b.id, b.attempt, b.subscriber_ids[old.cursor + 1 : b.count] AS ids
+    RETURNING b.id, b.attempt, b.resend, b.subscriber_ids[old.cursor + 1 : b.count] AS ids
+),
+not_resent AS (
+    UPDATE campaigns_delivery d SET reason = 'not_resent'
+    FROM rest CROSS JOIN unnest(rest.ids) p(id)
+    WHERE rest.resend AND d.run_id = %(run)s AND d.subscriber_id = p.id
+        AND d.state = 'unresolved' AND d.reason = 'resend'
 )
 INSERT INTO campaigns_delivery (run_id, subscriber_id, state, reason, message_id, batch_id, attempt, variant,
     opens_tracked, clicks_tracked, at)
 SELECT %(run)s, p.id, 'skipped', 'cancelled', '', rest.id, rest.attempt, 0, false, false, %(now)s
-FROM rest CROSS JOIN unnest(rest.ids) p(id)
+FROM rest CROSS JOIN unnest(rest.ids) p(id) WHERE NOT rest.resend
+"""
+# A campaign is where its unfinished run is, or else where its newest is.
+_CAMPAIGN: Final = """
+UPDATE campaigns_campaign c SET updated_at = %(now)s, state = (
+    SELECT r.state FROM campaigns_run r WHERE r.campaign_id = c.id
+    ORDER BY r.state IN ('preparing', 'sending', 'paused') DESC, r.number DESC LIMIT 1)
+WHERE c.id = (SELECT campaign_id FROM campaigns_run WHERE id = %(run)s)
 """
 
 
@@ -54,6 +110,11 @@ def start(run_id: int) -> bool:
     return _move(run_id, (RunState.PREPARING,), RunState.SENDING, started_at=clock.now(), pause_reason="")
 
 
+def reopen(run_id: int) -> bool:
+    """Sent → sending, because batches with people to be mailed again were made. False when it was not sent."""
+    return _move(run_id, (RunState.SENT,), RunState.SENDING, finished_at=None, pause_reason="")
+
+
 def fail(run_id: int, reason: str) -> bool:
     """Preparing → failed: nothing was sent."""
     now = clock.now()
@@ -61,10 +122,12 @@ def fail(run_id: int, reason: str) -> bool:
 
 
 def cancel(run_id: int) -> bool:
-    """Anything unfinished → cancelled. Everybody not yet cut becomes `skipped`, `cancelled`."""
-    unfinished = (RunState.PREPARING, RunState.SENDING, RunState.PAUSED)
+    """Anything unfinished → cancelled. Everybody not yet cut becomes `skipped`, `cancelled`.
+
+    Whoever waits to be mailed again stays unresolved, `not_resent`: the first mail may have gone out.
+    """
     with transaction.atomic():
-        if not _move(run_id, unfinished, RunState.CANCELLED, finished_at=clock.now(), not_before=None):
+        if not _move(run_id, UNFINISHED, RunState.CANCELLED, finished_at=clock.now(), not_before=None):
             return False
         with connection.cursor() as cursor:
             cursor.execute(_CANCEL_REST, {"run": run_id, "now": clock.now()})
@@ -94,10 +157,11 @@ def finish(run_id: int) -> bool:
 
 
 def _move(run_id: int, before: tuple[RunState, ...], after: RunState, **changes: object) -> bool:
-    """One conditional update of the run, and the same state on its campaign."""
+    """One conditional update of the run, and of its campaign what follows from it."""
     now = clock.now()
     with transaction.atomic():
         moved = Run.objects.filter(pk=run_id, state__in=before).update(state=after, updated_at=now, **changes)
         if moved:
-            Campaign.objects.filter(runs__pk=run_id).update(state=CampaignState(after.value), updated_at=now)
+            with connection.cursor() as cursor:
+                cursor.execute(_CAMPAIGN, {"run": run_id, "now": now})
     return moved == 1

@@ -14,6 +14,7 @@ from subscribers.models import MailingList, Subscriber, Subscription
 from subscribers.services import profiles
 from tests.browser.conftest import Visitor, sign_in
 from tests.factories.accounts import AdminFactory
+from tests.factories.campaigns import make_campaign
 from tests.factories.events import make_person, make_run
 from tests.factories.stories import make_finished_campaign
 
@@ -70,9 +71,7 @@ def test_report_of_a_campaign(admin: Visitor) -> None:
 
 
 def test_report_before_anything_was_sent(admin: Visitor) -> None:
-    run = make_run()
-    campaign = run.campaign
-    run.delete()
+    campaign = make_campaign(state="scheduled")
     admin.goto(reverse("events:campaign_report", args=[campaign.public_id]))
     admin.look("report empty")
 

@@ -30,7 +30,7 @@ def site(db: None, redis_client: "redis.Redis[bytes]") -> Iterator[Installation]
     row = factories.make_site(
         account_id=f"{next(_numbers):012d}",
         region="eu-central-1",
-        max_send_rate=2000.0,
+        max_send_rate=2500.0,
         public_url="https://mail.example.com",
         access_key_id="AKIDEXAMPLE",
         secret_access_key="secret",

@@ -42,8 +42,9 @@ def test_runs_without_a_drain_get_one(site: Installation, enqueued: list[tuple[s
     free, expired = _run(), _run(drain_lease_until=now - dt.timedelta(seconds=1))
     _run(drain_lease_until=now + dt.timedelta(seconds=30))
     _run(state=RunState.PAUSED)
-    left = _run(state=RunState.PREPARING, launched_at=now - dt.timedelta(minutes=1))
-    _run(state=RunState.PREPARING, launched_at=now)
+    left = factories.make_run(state=RunState.PREPARING)
+    Run.objects.filter(pk=left.pk).update(launched_at=now - dt.timedelta(minutes=1))
+    factories.make_run(state=RunState.PREPARING)
     periodic.reissue()
     assert enqueued == [
         ("campaigns.prepare_run", left.pk),

@@ -1,5 +1,6 @@
 """Runs with people in them, an SES that answers as told, and a sandbox set up for sending."""
 
+import datetime as dt
 import itertools
 import uuid
 from collections import Counter
@@ -7,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from campaigns.models import Batch, Delivery, Run, RunState
+from campaigns.models import Batch, Call, Delivery, Run, RunState
 from campaigns.sending import drain, freeze
 from campaigns.services import publishing
 from mailplatform.aws import errors, ses
@@ -159,6 +160,13 @@ def drain_all(run: Run, fake: FakeSes, *, rounds: int = 1, seconds: float = 20) 
             more = drain.drain(run.pk, sender=fake, seconds=seconds, sleep=nap)
     run.refresh_from_db()
     return more
+
+
+def expire() -> None:
+    """Let every lease of a worker that is still out have ended a second ago."""
+    past = clock.now() - dt.timedelta(seconds=1)
+    Call.objects.filter(state="in_flight").update(lease_until=past)
+    Batch.objects.filter(state="claimed").update(lease_until=past)
 
 
 def nap(_: float) -> None:

@@ -1,0 +1,127 @@
+"""The people of a run of whom nobody knows whether Amazon SES took their mail, and when one may decide about them."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from django.db import connection
+
+from mailplatform.core import clock
+
+from ..sending import timing
+
+PAGE: Final = 50
+
+# The first condition is the partial index's own, so that a run of a million is not read. A decision opens when every
+# call that carried the person, and of which no answer is known, is older than its lease and the fence, by this
+# machine's clock and by Postgres's: a clock that runs fast opens nothing.
+DOUBTFUL: Final = """
+WITH doubtful AS (
+    SELECT d.subscriber_id, d.reason, d.at, d.batch_id, d.attempt FROM campaigns_delivery d
+    WHERE d.run_id = %(run)s AND (d.state = 'unresolved' OR d.reason = 'not_confirmed') AND d.state = 'unresolved'
+        AND (%(chosen)s::bigint[] IS NULL OR d.subscriber_id = ANY(%(chosen)s::bigint[]))
+),
+carried AS (
+    SELECT person.id AS subscriber_id, max(c.lease_until) AS lease_until, count(*) AS calls
+    FROM campaigns_call c CROSS JOIN LATERAL unnest(c.subscriber_ids) person(id)
+    WHERE c.run_id = %(run)s AND c.state IN ('in_flight', 'lost')
+        AND EXISTS (SELECT 1 FROM doubtful x WHERE x.subscriber_id = person.id)
+    GROUP BY 1
+),
+judged AS (
+    SELECT d.*, coalesce(c.lease_until, d.at) + %(fence)s::interval AS opens_at, coalesce(c.calls, 0) AS calls
+    FROM doubtful d LEFT JOIN carried c USING (subscriber_id)
+)
+"""
+_SUMMARY: Final = f"""{DOUBTFUL}
+SELECT count(*), count(*) FILTER (WHERE reason = 'resend'),
+    count(*) FILTER (WHERE reason <> 'resend' AND opens_at <= least(clock_timestamp(), %(now)s)),
+    min(opens_at) FILTER (WHERE reason <> 'resend' AND opens_at > least(clock_timestamp(), %(now)s)),
+    max(opens_at) FILTER (WHERE reason <> 'resend' AND opens_at > least(clock_timestamp(), %(now)s)),
+    min(at)
+FROM judged
+"""  # noqa: S608 - constants of this module
+_PAGE: Final = f"""{DOUBTFUL}
+SELECT j.subscriber_id, s.public_id, coalesce(s.email, ''), coalesce(s.name, ''), j.reason, j.at, j.opens_at,
+    j.calls::int, j.reason <> 'resend' AND j.opens_at <= least(clock_timestamp(), %(now)s)
+FROM judged j LEFT JOIN subscribers_subscriber s ON s.id = j.subscriber_id
+WHERE j.subscriber_id > %(after)s ORDER BY j.subscriber_id LIMIT %(limit)s
+"""  # noqa: S608 - constants of this module
+_CALLS: Final = """
+SELECT configuration_set, count(*), min(started_at), max(lease_until), sum(cardinality(subscriber_ids))
+FROM campaigns_call WHERE run_id = %s AND state = 'lost' GROUP BY 1 ORDER BY 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How many are unresolved; of these how many already wait to be sent again, and how many can be decided now.
+
+    The rest becomes decidable between `next_opens_at` and `last_opens_at`.
+    """
+
+    total: int
+    resending: int
+    decidable: int
+    next_opens_at: dt.datetime | None
+    last_opens_at: dt.datetime | None
+    oldest: dt.datetime | None
+
+    @property
+    def later(self) -> int:
+        """How many cannot be decided yet."""
+        return self.total - self.resending - self.decidable
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One unresolved person; without address and public id erased since."""
+
+    subscriber_id: int
+    public_id: UUID | None
+    email: str
+    name: str
+    reason: str
+    at: dt.datetime
+    opens_at: dt.datetime
+    lost_calls: int
+    is_decidable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LostCalls:
+    """The calls of a run without an answer, by configuration set."""
+
+    configuration_set: str
+    calls: int
+    first_at: dt.datetime
+    last_lease: dt.datetime
+    people: int
+
+
+def parameters(run_id: int, chosen: list[int] | None = None) -> dict[str, object]:
+    """What `DOUBTFUL` asks for."""
+    return {"run": run_id, "chosen": chosen, "fence": timing.DECISION_FENCE, "now": clock.now()}
+
+
+def summary(run_id: int) -> Summary:
+    """Numbers for the page and for the confirmation."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SUMMARY, parameters(run_id))
+        return Summary(*cursor.fetchone())
+
+
+def page(run_id: int, *, after: int = 0) -> tuple[list[Person], int]:
+    """Up to `PAGE` people in order of their id, and the id after which the next page begins (0: none)."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PAGE, parameters(run_id) | {"after": after, "limit": PAGE + 1})
+        rows = [Person(*row) for row in cursor.fetchall()]
+    return rows[:PAGE], rows[PAGE - 1].subscriber_id if len(rows) > PAGE else 0
+
+
+def lost_calls(run_id: int) -> list[LostCalls]:
+    """The calls whose answer never came."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CALLS, [run_id])
+        return [LostCalls(*row) for row in cursor.fetchall()]
