@@ -53,7 +53,7 @@ def test_machines_are_named(agent: str, reason: str) -> None:
 
 
 def test_head_request_is_a_scanner() -> None:
-    assert machines.by_user_agent(Kind.CLICK, DESKTOP, method="head") == "scanner"
+    assert machines.by_user_agent(Kind.CLICK, DESKTOP, method="head") == "head"
 
 
 def test_all_links_within_two_seconds_are_a_scanner() -> None:

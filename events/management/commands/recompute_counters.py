@@ -1,4 +1,4 @@
-"""`manage.py recompute_counters`: count again from the rows and say whether the counters agree."""
+"""`manage.py recompute_counters`: count again from the rows and say whether counters and profiles agree."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -6,13 +6,16 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from campaigns.models import Run
-from events.services import recounting
+from events.services import recounting, rollups
 
 
 class Command(BaseCommand):
-    """Compares the counters of every run, or of those named; `--repair` writes them anew."""
+    """Compares the counters of every run, or of those named, and then what profiles say of each person's reading.
 
-    help = "Count again from the rows and compare with the counters."
+    `--repair` writes anew what differs.
+    """
+
+    help = "Count again from the rows and compare with the counters and the profiles."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take numbers of runs and `--repair`."""
@@ -35,8 +38,22 @@ class Command(BaseCommand):
                 recounting.repair(run_id)
                 self.stdout.write(f"run {run_id}: counters written anew")
             wrong += bool(differences)
-        if wrong and not options["repair"]:
-            raise CommandError(f"The counters of {wrong} of {len(runs)} runs do not agree with their rows.")
-        self.stdout.write(
-            f"{len(runs)} runs: the counters agree with the rows." if not wrong else "Repaired."
-        )
+        people = 0 if options["runs"] else self._people(repair=options["repair"])
+        if (wrong or people) and not options["repair"]:
+            raise CommandError(
+                f"The counters of {wrong} of {len(runs)} runs do not agree with their rows, nor do {people} profiles."
+            )
+        agree = not wrong and not people
+        self.stdout.write(f"{len(runs)} runs: counters and profiles agree." if agree else "Repaired.")
+
+    def _people(self, *, repair: bool) -> int:
+        exact = rollups.all_rows_are_kept()
+        differences = rollups.compare(exact=exact)
+        for item in differences:
+            self.stdout.write(
+                f"person {item.subscriber_id}, {item.name}: the profile says {item.profile}, rows say {item.rows}"
+            )
+        found = len({item.subscriber_id for item in differences})
+        while repair and rollups.repair(exact=exact):
+            pass
+        return found
