@@ -24,7 +24,8 @@ subscribers_suppression AS MATERIALIZED (
     ) x
 )
 SELECT s.wanted_id, s.public_id, s.email, s.name, s.language, s.fields, p.opens_allowed, p.clicks_allowed,
-    {reason}, {left_list}, d.known
+    CASE WHEN s.id IS NULL AND EXISTS (SELECT FROM subscribers_personmerge g WHERE g.old_id = s.wanted_id)
+        THEN 'merged' ELSE {reason} END, {left_list}, d.known
 FROM wanted s
 LEFT JOIN LATERAL (
     SELECT * FROM subscribers_profile x WHERE x.subscriber_id = s.wanted_id OFFSET 0

@@ -14,6 +14,7 @@ from .consent import (
 from .fields import CustomField, FieldType, Tag
 from .imports import ImportJob, ImportState, RefusedRow
 from .lists import MailingList, OptIn, Subscription, SubscriptionState
+from .merge import PersonMerge
 from .profile import MarketingBasis, Profile
 from .segments import Segment
 from .subscriber import Subscriber
@@ -34,6 +35,7 @@ __all__ = [
     "MarketingBasis",
     "Method",
     "OptIn",
+    "PersonMerge",
     "Profile",
     "Purpose",
     "RefusedRow",

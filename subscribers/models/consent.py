@@ -28,6 +28,7 @@ class Act(models.TextChoices):
     WITHDRAWN = "withdrawn", "Withdrawn"
     OBJECTED = "objected", "Objected"
     ERASED = "erased", "Erased"
+    MERGED = "merged", "Merged"
 
 
 class LawfulBasis(models.TextChoices):

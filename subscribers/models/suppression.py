@@ -13,6 +13,8 @@ class SuppressionReason(models.TextChoices):
     UNSUBSCRIBE = "unsubscribe", "Unsubscribed from all mail"
     MANUAL = "manual", "Blocked by hand"
     ERASED = "erased", "Erased on request"
+    UNREACHABLE = "unreachable", "Could not be reached several times"
+    MERGED = "merged", "Merged with another person"
 
 
 class Suppression(models.Model):

@@ -56,6 +56,9 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("erased", "Erased", EVERY,
          "{s}.id IS NULL OR " + _suppressed("erased"),
          lambda facts, _: not facts.exists or "erased" in facts.suppressions),
+    Rule("merged", "Merged with another person", EVERY,
+         _suppressed("merged"),
+         lambda facts, _: "merged" in facts.suppressions),
     Rule("bounced", "The address does not exist (hard bounce)", EVERY,
          _suppressed("bounce"),
          lambda facts, _: "bounce" in facts.suppressions),
@@ -65,6 +68,10 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("unsubscribed", "Unsubscribed from all marketing mail", MARKETING,
          _suppressed("unsubscribe"),
          lambda facts, _: "unsubscribe" in facts.suppressions),
+    # Other mail still goes out: its delivery shows that the address answers again.
+    Rule("unreachable", "Could not be reached several times (soft bounces)", MARKETING,
+         _suppressed("unreachable"),
+         lambda facts, _: "unreachable" in facts.suppressions),
     Rule("blocked", "Blocked by hand", EVERY,
          _suppressed("manual"),
          lambda facts, _: "manual" in facts.suppressions),
@@ -88,9 +95,11 @@ RULES: Final[tuple[Rule, ...]] = (
 
 REASONS: Final[dict[str, str]] = {
     "erased": "Erased",
+    "merged": "Merged with another person",
     "bounced": "The address does not exist (hard bounce)",
     "complained": "Complained about our mail",
     "unsubscribed": "Unsubscribed",
+    "unreachable": "Could not be reached several times (soft bounces)",
     "blocked": "Blocked by hand",
     "no_basis": "No consent or other legal basis",
     "withdrawn": "Withdrew the consent to marketing mail",

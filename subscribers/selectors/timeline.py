@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ..models import Act, ConsentNotice, ConsentRecord, Subscriber, Subscription, Suppression
+from . import merging
 
 LIMIT = 200
 
@@ -40,7 +41,10 @@ _LOOKS = {
 
 
 def of(subscriber: Subscriber) -> list[Entry]:
-    """Return the history of a person, newest first (four queries, at most ``LIMIT`` consent records)."""
+    """Return the history of a person and of who was merged into them, newest first.
+
+    Five queries, at most ``LIMIT`` consent records.
+    """
     entries = [*_consent(subscriber), *_subscriptions(subscriber), *_suppressions(subscriber)]
     entries.append(
         Entry(subscriber.created_at, "Added", _source(subscriber.source), icon="user-plus", colour="blue")
@@ -53,7 +57,8 @@ def _source(source: str) -> str:
 
 
 def _consent(subscriber: Subscriber) -> list[Entry]:
-    records = list(ConsentRecord.objects.filter(subject=subscriber.public_id).order_by("-id")[:LIMIT])
+    subjects = [subscriber.public_id, *(each.old_subject for each in merging.former(subscriber.pk))]
+    records = list(ConsentRecord.objects.filter(subject__in=subjects).order_by("-id")[:LIMIT])
     notices = ConsentNotice.objects.in_bulk({record.notice_hash for record in records if record.notice_hash})
     return [_entry(record, notices.get(record.notice_hash)) for record in records]
 
@@ -65,6 +70,8 @@ def _entry(record: ConsentRecord, notice: ConsentNotice | None) -> Entry:
         parts.append(record.get_lawful_basis_display())
     if record.source:
         parts.append(record.source)
+    if record.act == Act.MERGED:
+        return Entry(record.occurred_at, "Merged", record.source, icon="users", record_id=record.pk)
     return Entry(
         at=record.occurred_at,
         title=f"{record.get_purpose_display()}: {record.get_act_display().lower()}",

@@ -5,23 +5,28 @@ Kept: the ledger's leaves, which then say nothing about anybody, and the keyed h
 suppression.
 """
 
+from collections.abc import Sequence
+
 from django.db import connection, transaction
 
 from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit
 from mailplatform.core import clock
 
+from ..ledger import encoding, writing
 from ..models import (
     Act,
     ConsentPersonal,
     LawfulBasis,
     Method,
+    PersonMerge,
     Profile,
     Purpose,
     Subscriber,
     SuppressionReason,
 )
-from . import basis, consent, suppression
+from ..selectors import merging
+from . import basis, consent, sealing, suppression
 
 
 class NobodyToErase(LookupError):
@@ -30,16 +35,24 @@ class NobodyToErase(LookupError):
 
 @transaction.atomic
 def erase(*, subscriber_id: int, actor: User | None, source: str) -> int:
-    """Erase one person; return the id of the record that says so. `actor` None is the person themselves."""
+    """Erase one person; return the id of the record that says so. `actor` None is the person themselves.
+
+    Whoever was merged into them is the same person and goes with them.
+    """
     subscriber = Subscriber.objects.filter(id=subscriber_id).first()
     if subscriber is None:
         raise NobodyToErase(f"no subscriber {subscriber_id}")
-    key = bytes(subscriber.email_key)
+    former = merging.former(subscriber_id)
+    keys = [bytes(subscriber.email_key), *(bytes(each.old_email_key) for each in former)]
     with connection.cursor() as cursor:
-        suppression.lock_keys(cursor, [key])
+        suppression.lock_keys(cursor, keys)
         basis.lock_profiles(cursor, [subscriber_id])
-    suppression.suppress(email_key=key, reason=SuppressionReason.ERASED, source=source)
-    _forget_rows_of_imports(subscriber.email)
+        at = clock.now()
+        suppression.suppress_keys(
+            cursor, [(key, SuppressionReason.ERASED.value, source, "", at) for key in keys]
+        )
+    for email in {subscriber.email, *_addresses(former)}:
+        _forget_rows_of_imports(email)
     record = consent.record(
         subscriber_id=subscriber_id,
         purpose=Purpose.MARKETING,
@@ -50,13 +63,41 @@ def erase(*, subscriber_id: int, actor: User | None, source: str) -> int:
         occurred_at=clock.now(),
         actor=f"user:{actor.pk}" if actor else "person",
     )
-    ConsentPersonal.objects.filter(subscriber_id=subscriber_id).delete()
+    _record_former(former, source, record.actor)
+    ids = [subscriber_id, *(each.old_id for each in former)]
+    ConsentPersonal.objects.filter(subscriber_id__in=ids).delete()
     Profile.objects.filter(subscriber_id=subscriber_id).delete()
     subscriber.delete()
     audit.record(
         actor=actor, action="subscriber.erased", detail={"subscriber": subscriber_id, "record": record.id}
     )
     return record.id
+
+
+def _addresses(former: Sequence[PersonMerge]) -> set[str]:
+    """The addresses that the person had under the numbers that were merged into theirs."""
+    ids = [each.old_id for each in former]
+    found = ConsentPersonal.objects.filter(subscriber_id__in=ids).exclude(email="")
+    return set(found.values_list("email", flat=True)) if ids else set()
+
+
+def _record_former(former: Sequence[PersonMerge], source: str, actor: str) -> None:
+    """The same record for who was merged into this person: their evidence goes, too, and the ledger must say so."""
+    if not former:
+        return
+    texts = [Purpose.MARKETING.value, Act.ERASED.value, LawfulBasis.NONE.value, Method.MANUAL.value]
+    shared = writing.share([*texts, "", "0", "", "", "", source[:200], actor, "0"])
+    now = clock.now()
+    sealing.append(
+        [
+            writing.Draft(
+                each.old_id, str(each.old_subject), "", bytes(each.old_email_key).hex(), "", "", shared,
+                encoding.format_time(now),
+            )
+            for each in former
+        ],
+        recorded_at=now,
+    )  # fmt: skip
 
 
 def _forget_rows_of_imports(email: str) -> None:

@@ -15,11 +15,17 @@ from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit
 from mailplatform.core import clock
 
-from ..models import Subscriber, Suppression, SuppressionReason
+from ..models import PersonMerge, Subscriber, Suppression, SuppressionReason
 from . import basis
 
 KEY_LOCK = 7302
-LIFTED_BY_USERS = frozenset({SuppressionReason.BOUNCE, SuppressionReason.MANUAL})
+LIFTED_BY_USERS = frozenset(
+    {SuppressionReason.BOUNCE, SuppressionReason.UNREACHABLE, SuppressionReason.MANUAL}
+)
+# About the person, not about one of their addresses.
+ABOUT_PERSON = frozenset(
+    {SuppressionReason.COMPLAINT, SuppressionReason.UNSUBSCRIBE, SuppressionReason.MANUAL}
+)
 LIFTED_BY_PERSON = tuple(reason for reason in SuppressionReason.values if reason != SuppressionReason.MANUAL)
 
 TAKE_LOCKS = """
@@ -72,6 +78,7 @@ def suppress_keys(cursor: Any, rows: Sequence[tuple[bytes, str, str, str, dt.dat
     if not rows:
         return 0
     made = [KeyRow(*row) for row in rows]
+    made += _of_survivors(made)
     for reason in {row.reason for row in made}:
         if reason not in SuppressionReason.values:
             raise SuppressionError(f"{reason!r} is no reason to suppress")
@@ -88,6 +95,15 @@ def suppress_keys(cursor: Any, rows: Sequence[tuple[bytes, str, str, str, dt.dat
     )
     inserted: int = cursor.rowcount
     return inserted
+
+
+def _of_survivors(rows: Sequence[KeyRow]) -> list[KeyRow]:
+    """The same for whom these people were merged into: who says no with one address means all of them."""
+    said = {bytes(row.email_key): row for row in rows if row.reason in ABOUT_PERSON}
+    merged = PersonMerge.objects.filter(old_email_key__in=list(said)) if said else []
+    old_keys = {found.survivor_id: bytes(found.old_email_key) for found in merged}
+    people = Subscriber.objects.filter(pk__in=old_keys).values_list("pk", "email_key") if old_keys else []
+    return [said[old_keys[number]]._replace(email_key=bytes(key)) for number, key in people]
 
 
 def suppress_subscribers(cursor: Any, rows: Sequence[tuple[int, str, str, dt.datetime]]) -> int:

@@ -25,6 +25,7 @@ from ..models import (
     Suppression,
     SuppressionReason,
 )
+from ..selectors import merging
 from . import basis, consent, suppression
 
 CONFIRM = """
@@ -142,13 +143,16 @@ def undo(
 def _begin(
     subscriber_id: int, source: str, method: str, ip: str, evidence: dict[str, Any] | None = None
 ) -> _Act | None:
-    """Take the locks of one person, in the order that all transactions keep; None if the person is gone."""
-    subscriber = Subscriber.objects.filter(id=subscriber_id).first()
+    """Take the locks of one person, in the order that all transactions keep; None if the person is gone.
+
+    Mail that went to somebody who was merged since speaks for whom they were merged into.
+    """
+    subscriber = Subscriber.objects.filter(id=merging.current_id(subscriber_id)).first()
     if subscriber is None:
         return None
     with connection.cursor() as cursor:
         suppression.lock_keys(cursor, [bytes(subscriber.email_key)])
-        basis.lock_profiles(cursor, [subscriber_id])
+        basis.lock_profiles(cursor, [subscriber.id])
     return _Act(subscriber, source, method, ip, evidence or {})
 
 
