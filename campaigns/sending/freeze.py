@@ -20,7 +20,8 @@ from django.db import connection
 
 from subscribers.selectors import audience as audience_selector
 
-from ..models import Run
+from ..models import Run, RunPurpose
+from ..selectors import failed
 from . import zones
 
 BATCH_SIZE: Final = 500
@@ -84,7 +85,7 @@ def freeze(run: Run) -> None:
 
     Raises `SegmentBrokenError`; nothing is made then.
     """
-    sql, found = audience_selector.audience_sql(spec_of(run.frozen))
+    sql, found = _audience(run)
     others = {language: id_ for language, id_ in run.frozen.get("versions", {}).items() if language}
     with connection.cursor() as cursor:
         if others or run.frozen.get("local_at"):
@@ -95,6 +96,15 @@ def freeze(run: Run) -> None:
             cursor.execute(_FREEZE.format(audience=sql), params)
         run.batches, run.audience = cursor.fetchone()
     run.save(update_fields=["batches", "audience", "updated_at"])
+
+
+def _audience(run: Run) -> tuple[str, list[Any]]:
+    """Whom the launch chose, or exactly those who failed in the run that this one tries again."""
+    if run.purpose == RunPurpose.FAILED and run.source_run_id is not None:
+        sql, ids = failed.audience_sql(run.source_run_id)
+        return sql, list(ids)
+    sql, found = audience_selector.audience_sql(spec_of(run.frozen))
+    return sql, list(found)
 
 
 def _split(run: Run, sql: str, found: list[Any], others: dict[str, int]) -> tuple[str, dict[str, Any]]:

@@ -19,7 +19,8 @@ _LOSE_CALLS: Final = """
 WITH lost AS (
     UPDATE campaigns_call SET state = 'lost', finished_at = %(now)s, error = 'The worker did not come back.'
     WHERE id IN (SELECT id FROM campaigns_call
-        WHERE state = 'in_flight' AND lease_until < least(clock_timestamp(), %(now)s) ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+        WHERE state = 'in_flight' AND lease_until < least(clock_timestamp(), %(now)s)
+        ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
     RETURNING id, run_id, batch_id, subscriber_ids, configuration_set, kind
 ),
 people AS (

@@ -31,7 +31,8 @@ SELECT d.subscriber_id, coalesce(b.template_version_id, %(version)s), coalesce(b
     coalesce(b.language, '')
 FROM judged j JOIN campaigns_delivery d ON d.run_id = %(run)s AND d.subscriber_id = j.subscriber_id
 LEFT JOIN campaigns_batch b ON b.id = j.batch_id
-WHERE j.reason <> 'resend' AND j.opens_at <= least(clock_timestamp(), %(now)s) AND d.state = 'unresolved' AND d.reason <> 'resend'
+WHERE j.reason <> 'resend' AND j.opens_at <= least(clock_timestamp(), %(now)s)
+    AND d.state = 'unresolved' AND d.reason <> 'resend'
 ORDER BY d.run_id, d.subscriber_id FOR UPDATE OF d
 """  # noqa: S608 - constants
 _MARK: Final = """
@@ -81,6 +82,9 @@ class NumberChanged(Exception):
 
 class NotResendable(Exception):
     """The run was cancelled or failed: nothing is sent for it any more."""
+
+
+ERRORS: Final = (NothingToDecide, TooEarly, NumberChanged, NotResendable)
 
 
 @transaction.atomic

@@ -1,0 +1,102 @@
+"""Another try for those who failed: exactly them, once, with the same content."""
+
+from collections import Counter
+
+import pytest
+
+from campaigns.models import Batch, Delivery, Run, RunPurpose
+from campaigns.sending import prepare, states
+from campaigns.services import resending
+from mailplatform.accounts.models import AuditEntry, Installation
+from mailplatform.sandbox.testing import RunningSandbox
+from subscribers.models import MailingList, Subscriber, Suppression
+from tests.factories import campaigns as factories
+from tests.factories.sending import FakeSes, addresses, drain_all, make_list, make_people, make_run
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def people(site: Installation) -> list[Subscriber]:
+    return make_people(6, make_list())
+
+
+@pytest.fixture
+def run(people: list[Subscriber], fake: FakeSes) -> Run:
+    """A sent run in which every second person failed."""
+    run = make_run(MailingList.objects.latest("pk"))
+    fake.script = [fake.statuses("SUCCESS", "MESSAGE_REJECTED")]
+    drain_all(run, fake)
+    assert run.state == "sent"
+    return run
+
+
+def _reasons(run: Run) -> Counter[tuple[str, str]]:
+    return Counter(Delivery.objects.filter(run_id=run.pk).values_list("state", "reason"))
+
+
+def test_exactly_the_failed_get_another_try_and_eligibility_is_asked_again(
+    sandbox: RunningSandbox, run: Run, people: list[Subscriber], fake: FakeSes
+) -> None:
+    gone = people[1]
+    Suppression.objects.create(email_key=gone.email_key, reason="complaint")
+    make_people(2, MailingList.objects.latest("pk"))
+    user = factories.make_user()
+    again = resending.retry_failed(run_id=run.pk, actor=user, confirmed_count=3)
+    assert (again.purpose, again.source_run, again.number) == (RunPurpose.FAILED, run, run.number + 1)
+    assert (again.frozen, again.template_version) == (run.frozen, run.template_version)
+    assert prepare.prepare(again.pk)
+    assert Batch.objects.get(run_id=again.pk).subscriber_ids == [p.pk for p in people[1::2]]
+    drain_all(again, fake)
+    assert (again.state, again.campaign.state, again.audience) == ("sent", "sent", 3)
+    assert _reasons(again) == {("accepted", ""): 2, ("skipped", "complained"): 1}
+    assert fake.accepted == addresses([p for p in people if p != gone])
+    assert _reasons(run) == {("accepted", ""): 3, ("failed", "message_rejected"): 3}
+    assert AuditEntry.objects.get(action="campaign.failed_retried").detail["people"] == 3
+
+
+def test_a_second_click_makes_no_second_run(run: Run) -> None:
+    first = resending.retry_failed(run_id=run.pk, actor=None)
+    with pytest.raises(resending.AlreadyRetried) as caught:
+        resending.retry_failed(run_id=run.pk, actor=None)
+    assert caught.value.run == first
+    assert Run.objects.count() == 2
+
+
+def test_those_who_failed_again_can_be_tried_from_there(
+    sandbox: RunningSandbox, run: Run, people: list[Subscriber], fake: FakeSes
+) -> None:
+    again = resending.retry_failed(run_id=run.pk, actor=None)
+    prepare.prepare(again.pk)
+    fake.script = [fake.statuses("SUCCESS", "SUCCESS", "INVALID_PARAMETER")]
+    drain_all(again, fake)
+    third = resending.retry_failed(run_id=again.pk, actor=None)
+    prepare.prepare(third.pk)
+    drain_all(third, fake)
+    assert (third.number, third.audience) == (run.number + 2, 1)
+    assert fake.accepted == addresses(people)
+
+
+def test_a_try_that_could_not_start_does_not_count(run: Run) -> None:
+    first = resending.retry_failed(run_id=run.pk, actor=None)
+    states.fail(first.pk, "Amazon SES could not be reached.")
+    assert resending.retry_failed(run_id=run.pk, actor=None) != first
+
+
+def test_not_while_it_sends(site: Installation, people: list[Subscriber]) -> None:
+    run = make_run(MailingList.objects.latest("pk"))
+    with pytest.raises(resending.StillSending):
+        resending.retry_failed(run_id=run.pk, actor=None)
+
+
+def test_nobody_failed(site: Installation, people: list[Subscriber], fake: FakeSes) -> None:
+    run = make_run(MailingList.objects.latest("pk"))
+    drain_all(run, fake)
+    with pytest.raises(resending.NobodyFailed):
+        resending.retry_failed(run_id=run.pk, actor=None)
+
+
+def test_another_number_than_the_confirmed_one_launches_nothing(run: Run) -> None:
+    with pytest.raises(resending.NumberChanged, match="You confirmed 4 people, but 3 failed"):
+        resending.retry_failed(run_id=run.pk, actor=None, confirmed_count=4)
+    assert Run.objects.count() == 1
