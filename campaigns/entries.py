@@ -163,20 +163,36 @@ _ONE_CLICK: Final[headers.Header] = {"Name": "List-Unsubscribe-Post", "Value": "
 
 
 def build_entry(context: RunContext, person: Person) -> dict[str, Any]:
-    """One `BulkEmailEntries` item. Raises `UnmailableEntry` when this person alone cannot be mailed."""
+    """One `BulkEmailEntries` item. Raises `UnmailableEntry` when this person alone cannot be mailed.
+
+    The sender uses `entry_writer`, which writes the same as text.
+    """
     token = tokens.make_unsubscribe_token(context.run_id, person.subscriber_id)
     links = links_for(context.public_url, token)
     try:
         data = context.builder.build(person_values(person, links))
     except TemplateDataTooLarge as error:
         raise UnmailableEntry("data_too_large", str(error)) from error
+    return _entry(context, mailable_address(person.email), str(person.subscriber_id), data, token)
+
+
+ADDRESS_PLACE, SUBSCRIBER_PLACE, DATA_PLACE, TOKEN_PLACE = "@address@", "@subscriber@", "@data@", "@token@"
+
+
+def skeleton(context: RunContext) -> dict[str, Any]:
+    """An entry with marks in the places of what is a person's own."""
+    return _entry(context, ADDRESS_PLACE, SUBSCRIBER_PLACE, DATA_PLACE, TOKEN_PLACE)
+
+
+def _entry(context: RunContext, address: str, subscriber: str, data: str, token: str) -> dict[str, Any]:
+    unsubscribe = links_for(context.public_url, token)["unsubscribe_url"]
     return {
-        "Destination": {"ToAddresses": [mailable_address(person.email)]},
-        "ReplacementTags": [*context.tags, {"Name": TAG_SUBSCRIBER, "Value": str(person.subscriber_id)}],
+        "Destination": {"ToAddresses": [address]},
+        "ReplacementTags": [*context.tags, {"Name": TAG_SUBSCRIBER, "Value": subscriber}],
         "ReplacementEmailContent": {"ReplacementTemplate": {"ReplacementTemplateData": data}},
         # The order matters: receivers look for the address first.
         "ReplacementHeaders": [
-            {"Name": "List-Unsubscribe", "Value": f"<{links['unsubscribe_url']}>"},
+            {"Name": "List-Unsubscribe", "Value": f"<{unsubscribe}>"},
             _ONE_CLICK,
             context.list_id,
         ],

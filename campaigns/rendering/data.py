@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -18,6 +18,8 @@ from .compiling import ESCAPED_ROOT
 from .variables import TemplateVariables, root_of
 
 MAX_DATA_CHARS: Final = 262_144
+
+_MAX_INTEGER: Final = 2**53 - 1
 
 Value = Any  # A JSON value: str, bool, int, float, None, list or dict of these.
 
@@ -57,10 +59,13 @@ def _deep(value: Value, leaf: Any) -> Value:  # noqa: PLR0911 - one return per k
         return leaf(value)
     if value is None:
         return ""
-    if isinstance(value, bool | int):
+    if isinstance(value, bool):
         return value
+    if isinstance(value, int):
+        # What a number of JavaScript cannot hold is shown as it was written.
+        return value if abs(value) <= _MAX_INTEGER else str(value)
     if isinstance(value, float):
-        return int(value) if value.is_integer() else value
+        return int(value) if value.is_integer() and abs(value) <= _MAX_INTEGER else value
     if isinstance(value, list | tuple):
         return [_deep(item, leaf) for item in value]
     if isinstance(value, Mapping):
@@ -109,6 +114,16 @@ def _complete(value: Value, rests: list[str]) -> Value:
     return found
 
 
+class Step(NamedTuple):
+    """One top-level name that is looked up per person."""
+
+    root: str
+    is_plain: bool
+    is_html: bool
+    is_nested: bool
+    default: Value
+
+
 class DataBuilder:
     """Builds `ReplacementTemplateData` for every recipient of one template version.
 
@@ -124,44 +139,44 @@ class DataBuilder:
         defaults: Mapping[str, Value] | None = None,
     ) -> None:
         constants = constants or {}
-        self._names = variables.all
+        self.names = variables.all
         self._defaults = {root: self._default(root, defaults or {}) for root in variables.roots()}
         plain_roots = frozenset(root_of(n) for n in variables.plain)
         html_roots = frozenset(root_of(n) for n in variables.html)
-        self._nested = frozenset(root_of(n) for n in self._names if n != root_of(n))
+        self._nested = frozenset(root_of(n) for n in self.names if n != root_of(n))
         fixed = {r: self._completed(r, constants[r]) for r in variables.roots() if r in constants}
-        self._fixed_plain = {r: plain(v) for r, v in fixed.items() if r in plain_roots}
-        self._fixed_html = {r: escaped(v) for r, v in fixed.items() if r in html_roots}
+        self.fixed_plain = {r: plain(v) for r, v in fixed.items() if r in plain_roots}
+        self.fixed_html = {r: escaped(v) for r, v in fixed.items() if r in html_roots}
         # Sorted, because equal data must give equal text.
-        self._steps = [
-            (root, root in plain_roots, root in html_roots, root in self._nested, self._defaults[root])
+        self.steps = [
+            Step(root, root in plain_roots, root in html_roots, root in self._nested, self._defaults[root])
             for root in sorted((plain_roots | html_roots) - fixed.keys())
         ]
 
     def _default(self, root: str, defaults: Mapping[str, Value]) -> Value:
         value = defaults.get(root)
-        return shape_of(root, self._names) if value in (None, "") else value
+        return shape_of(root, self.names) if value in (None, "") else value
 
     def _completed(self, root: str, value: Value) -> Value:
         if value is None or value == "":
             value = self._defaults[root]
-        return complete(value, root, self._names) if root in self._nested else value
+        return complete(value, root, self.names) if root in self._nested else value
 
     @property
     def person_names(self) -> frozenset[str]:
         """The top-level names to be looked up per person; the rest is constant."""
-        return frozenset(step[0] for step in self._steps)
+        return frozenset(step[0] for step in self.steps)
 
     def as_dict(self, values: Mapping[str, Value]) -> dict[str, Value]:
         """The data of one recipient, as the renderer reads it."""
-        data, inner = self._fixed_plain.copy(), self._fixed_html.copy()
+        data, inner = self.fixed_plain.copy(), self.fixed_html.copy()
         find, special = values.get, _SPECIAL.search
-        for root, is_plain, is_html, is_nested, default in self._steps:
+        for root, is_plain, is_html, is_nested, default in self.steps:
             value = find(root)
             if value is None or value == "":
                 value = default
             if is_nested:
-                value = complete(value, root, self._names)
+                value = complete(value, root, self.names)
             if type(value) is str and value.isprintable():
                 # Nearly every value of nearly everybody: nothing to take out of it, at most to escape.
                 if is_plain:
