@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from .views import imports, lists, register, segments, subscribers
+from .views import imports, lists, merging, register, segments, subscribers
 
 app_name = "subscribers"
 
@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_person}edit/", subscribers.subscriber_edit, name="subscriber_edit"),
     path(f"{_person}basis/", subscribers.subscriber_basis, name="subscriber_basis"),
     path(f"{_person}unsubscribe/", subscribers.subscriber_unsubscribe, name="subscriber_unsubscribe"),
+    path(f"{_person}merge/", merging.subscriber_merge, name="subscriber_merge"),
     path(f"{_person}erase/", subscribers.subscriber_erase, name="subscriber_erase"),
     path("lists/", lists.list_list, name="list_list"),
     path("lists/add/", lists.list_add, name="list_add"),

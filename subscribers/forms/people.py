@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from zoneinfo import available_timezones
 
 from django import forms
 
@@ -22,6 +23,12 @@ class PersonForm(forms.Form):
         max_length=10,
         help_text="A code such as en, de or pt-BR.",
         error_messages={"invalid": "Enter a language code such as en or pt-BR."},
+    )
+    time_zone = forms.CharField(
+        required=False,
+        max_length=64,
+        label="Time zone",
+        help_text="A name such as Europe/Berlin; for mail at the person's own local time.",
     )
     tags = forms.CharField(required=False, max_length=1_000, help_text="Separate several with commas.")
     lists = forms.ModelMultipleChoiceField(
@@ -46,6 +53,13 @@ class PersonForm(forms.Form):
             if subscriber is not None:
                 self.initial[_PREFIX + field.key] = _shown(subscriber.fields.get(field.key))
 
+    def clean_time_zone(self) -> str:
+        """Return a zone that exists, or nothing."""
+        zone: str = self.cleaned_data["time_zone"].strip().replace(" ", "_")
+        if zone and zone not in available_timezones():
+            raise forms.ValidationError("There is no time zone of this name. Write for example Europe/Berlin.")
+        return zone
+
     def values(self) -> dict[str, Any]:
         """Return the custom values as typed, by key."""
         return {
@@ -60,6 +74,7 @@ class PersonForm(forms.Form):
         return {
             "name": data["name"],
             "language": data["language"].lower(),
+            "time_zone": data["time_zone"],
             "values": self.values(),
             "tags": [tag.strip() for tag in data["tags"].split(",") if tag.strip()],
             "list_ids": [item.pk for item in data.get("lists", ())],
@@ -81,7 +96,7 @@ class NewPersonForm(PersonForm, PermissionForm):
     opens = forms.BooleanField(label="They agreed that opens are measured", required=False)
     clicks = forms.BooleanField(label="They agreed that clicks are measured", required=False)
 
-    person_fields = ("email", "name", "language", "tags", "lists")
+    person_fields = ("email", "name", "language", "time_zone", "tags", "lists")
     permission_fields = (
         "basis",
         "source",

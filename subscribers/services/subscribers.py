@@ -63,6 +63,7 @@ def add(
     email: str,
     name: str = "",
     language: str = "",
+    time_zone: str = "",
     values: Mapping[str, str | list[str]] | None = None,
     tags: Sequence[str] = (),
     list_ids: Sequence[int] = (),
@@ -88,6 +89,7 @@ def add(
             email_key=keys.email_key(address),
             name=_name(name),
             language=language,
+            time_zone=time_zone,
             fields=cleaned,
             source="added by hand",
         )
@@ -119,6 +121,7 @@ def edit(
     values: Mapping[str, str | list[str]],
     tags: Sequence[str],
     list_ids: Sequence[int],
+    time_zone: str | None = None,
     actor: User | None = None,
 ) -> Subscriber:
     """Change a person's data, and add them to lists. Nobody is taken off a list or put back on one here.
@@ -130,7 +133,9 @@ def edit(
         kept = {key: value for key, value in subscriber.fields.items() if key not in values}
         subscriber.name, subscriber.language = _name(name), language
         subscriber.fields = kept | cleaned
-        subscriber.save(update_fields=["name", "language", "fields", "updated_at"])
+        if time_zone is not None:
+            subscriber.time_zone = time_zone
+        subscriber.save(update_fields=["name", "language", "time_zone", "fields", "updated_at"])
         _set_tags(subscriber, tags)
         _subscribe(subscriber, list_ids)
         profiles.refresh(subscriber_ids=[subscriber.pk])

@@ -13,7 +13,7 @@ from mailplatform.accounts.models import Role
 from ..forms.people import BasisForm, NewPersonForm, PersonForm
 from ..merging.statement import StatementError
 from ..models import CustomField, Subscriber, Subscription, Tag
-from ..selectors import eligibility, lists, profiles, timeline
+from ..selectors import eligibility, lists, merging, profiles, timeline
 from ..selectors import subscribers as selector
 from ..services import erasure, unsubscribe
 from ..services import subscribers as service
@@ -57,6 +57,9 @@ def subscriber_list(request: HttpRequest) -> HttpResponse:
 @require_GET
 def subscriber_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Everything we know of one person, and how we know it."""
+    if survivor := merging.survivor_of(public_id):
+        messages.info(request, "This person was merged. Here is who they are now.")
+        return redirect("subscribers:subscriber_detail", survivor.public_id)
     person = _person(public_id)
     facts = profiles.of(person)
     custom = CustomField.objects.filter(key__in=list(person.fields))
@@ -68,6 +71,7 @@ def subscriber_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "subscriptions": Subscription.objects.filter(subscriber=person).select_related("mailing_list"),
         "values": [(field, person.fields[field.key]) for field in custom],
         "entries": timeline.of(person),
+        "former": merging.former(person.pk),
         "basis_form": BasisForm(initial={"basis": "consent"}),
         "can_edit": current_user(request).has_role(Role.MARKETER),
         "can_erase": current_user(request).has_role(Role.ADMIN),
@@ -117,6 +121,7 @@ def subscriber_edit(request: HttpRequest, public_id: UUID) -> HttpResponse:
     initial = {
         "name": person.name,
         "language": person.language,
+        "time_zone": person.time_zone,
         "tags": ", ".join(tag.name for tag in person.tags.all()),
     }
     form = PersonForm(
