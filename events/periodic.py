@@ -10,7 +10,7 @@ from django.db.models import Max
 from campaigns.models import Run
 from mailplatform.core import clock
 
-from .services import classifying, forgetting, guarding
+from .services import bouncing, classifying, forgetting, guarding, stopping
 
 MONTHS_AHEAD: Final = 3
 MONTHS_BACK: Final = 2
@@ -48,14 +48,21 @@ def settle_unresolved(**_unknown: Any) -> None:
 
 @shared_task(name="events.check_safety")
 def check_safety(**_unknown: Any) -> None:
-    """Pause runs that bounce or are complained of too much."""
-    guarding.check_safety()
+    """Pause runs that bounce or are complained of too much, and tell their owners."""
+    stopping.check_safety()
+    stopping.tell_owners()
 
 
 @shared_task(name="events.classify_machines")
 def classify_machines(**_unknown: Any) -> None:
     """Mark scanners that only their pattern gives away."""
     classifying.classify_machines()
+
+
+@shared_task(name="events.count_soft_bounces")
+def count_soft_bounces(**_unknown: Any) -> None:
+    """Suppress addresses that bounced several times in a row; lift those where mail arrives again."""
+    bouncing.apply_policy()
 
 
 @shared_task(name="events.forget_erased")

@@ -179,6 +179,18 @@ def lift_by_own_act(cursor: Any, *, email_key: bytes, because: str) -> int:
     return _lift(email_key, LIFTED_BY_PERSON, because)
 
 
+def lift_unreachable(cursor: Any, *, email_keys: Sequence[bytes], because: str) -> int:
+    """Lift what several soft bounces had brought, after mail arrived again; return how many suppressions.
+
+    Runs inside the caller's transaction.
+    """
+    lock_keys(cursor, email_keys)
+    live = Suppression.objects.filter(
+        email_key__in=list(email_keys), reason=SuppressionReason.UNREACHABLE, lifted_at=None
+    )
+    return live.update(lifted_at=clock.now(), lifted_because=because[:200])
+
+
 def _lift(email_key: bytes, reasons: Sequence[str], because: str) -> int:
     live = Suppression.objects.filter(email_key=email_key, reason__in=reasons, lifted_at=None)
     return live.update(lifted_at=clock.now(), lifted_because=because[:200])
