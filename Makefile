@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: help setup setup-dev demo test drills check bench fmt lock clean
+.PHONY: help setup setup-dev demo test drills check bench chaos fmt lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ bench: setup-dev ## run one benchmark: make bench BENCH=send; SIZE=full for the 
 	@test -n "$(BENCH)" || { echo "make bench BENCH=name, one of:" $$(ls tests/benchmarks/bench_*.py | xargs -n1 basename -s .py | sed s/bench_//); exit 2; }
 	@SIZE=$(SIZE) $(PY) -m tests.benchmarks.bench_$(BENCH) $(ARGS)
 
+chaos: setup ## kill, freeze and lie to a campaign, then compare person by person: SEED=1 SEEDS=1-50 RECIPIENTS=5000 MODE=on
+	@exec $(PY) manage.py chaos --seed "$(SEED)" --seeds "$(SEEDS)" --recipients "$(RECIPIENTS)" --mode "$(MODE)"
+
 fmt: setup-dev ## format the code
 	$(PY) -m ruff check --fix --quiet || true
 	$(PY) -m ruff format
@@ -46,5 +49,5 @@ lock: ## resolve the newest versions that pyproject.toml allows, with hashes
 	@.ci/lock
 
 clean: ## stop the services and delete what was made here, the demo's data too
-	@if [ -x $(PY) ]; then for data in .data .data/demo .data/once .data/tests; do $(PY) -m mailplatform.embedded remove --data-dir $$data; done; fi
+	@if [ -x $(PY) ]; then for data in .data .data/demo .data/once .data/chaos .data/tests; do $(PY) -m mailplatform.embedded remove --data-dir $$data; done; fi
 	rm -rf .data .venv node_modules mailplatform/static/dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache htmlcov .coverage

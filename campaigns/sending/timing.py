@@ -32,6 +32,8 @@ DRAIN_LEASE: Final = _delta(45, least=2.5)
 # Neither silence nor a person decides about an unresolved delivery before its call's lease plus this: whoever was
 # frozen with a signed request in hand has woken up, and the signature is long refused.
 DECISION_FENCE: Final = _delta(30 * 60, least=15.0)
+# Silence is proof only where so many deliveries before the call, and as many after it, are completely told of.
+PROOF_DELIVERIES: Final = int(scaled(10_000, least=200))
 # Nothing is written to the socket this long after the person's eligibility was read. A promise, hence not scaled.
 CHECK_TO_SOCKET_S: Final = 2.0
 # SigV4 is refused when the clock is minutes off; we stop long before.
