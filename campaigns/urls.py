@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from .views import actions, campaigns, editor, progress, recipients, steps, templates
+from .views import actions, campaigns, editor, languages, progress, recipients, steps, templates
 
 app_name = "campaigns"
 
@@ -38,6 +38,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_campaign}archive/", actions.campaign_archive, name="campaign_archive"),
     path(f"{_campaign}rename/", actions.campaign_rename, name="campaign_rename"),
     path(f"{_campaign}test/", actions.campaign_test, name="campaign_test"),
+    path(f"{_campaign}languages/add/", languages.language_save, name="campaign_language_save"),
+    path(f"{_campaign}languages/remove/", languages.language_remove, name="campaign_language_remove"),
     path(f"{_campaign}<slug:step>/", steps.campaign_step, name="campaign_step"),
     path("settings/send-test/", actions.send_me_a_test, name="send_me_a_test"),
 ]

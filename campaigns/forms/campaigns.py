@@ -12,6 +12,7 @@ from subscribers.selectors import segments
 from ..models import Campaign, CampaignKind, Sender, Template
 from ..selectors import campaigns as selectors
 from ..selectors import templates as template_selectors
+from ..services import campaigns
 
 VARIABLE_PREFIX: Final = "variable:"
 
@@ -152,6 +153,26 @@ class ContentForm(StepForm):
         return {"template": template, "variables": {k: v for k, v in typed.items() if v}}
 
 
+class LanguageForm(forms.Form):
+    """Another template for people of one language."""
+
+    language = forms.CharField(max_length=10, label="Language", help_text="A code such as de or pt-br.")
+    template = forms.ModelChoiceField(
+        Template.objects.filter(archived_at=None), label="Template", empty_label="Choose a template"
+    )
+    subject = forms.CharField(
+        max_length=250, required=False, label="Subject", help_text="Empty: the subject of the template."
+    )
+    preheader = forms.CharField(max_length=250, required=False, label="Preheader")
+
+    def clean_language(self) -> str:
+        """Return the code as campaigns hold it."""
+        try:
+            return campaigns.language_code(self.cleaned_data["language"])
+        except campaigns.InvalidLanguage as error:
+            raise forms.ValidationError(str(error)) from error
+
+
 class ScheduleForm(StepForm):
     """When it goes out."""
 
@@ -165,6 +186,11 @@ class ScheduleForm(StepForm):
         required=False, label="Time", widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
     )
     zone = forms.ChoiceField(label="Time zone", choices=[])
+    local_time = forms.BooleanField(
+        required=False,
+        label="At this time where each person is",
+        help_text="Around the world that takes up to 26 hours. Of whom no time zone is known, yours counts.",
+    )
     rate_limit = forms.IntegerField(
         required=False,
         min_value=1,
@@ -190,6 +216,7 @@ class ScheduleForm(StepForm):
             "date": local.date() if local else None,
             "time": local.time() if local else None,
             "zone": zone,
+            "local_time": campaign.local_time,
             "rate_limit": campaign.rate_limit,
         }
 
@@ -207,7 +234,12 @@ class ScheduleForm(StepForm):
         values = self.cleaned_data
         later = values["when"] == "later"
         at = dt.datetime.combine(values["date"], values["time"]) if later else None
-        return {"at": at, "zone": values["zone"], "rate_limit": values["rate_limit"]}
+        return {
+            "at": at,
+            "zone": values["zone"],
+            "rate_limit": values["rate_limit"],
+            "local_time": values["local_time"],
+        }
 
 
 def zone_names() -> list[str]:

@@ -209,7 +209,9 @@ def save_schedule(
 ) -> Campaign:
     """Save when to send: `at` is wall-clock time in `zone`, or None for "when I press Send".
 
-    With `local_time` it is wall-clock time where each person is. Raises `StaleCampaign`, `NotEditable`, `InvalidSchedule`.
+    With `local_time` it is wall-clock time where each person is.
+
+    Raises `StaleCampaign`, `NotEditable`, `InvalidSchedule`.
     """
     campaign = _locked(campaign_id, revision)
     campaign.scheduled_at = to_instant(at, zone) if at else None

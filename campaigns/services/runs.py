@@ -79,7 +79,7 @@ def launch(
         locked = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
         if locked.state not in _LAUNCHABLE:
             raise AlreadyLaunched(f"“{locked.name}” is already {locked.get_state_display().lower()}.")
-        if only_if_due and not selectors.is_due(locked, clock.now()):
+        if only_if_due and not selectors.is_due(locked, selectors.trusted_now()):
             raise NotDue(f"“{locked.name}” was taken back or moved.")
         _check(locked, confirmed_count)
         versions = publishing.versions_for_campaign(campaign=locked, actor=actor)

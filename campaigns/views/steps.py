@@ -17,6 +17,7 @@ from ..forms.campaigns import (
     VARIABLE_PREFIX,
     ContentForm,
     FromForm,
+    LanguageForm,
     ScheduleForm,
     StepForm,
     ToForm,
@@ -195,7 +196,13 @@ def _content_extra(campaign: Campaign) -> dict[str, Any]:
         for name in names
         if template is not None and isinstance(template.defaults[name], str)
     ]
-    return {"values": values, "people": previews.recent_people(), **_inbox(campaign)}
+    return {
+        "values": values,
+        "people": previews.recent_people(),
+        "translations": campaign.translations.select_related("template"),
+        "language_form": LanguageForm(),
+        **_inbox(campaign),
+    }
 
 
 def _schedule_extra(campaign: Campaign) -> dict[str, Any]:
