@@ -30,8 +30,8 @@ def seeds_of(text: str) -> list[int]:
     found: list[int] = []
     try:
         for part in text.split(","):
-            first, _, last = part.strip().partition("-")
-            found += range(int(first), int(last or first) + 1)
+            first, dash, last = part.strip().partition("-")
+            found += range(int(first), int(last if dash else first) + 1)
     except ValueError:
         raise CommandError(f"SEEDS is {text!r}: expected 7, 1-50 or 3,7,10-12") from None
     if not found:
