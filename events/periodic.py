@@ -10,7 +10,7 @@ from django.db.models import Max
 from campaigns.models import Run
 from mailplatform.core import clock
 
-from .services import bouncing, classifying, forgetting, guarding, stopping
+from .services import bouncing, classifying, completeness, forgetting, settling, stopping
 
 MONTHS_AHEAD: Final = 3
 MONTHS_BACK: Final = 2
@@ -43,7 +43,13 @@ def make_partitions(**_unknown: Any) -> None:
 @shared_task(name="events.settle_unresolved")
 def settle_unresolved(**_unknown: Any) -> None:
     """Settle deliveries whose answer was lost and of which an event tells."""
-    guarding.settle_unresolved()
+    settling.settle_unresolved()
+
+
+@shared_task(name="events.resend_by_itself")
+def resend_by_itself(**_unknown: Any) -> None:
+    """Send again what the silence of a complete channel proves to be lost, where the settings allow it."""
+    completeness.resend_by_itself()
 
 
 @shared_task(name="events.check_safety")

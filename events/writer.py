@@ -14,15 +14,13 @@ from typing import Final
 import structlog
 from django.db import connection
 
-from mailplatform.core import clock
-
 from . import ingest
 from .ingest import store
 
 log = structlog.get_logger(__name__)
 MAX_GROUP: Final = 500
 MAX_WAITING: Final = 20_000
-IDLE_SECONDS: Final = 20.0
+IDLE_SECONDS: Final = 8.0  # less than a slot of the heartbeat
 BEAT_SECONDS: Final = 2.0  # under load
 
 
@@ -111,7 +109,7 @@ class GroupWriter:
         try:
             _drop_broken()
             with store.raw_cursor() as cursor:
-                store.beat(cursor, clock.now(), accepted, refused)
+                store.beat(cursor, accepted, refused)
             self._beat_at = time.monotonic()
             self._accepted -= accepted
             self.refused -= refused

@@ -77,11 +77,11 @@ class DeadLetter(models.Model):
 
 
 class Heartbeat(models.Model):
-    """Proof that the endpoint was up in this minute; a gap forbids to read silence as proof."""
+    """Proof that the endpoint was up in these ten seconds; a gap forbids to read silence as proof."""
 
-    minute = models.DateTimeField(primary_key=True)
+    slot = models.DateTimeField(primary_key=True)
     accepted = models.IntegerField(default=0)
     refused = models.IntegerField(default=0)
 
     def __str__(self) -> str:
-        return str(self.minute)
+        return str(self.slot)

@@ -59,6 +59,7 @@ def find_queue(connection: Connection, name: str) -> str:
         return ""
 
 
+@plain_errors()
 def waiting(connection: Connection, url: str) -> int:
     """Return about how many messages the queue holds."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
