@@ -3,6 +3,7 @@
 The same function is asked again by the launch itself, so that a button left open in a tab proves nothing.
 """
 
+import math
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -13,11 +14,15 @@ from mailplatform.accounts.services import installation
 from mailplatform.core import clock
 
 from ..models import Campaign, CampaignKind, Run
-from ..rendering import Level
+from ..rendering import Finding, Level
 from ..selectors import campaigns as selectors
+from ..selectors import daily, sending_settings
 from ..selectors import templates as template_selectors
+from ..sending import zones
 from . import publishing, templates
 
+# A campaign that takes longer than a night is worth a word.
+LONG_HOURS: Final = 8
 REPEAT_WINDOW: Final = timedelta(hours=24)
 
 # Where a finding is mended: a step of the campaign, the template's editor, or the settings page.
@@ -75,7 +80,9 @@ def check(campaign: Campaign) -> Preflight:
     _check_sender(result, campaign, site)
     _check_content(result, campaign, site)
     _check_account(result, site)
+    _check_pace(result, campaign, site)
     _check_time(result, campaign)
+    _check_local_time(result, campaign)
     _check_repeat(result, campaign)
     order = list(Level)
     result.items.sort(key=lambda item: order.index(item.level))
@@ -129,9 +136,9 @@ def _check_content(result: Preflight, campaign: Campaign, site: Installation) ->
         campaign.template, subject=campaign.subject, preheader=campaign.preheader, public_host=host
     )
     for finding in checked.findings:
-        where = f"{finding.part}, line {finding.line}: " if finding.part and finding.line else ""
         fix = FROM if finding.code in _SUBJECT_CODES and campaign.subject else TEMPLATE
-        result.add(finding.level, finding.code, f"{where}{finding.message}", fix)
+        result.add(finding.level, finding.code, _where(finding) + finding.message, fix)
+    _check_languages(result, campaign, host)
     needed = checked.variables.roots()
     for name, value in publishing.campaign_variables(campaign).items():
         if name in needed and value in ("", None):
@@ -140,6 +147,20 @@ def _check_content(result: Preflight, campaign: Campaign, site: Installation) ->
     if checked.text_is_generated and checked.is_valid:
         message = "The text part is written from the HTML. Read it once in the preview."
         result.add(Level.ADVICE, "text_generated", message, TEMPLATE)
+
+
+def _check_languages(result: Preflight, campaign: Campaign, host: str) -> None:
+    for found in campaign.translations.select_related("template"):
+        checked = templates.check(
+            found.template, subject=found.subject, preheader=found.preheader, public_host=host
+        )
+        for finding in checked.findings:
+            message = f"In {found.language}, {found.template.name}: {_where(finding)}{finding.message}"
+            result.add(finding.level, finding.code, message, CONTENT)
+
+
+def _where(finding: Finding) -> str:
+    return f"{finding.part}, line {finding.line}: " if finding.part and finding.line else ""
 
 
 def _check_account(result: Preflight, site: Installation) -> None:
@@ -159,13 +180,43 @@ def _check_account(result: Preflight, site: Installation) -> None:
     if site.enforcement_status == "PROBATION":
         message = "Amazon SES has put your account under review. Send to your most engaged people only."
         result.add(Level.WARNING, "account_review", message, SETTINGS)
-    left = site.max_24_hour_send - site.sent_last_24_hours
-    if site.max_24_hour_send >= 0 and result.audience.eligible > left:
+
+
+def _check_pace(result: Preflight, campaign: Campaign, site: Installation) -> None:
+    """Whether the quota and the warm-up plan let it out in one go, and whether it takes long."""
+    eligible = result.audience.eligible
+    if site.quota_read_at is None or not eligible:
+        return
+    left = max(0, int(site.max_24_hour_send - site.sent_last_24_hours))
+    if site.max_24_hour_send >= 0 and eligible > left:
+        more = math.ceil((eligible - left) / max(1.0, site.max_24_hour_send))
         message = (
-            f"{result.audience.eligible:,} mails, but only {max(0, int(left)):,} of today's quota are left: "
-            "the rest goes out as the quota frees up."
+            f"{eligible:,} mails, but only {left:,} of today's quota are left: the rest goes out as the quota "
+            f"frees up, in about {more} more day{'s' if more > 1 else ''}."
         )
         result.add(Level.WARNING, "quota", message, SCHEDULE)
+    limit = daily.warm_up_limit(sending_settings.get(), clock.now().date())
+    if limit is not None and eligible > limit:
+        message = f"The warm-up plan allows {limit:,} mails today; the rest follows on the next days."
+        result.add(Level.WARNING, "warm_up", message, SCHEDULE)
+    rate = min(site.max_send_rate or 1.0, campaign.rate_limit or math.inf)
+    hours = eligible / rate / 3600
+    if hours >= LONG_HOURS:
+        message = f"At {rate:g} mails per second it takes about {hours:,.0f} hours."
+        result.add(Level.WARNING, "slow", message, SCHEDULE)
+
+
+def _check_local_time(result: Preflight, campaign: Campaign) -> None:
+    if not campaign.local_time or campaign.scheduled_at is None or result.audience.problem:
+        return
+    found = selectors.zones_of_audience(campaign)
+    unknown = sum(count for zone, count in found.items() if not zones.is_known(zone))
+    if unknown:
+        message = (
+            f"Of {unknown:,} people no time zone is known: they get it at the chosen time in "
+            f"{installation.get().time_zone}."
+        )
+        result.add(Level.ADVICE, "zones_unknown", message, SCHEDULE)
 
 
 def _check_time(result: Preflight, campaign: Campaign) -> None:

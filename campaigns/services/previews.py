@@ -9,7 +9,7 @@ from mailplatform.accounts.services import installation
 from subscribers.models import Subscriber
 
 from .. import entries, tokens
-from ..models import Run, Template, TemplateVersion
+from ..models import Batch, Delivery, Run, Template, TemplateVersion
 from ..rendering import (
     Checked,
     Finding,
@@ -112,15 +112,22 @@ def browser_copy(*, run_id: int, subscriber_id: int) -> Rendered:
     subscriber = Subscriber.objects.filter(pk=subscriber_id).first()
     if run is None or subscriber is None:
         raise NoCopy("This mail cannot be shown any more.")
-    context = entries.RunContext.load(run)
+    version = _version_sent(run, subscriber_id)
+    context = entries.RunContext.load(run, version)
     token = tokens.make_unsubscribe_token(run_id, subscriber_id)
     values = entries.person_values(person_of(subscriber), entries.links_for(context.public_url, token))
-    version = run.template_version
     parts = {Part.SUBJECT: version.subject, Part.HTML: version.html, Part.TEXT: version.text}
     try:
         return render_stored(parts, context.builder.as_dict(values))
     except TemplateError as error:
         raise NoCopy("This mail cannot be shown any more.") from error
+
+
+def _version_sent(run: Run, subscriber_id: int) -> TemplateVersion:
+    """The version in the language of the batch that the person was frozen into."""
+    batch = Delivery.objects.filter(run_id=run.pk, subscriber_id=subscriber_id).values("batch_id")
+    version_id = Batch.objects.filter(pk__in=batch).values_list("template_version_id", flat=True).first()
+    return TemplateVersion.objects.filter(pk=version_id).first() or run.template_version
 
 
 def version_preview(version: TemplateVersion, person: entries.Person) -> Rendered | None:

@@ -1,7 +1,9 @@
 """The five steps of a campaign: To, From, Content, Schedule, Review; in any order, saved as one types."""
 
+import datetime as dt
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse
@@ -28,8 +30,9 @@ from ..models import Campaign
 from ..rendering import Part
 from ..selectors import campaigns as selectors
 from ..selectors import templates as template_selectors
-from ..services import campaigns, preflight, previews, publishing
-from . import frames
+from ..sending import zones
+from ..services import campaigns, preflight, previews, publishing, sending_settings
+from . import frames, words
 
 STEPS = (
     ("to", "To"),
@@ -207,9 +210,31 @@ def _content_extra(campaign: Campaign) -> dict[str, Any]:
 
 def _schedule_extra(campaign: Campaign) -> dict[str, Any]:
     site = installation.get()
-    eligible = selectors.count_audience(campaign).eligible
+    audience = selectors.count_audience(campaign)
     rate = min(site.max_send_rate or 1.0, campaign.rate_limit or site.max_send_rate or 1.0)
-    return {"eligible": eligible, "minutes": round(eligible / rate / 60, 1), "rate": rate, "site": site}
+    left = site.max_24_hour_send - site.sent_last_24_hours
+    return {
+        "eligible": audience.eligible,
+        "duration": words.duration(audience.eligible / rate),
+        "rate": rate,
+        "quota_left": max(0, int(left)) if site.max_24_hour_send >= 0 and site.quota_read_at else None,
+        "spread": _spread(campaign) if selectors.is_local(campaign) and not audience.problem else [],
+        "own_zone": site.time_zone,
+    }
+
+
+def _spread(campaign: Campaign) -> list[dict[str, Any]]:
+    """When people of which zones get a campaign that goes by local time, the first ones first."""
+    assert campaign.scheduled_at is not None
+    wall = campaign.scheduled_at.astimezone(ZoneInfo(campaign.schedule_zone)).replace(tzinfo=None)
+    own = installation.get().time_zone
+    found: dict[dt.datetime, dict[str, Any]] = {}
+    for zone, count in sorted(selectors.zones_of_audience(campaign).items()):
+        at = zones.instant(wall, zone, fallback=own)
+        row = found.setdefault(at, {"at": at, "count": 0, "zones": []})
+        row["count"] += count
+        row["zones"].append(zone.replace("_", " ") if zones.is_known(zone) else f"not known ({own})")
+    return [found[at] for at in sorted(found)]
 
 
 def _inbox(campaign: Campaign) -> dict[str, Any]:
@@ -252,6 +277,9 @@ def _review_context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "audience": found.audience,
         "fix_urls": fix_urls(campaign),
         "variables": publishing.campaign_variables(campaign),
+        "grace": sending_settings.get().grace_seconds,
+        "not_started": campaign.steps_done.get("not_started", ""),
+        "translations": campaign.translations.select_related("template"),
         "needs_tick": found.audience.eligible > 1000,
         "people": previews.recent_people(),
         "test_form": TestSendForm(initial={"addresses": current_user(request).email}),
