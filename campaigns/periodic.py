@@ -20,8 +20,7 @@ def reissue(**_: Any) -> None:
     """Send the runs on that nobody works on: a worker died, a message was lost, Redis was emptied."""
     for run_id in selectors.runs_to_prepare():
         tasks.prepare_run.delay(run_id=run_id)
-    for run_id in selectors.runs_without_drain():
-        tasks.drain_run.delay(run_id=run_id)
+    tasks.enqueue_drains()
 
 
 @shared_task(name="campaigns.recover", ignore_result=True)

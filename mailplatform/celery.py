@@ -1,9 +1,12 @@
 """Celery: starts, supervises, schedules and stops. Its messages carry ids and never a person's data."""
 
 import os
+from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
 from django.conf import settings
+
+from mailplatform.core import shutdown
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mailplatform.settings")
 
@@ -28,6 +31,22 @@ app.conf.beat_schedule = {
     "events-partitions": {"task": "events.make_partitions", "schedule": every(3600)},
     "events-forget": {"task": "events.forget_erased", "schedule": every(3600)},
     "events-settle": {"task": "events.settle_unresolved", "schedule": every(15)},
+    "events-resend": {"task": "events.resend_by_itself", "schedule": every(60)},
     "events-safety": {"task": "events.check_safety", "schedule": every(30)},
     "events-machines": {"task": "events.classify_machines", "schedule": every(60)},
+    "events-soft-bounces": {"task": "events.count_soft_bounces", "schedule": every(60)},
+    "events-digests": {"task": "events.digest_runs", "schedule": every(60)},
+    "events-webhooks": {"task": "events.send_webhooks", "schedule": every(5)},
+    "events-webhooks-old": {"task": "events.forget_webhooks", "schedule": every(3600)},
 }
+
+
+@signals.worker_shutting_down.connect
+def _end_soon(**_: Any) -> None:
+    """Let every drain in the pool's processes finish what is on its way, record it and give its batch back."""
+    shutdown.request()
+
+
+@signals.worker_process_init.connect
+def _in_child(**_: Any) -> None:
+    shutdown.install_in_child()

@@ -177,19 +177,38 @@ STORAGES: dict[str, dict[str, Any]] = {
 }
 
 CELERY_BROKER_URL = embedded.celery_url(REDIS_URL)
+CELERY_TIMEZONE = "UTC"
+# Results are nobody's business: what became of a task stands in Postgres.
+CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
+# A task may run twice (a worker died, a message came again) and does no harm: its claims are in Postgres.
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
+# By urgency. Drains have workers of their own, so that they never keep the steering work waiting: launching,
+# recovering, stopping a campaign.
 CELERY_TASK_ROUTES = {
-    "campaigns.*": {"queue": "sending"},
-    "subscribers.*": {"queue": "default"},
-    "events.*": {"queue": "default"},
+    "campaigns.prepare_run": {"queue": "urgent"},
+    "campaigns.start_due": {"queue": "urgent"},
+    "campaigns.reissue": {"queue": "urgent"},
+    "campaigns.recover": {"queue": "urgent"},
+    "campaigns.refresh_account": {"queue": "urgent"},
+    "events.check_safety": {"queue": "urgent"},
+    "campaigns.drain_run": {"queue": "sending"},
+    "events.*": {"queue": "ingest"},
 }
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# A worker of several queues empties them in the order in which they are named.
+# The time-out is much longer than any task: a drain ends after 5 minutes. A task that is handed out again all the
+# same finds its run's slots taken or claims other batches.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "queue_order_strategy": "priority"}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# Longer than the longest task (a drain takes at most 5 minutes), so that no task is handed out twice.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
-CELERY_TIMEZONE = "UTC"
+# None: for ever. A worker outlives any absence of Redis.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# A child is replaced after so many tasks, or when it holds so many kilobytes after one.
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000
+# Nothing watches task events; without them Redis carries the work alone.
+CELERY_WORKER_SEND_TASK_EVENTS = False
 
 # Amazon. Keys and Region come from the settings page; these win over it.
 AWS_ACCESS_KEY_ID = env.str("AWS_ACCESS_KEY_ID", "")

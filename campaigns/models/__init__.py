@@ -1,6 +1,7 @@
 """What we send, to whom, and the ledger of every sending."""
 
 from .campaign import Campaign, CampaignKind, CampaignState, ScheduleTick, Sender, Translation
+from .drain import Drain
 from .ledger import (
     Batch,
     BatchState,
@@ -29,6 +30,7 @@ __all__ = [
     "DecisionAction",
     "Delivery",
     "DeliveryState",
+    "Drain",
     "PauseReason",
     "Run",
     "RunPurpose",

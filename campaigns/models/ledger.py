@@ -6,6 +6,7 @@ Hot tables: no foreign keys, written by COPY, deliveries partitioned by run.
 import uuid
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
 from mailplatform.core import clock
@@ -92,6 +93,7 @@ class Call(models.Model):
                 fields=("lease_until",), condition=models.Q(state="in_flight"), name="call_in_flight"
             ),
             models.Index(fields=("run_id", "id"), name="call_by_run"),
+            BrinIndex(fields=("started_at",), name="call_by_time", autosummarize=True, pages_per_range=16),
         )
 
     def __str__(self) -> str:

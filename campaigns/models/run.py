@@ -61,7 +61,6 @@ class Run(TimestampedModel):
     not_before = models.DateTimeField(null=True, blank=True)
     paused_by = models.CharField(max_length=12, choices=PauseReason.choices, blank=True)
     pause_reason = models.CharField(max_length=500, blank=True)
-    drain_lease_until = models.DateTimeField(null=True, blank=True)
     launched_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL
     )

@@ -1,5 +1,6 @@
 """This process's connections to SES and Redis, made on first use and again when the settings changed."""
 
+import dataclasses
 import threading
 from functools import cache
 
@@ -11,7 +12,7 @@ from redis.retry import Retry
 from mailplatform.accounts.services import installation
 from mailplatform.aws import ses, session
 
-from . import limiter
+from . import limiter, timing
 
 MAX_CONNECTIONS = 64
 _lock = threading.Lock()
@@ -29,7 +30,11 @@ def rate_limiter() -> limiter.Limiter:
 
 def sender() -> ses.BulkSender:
     """The client to SES. Raises session.AwsConfigurationError when keys or Region are missing or wrong."""
-    connection = installation.aws_connection()
+    connection = dataclasses.replace(
+        installation.aws_connection(),
+        connect_timeout=timing.CONNECT_TIMEOUT_S,
+        read_timeout=timing.READ_TIMEOUT_S,
+    )
     with _lock:
         if not _current or _current[0][0] != connection:
             made = ses.BulkSender(

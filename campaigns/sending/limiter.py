@@ -119,13 +119,25 @@ def capacity(rate: float) -> float:
 class Limiter:
     """Takes tokens for a sender. All methods raise LimiterUnavailableError when Redis does not answer."""
 
-    def __init__(self, client: "redis.Redis[bytes]", *, sleep: Callable[[float], None] = time.sleep) -> None:
-        """`sleep` waits the given number of seconds."""
+    def __init__(
+        self,
+        client: "redis.Redis[bytes]",
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        claimant: Claimant = ANYBODY,
+    ) -> None:
+        """`sleep` waits the given number of seconds; `claimant` asks where none is named."""
         self._client = client
         self._sleep = sleep
+        self._claimant = claimant
+        self.granted_at: float | None = None
         self._take: Any = client.register_script(limiter_scripts.TAKE)
         self._give: Any = client.register_script(limiter_scripts.GIVE)
         self._slow: Any = client.register_script(limiter_scripts.SLOW)
+
+    def for_claimant(self, claimant: Claimant, *, sleep: Callable[[float], None] | None = None) -> "Limiter":
+        """The same limiter, asked in the name of `claimant`. Its `granted_at` is its own."""
+        return Limiter(self._client, sleep=sleep or self._sleep, claimant=claimant)
 
     def try_take(
         self,
@@ -133,7 +145,7 @@ class Limiter:
         *,
         least: int,
         most: int,
-        claimant: Claimant = ANYBODY,
+        claimant: Claimant | None = None,
         jumps: bool = False,
     ) -> tuple[int, float]:
         """Take `least` to `most` tokens or none; returns how many, and the seconds after which to ask again.
@@ -141,7 +153,8 @@ class Limiter:
         While the account is slowed down both numbers shrink with it. With `jumps` they do not, and whose turn
         it is does not matter.
         """
-        numbers: list[Any] = [least, most, claimant.key, claimant.priority, int(jumps)]
+        asks = claimant or self._claimant
+        numbers: list[Any] = [least, most, asks.key, asks.priority, int(jumps)]
         for bucket in buckets:
             numbers += [bucket.rate, bucket.capacity]
         started = time.monotonic()
@@ -151,28 +164,31 @@ class Limiter:
         return granted, wait / 10_000
 
     def take(
-        self, buckets: Sequence[Bucket], *, most: int, patience: float, claimant: Claimant = ANYBODY
+        self, buckets: Sequence[Bucket], *, most: int, patience: float, claimant: Claimant | None = None
     ) -> Tokens | None:
         """Wait up to `patience` seconds for a block of at most `most` tokens; None when it did not come."""
+        if any(bucket.left == 0 for bucket in buckets):
+            return None
         wanted = max(1, min(most, *(bucket.block for bucket in buckets)))
         deadline = time.monotonic() + patience
         while True:
             taken_at = time.monotonic()
             granted, wait = self.try_take(buckets, least=wanted, most=wanted, claimant=claimant)
             if granted:
+                self.granted_at = taken_at
                 return Tokens(granted, taken_at)
             if time.monotonic() + wait > deadline:
                 return None
             self._sleep(max(wait, 0.001))
 
-    def retake(self, buckets: Sequence[Bucket], count: int, *, claimant: Claimant = ANYBODY) -> bool:
+    def retake(self, buckets: Sequence[Bucket], count: int, *, claimant: Claimant | None = None) -> bool:
         """At the socket, for tokens that lapsed on the way: take them again at once or not at all."""
         granted, _ = self.try_take(buckets, least=count, most=count, claimant=claimant, jumps=True)
         return granted == count
 
-    def give_back(self, buckets: Sequence[Bucket], count: int, *, claimant: Claimant = ANYBODY) -> None:
+    def give_back(self, buckets: Sequence[Bucket], count: int, *, claimant: Claimant | None = None) -> None:
         """Return tokens that nobody needed, so that people who may not be mailed cost no time."""
-        args: list[Any] = [count, claimant.key, *(bucket.capacity for bucket in buckets)]
+        args: list[Any] = [count, (claimant or self._claimant).key, *(bucket.capacity for bucket in buckets)]
         self._call(self._give, _keys(buckets), args)
 
     def slow_down(self, bucket: Bucket) -> float:

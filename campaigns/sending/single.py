@@ -54,9 +54,12 @@ def send(*, request: dict[str, Any], kind: CallKind = CallKind.TEST) -> str:
 
 def _has_token(bucket: limiter.Bucket) -> bool:
     try:
-        return clients.rate_limiter().take([bucket], most=1, patience=PATIENCE_S) is not None
+        tokens = clients.rate_limiter().take(
+            [bucket], most=1, patience=PATIENCE_S, claimant=limiter.SINGLE_MAILS
+        )
     except limiter.LimiterUnavailableError as error:
         raise NotSentNowError("Redis is not there, and without it nothing is sent.") from error
+    return tokens is not None
 
 
 def _call(sender: ses.BulkSender, request: dict[str, Any], kind: CallKind) -> str:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
+from django.conf import settings
 
+from campaigns.sending import timing
 from mailplatform.management.commands.demo import Command
 
 ROOT = Path(__file__).parents[2]
@@ -58,9 +60,22 @@ def env_example() -> set[str]:
     return set(re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", text, re.MULTILINE))
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "beat", "database"])
+@pytest.mark.parametrize("name", ["web", "sender", "urgent", "worker", "beat", "database"])
 def test_the_demo_starts_the_same_command(name: str, demo_commands: dict[str, list[str]]) -> None:
     assert essence(SERVICES[name]["command"]) == essence(demo_commands[name])
+
+
+def test_every_queue_has_a_worker_and_drains_have_their_own() -> None:
+    queues = [words[words.index("-Q") + 1] for s in OURS if "-Q" in (words := SERVICES[s].get("command", []))]
+    routed = {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()}
+    assert sorted(",".join(queues).split(",")) == sorted({*routed, settings.CELERY_TASK_DEFAULT_QUEUE})
+    assert "sending" in queues
+
+
+def test_a_stopped_worker_has_time_to_record_what_is_in_flight() -> None:
+    for name in ("sender", "urgent", "worker"):
+        seconds = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
+        assert seconds > timing.CONNECT_TIMEOUT_S + timing.READ_TIMEOUT_S
 
 
 def test_the_image_starts_the_web_process_by_default() -> None:
@@ -70,7 +85,17 @@ def test_the_image_starts_the_web_process_by_default() -> None:
 
 
 def test_nothing_that_a_site_needs_is_left_out() -> None:
-    assert set(SERVICES) == {"database", "web", "worker", "beat", "postgres", "redis", "caddy"}
+    assert set(SERVICES) == {
+        "database",
+        "web",
+        "sender",
+        "urgent",
+        "worker",
+        "beat",
+        "postgres",
+        "redis",
+        "caddy",
+    }
 
 
 @pytest.mark.parametrize("name", LASTING)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from campaigns import periodic, tasks
-from campaigns.models import Batch, Campaign, Run, RunState
+from campaigns.models import Batch, Campaign, Drain, Run, RunState
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
 from mailplatform.celery import app
@@ -39,8 +39,9 @@ def _run(**changes: Any) -> Run:
 
 def test_runs_without_a_drain_get_one(site: Installation, enqueued: list[tuple[str, int]]) -> None:
     now = clock.now()
-    free, expired = _run(), _run(drain_lease_until=now - dt.timedelta(seconds=1))
-    _run(drain_lease_until=now + dt.timedelta(seconds=30))
+    free, expired, served = _run(), _run(), _run()
+    Drain.objects.create(run_id=expired.pk, lease_until=now - dt.timedelta(seconds=1))
+    Drain.objects.create(run_id=served.pk, lease_until=now + dt.timedelta(seconds=30))
     _run(state=RunState.PAUSED)
     left = factories.make_run(state=RunState.PREPARING)
     Run.objects.filter(pk=left.pk).update(launched_at=now - dt.timedelta(minutes=1))

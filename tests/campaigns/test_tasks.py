@@ -16,8 +16,18 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_names_and_queues() -> None:
     assert tasks.prepare_run.name == "campaigns.prepare_run"
     assert tasks.drain_run.name == "campaigns.drain_run"
-    for task in (tasks.prepare_run, tasks.drain_run):
-        assert current_app.amqp.router.route({}, task.name)["queue"].name == "sending"
+    queues = {
+        name: current_app.amqp.router.route({}, name)["queue"].name
+        for name in (
+            "campaigns.prepare_run",
+            "campaigns.recover",
+            "campaigns.drain_run",
+            "events.settle_unresolved",
+            "events.check_safety",
+            "subscribers.run_import",
+        )
+    }
+    assert list(queues.values()) == ["urgent", "urgent", "sending", "ingest", "urgent", "default"]
 
 
 def test_a_launch_runs_through_both_tasks(sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:

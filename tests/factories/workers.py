@@ -16,6 +16,8 @@ from django.db import connections
 from mailplatform.celery import app
 from mailplatform.sandbox.testing import RunningSandbox
 
+ALL_QUEUES = "urgent,sending,ingest,default"
+
 
 def database_url() -> str:
     """The test database as the application's role sees it."""
@@ -34,7 +36,6 @@ def environment(sandbox: RunningSandbox, **more: str) -> dict[str, str]:
         **sandbox.environment,
         "DATABASE_URL": database_url(),
         "REDIS_URL": settings.REDIS_URL,
-        "PYTHONDONTWRITEBYTECODE": "1",
         **more,
     }
 
@@ -42,7 +43,7 @@ def environment(sandbox: RunningSandbox, **more: str) -> dict[str, str]:
 @contextlib.contextmanager
 def worker(sandbox: RunningSandbox, **more: str) -> Iterator["subprocess.Popen[bytes]"]:
     """A worker with one child process; killed at the end, children and all."""
-    command = [sys.executable, "-m", "celery", "-A", "mailplatform", "worker", "-Q", "sending", "-c", "1"]
+    command = [sys.executable, "-m", "celery", "-A", "mailplatform", "worker", "-Q", ALL_QUEUES, "-c", "1"]
     process = subprocess.Popen(
         [*command, "-l", "ERROR", "--without-gossip", "--without-mingle", "--without-heartbeat"],
         env=environment(sandbox, **more),
@@ -66,7 +67,7 @@ def empty_queues() -> None:
     """Forget what earlier tests enqueued."""
     app.control.purge()
     with app.connection_or_acquire() as connection:
-        for queue in ("sending", "default"):
+        for queue in ALL_QUEUES.split(","):
             connection.default_channel.queue_purge(queue)
 
 

@@ -19,6 +19,13 @@ from mailplatform.sandbox import constants
 
 ROOT = Path(__file__).resolve().parents[3]
 WEB_PORT = 8000
+CELERY = ("-m", "celery", "-A", "mailplatform")
+# As in docker-compose.yml: drains, short work that never waits for long work, and everything else.
+WORKERS = {
+    "sender": ("-Q", "sending", "-c", "2"),
+    "urgent": ("-Q", "urgent", "-P", "threads", "-c", "4"),
+    "worker": ("-Q", "ingest,default", "-c", "2"),
+}
 # Only this file lets `--once` clear a directory away.
 MARK = "made-by-make-demo-once"
 
@@ -127,24 +134,10 @@ class Command(BaseCommand):
             "web",
             python("-m", "uvicorn", "mailplatform.asgi:application", "--port", web_port, "--no-access-log"),
         )
-        worker = [
-            "-m",
-            "celery",
-            "-A",
-            "mailplatform",
-            "worker",
-            "-Q",
-            "sending,default",
-            "-c",
-            "2",
-            "-l",
-            "WARNING",
-        ]
-        supervisor.start("worker", python(*worker))
+        for name, more in WORKERS.items():
+            supervisor.start(name, python(*CELERY, "worker", "-n", f"{name}@%h", *more, "-l", "WARNING"))
         schedule = str(directory / "beat-schedule")
-        supervisor.start(
-            "beat", python("-m", "celery", "-A", "mailplatform", "beat", "-s", schedule, "-l", "WARNING")
-        )
+        supervisor.start("beat", python(*CELERY, "beat", "-s", schedule, "-l", "WARNING"))
         supervisor.wait_for(environment["SANDBOX_URL"] + "/_sandbox/api/summary")
         supervisor.wait_for(environment["PUBLIC_URL"] + "/account/login/")
 

@@ -113,10 +113,13 @@ class Supervisor:
             time.sleep(1)
 
     def stop(self, seconds: float = 15) -> None:
-        """Ask each process to end, the last started first, and kill what has not ended in time."""
+        """Ask each process to end, the last started first, and kill what has not ended in time.
+
+        Only the process itself is asked: a worker lets its children finish what they have on its way.
+        """
         for _, child in reversed(self.children):
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGTERM)
+                child.terminate()
         deadline = time.monotonic() + seconds
         for _, child in reversed(self.children):
             try:

@@ -9,7 +9,7 @@ import redis
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from campaigns.models import Batch, Call, Delivery, PauseReason, Run
+from campaigns.models import Batch, Call, Delivery, Drain, PauseReason, Run
 from campaigns.sending import drain, lane, limiter, recover, states
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
@@ -66,8 +66,8 @@ def test_one_drain_per_run_at_a_time(site: Installation, fake: FakeSes) -> None:
     audience = make_list()
     make_people(3, audience)
     run = make_run(audience)
-    Run.objects.filter(pk=run.pk).update(drain_lease_until=clock.now() + dt.timedelta(seconds=30))
-    assert drain.drain(run.pk, sender=fake) is False
+    Drain.objects.create(run_id=run.pk, lease_until=clock.now() + dt.timedelta(seconds=30))
+    assert drain.drain(run.pk, sender=fake, slots=1) is False
     assert fake.calls == []
 
 
@@ -78,9 +78,9 @@ def test_two_commits_for_five_hundred_people(site: Installation, fake: FakeSes) 
     with CaptureQueriesContext(connection) as captured:
         drain_all(run, fake)
     writes = [query["sql"] for query in captured if query["sql"].startswith(("BEGIN", "COMMIT"))]
-    # The cut, the recording, the look for more work that finds none, and the end of the run.
-    assert writes.count("COMMIT") == 4
-    assert len(captured) <= 35
+    # The slot, the cut, the recording, the look for more work that finds none, and the end of the run.
+    assert writes.count("COMMIT") == 5
+    assert len(captured) <= 40
 
 
 def test_the_ineligible_are_skipped_with_their_reason(site: Installation, fake: FakeSes) -> None:
@@ -425,8 +425,7 @@ def test_the_end_of_a_slice_leaves_the_rest_to_the_next(site: Installation, fake
     assert drain.drain(run.pk, sender=fake, seconds=0.3) is True
     batch = Batch.objects.get()
     assert (batch.state, batch.lease_token, batch.cursor) == ("waiting", None, 50)
-    run.refresh_from_db()
-    assert run.drain_lease_until is None
+    assert not Drain.objects.exists()
     drain.drain(run.pk, sender=fake, seconds=10)
     assert fake.accepted == addresses(people)
 

@@ -54,6 +54,10 @@ class _Switching:
 
     def __init__(self, current: list[limiter.Limiter]) -> None:
         self.current = current
+        self.granted_at: float | None = None
+
+    def for_claimant(self, _: limiter.Claimant) -> "_Switching":
+        return self
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         found: Callable[..., Any] = getattr(self.current[0], name)
@@ -129,7 +133,7 @@ def test_a_fault_of_our_own_elsewhere_pauses_the_run(
     def broken(*_: object) -> None:
         raise KeyError("surprise")
 
-    monkeypatch.setattr("campaigns.entries.build_entry", broken)
+    monkeypatch.setattr("campaigns.entry_writer.EntryWriter.write", broken)
     assert drain_all(run, fake) is False
     assert run.state == "paused"
     assert "Internal error" in run.pause_reason

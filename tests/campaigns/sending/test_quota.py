@@ -43,7 +43,7 @@ def test_room(limit: float, sent: float, room: float | None) -> None:
 
 def test_buckets(site: Installation) -> None:
     account, cap = quota.buckets(site, run_id=7, cap=3)
-    assert (account.rate, cap.rate) == (2000.0, 3.0)
+    assert (account.rate, cap.rate) == (2500.0, 3.0)
     assert site.account_id in account.key
     assert cap.key.endswith(":7")
     assert len(quota.buckets(site, run_id=7, cap=None)) == 1

@@ -1,0 +1,53 @@
+"""What was sent when, counted from the calls: for the quota of Amazon, the warm-up plan and the forecast.
+
+Days of the warm-up are UTC days. Every call counts its people; a mail to one person counts one. A call that SES
+refused as a whole counts for nothing.
+"""
+
+import datetime as dt
+from typing import Final
+
+from django.db import connection
+
+from ..models import SendingSettings
+
+_PEOPLE: Final = "greatest(1, cardinality(subscriber_ids))"
+_TOOK: Final = "NOT (state = 'recorded' AND error <> '')"
+_SINCE: Final = f"""
+SELECT coalesce(sum({_PEOPLE}), 0) FROM campaigns_call WHERE started_at >= %s AND {_TOOK}
+"""  # noqa: S608 (constants)
+_HOURS: Final = f"""
+SELECT date_trunc('hour', started_at, 'UTC'), sum({_PEOPLE}) FROM campaigns_call
+WHERE started_at >= %s AND {_TOOK} GROUP BY 1 ORDER BY 1
+"""  # noqa: S608 (constants)
+
+
+def sent_since(moment: dt.datetime) -> int:
+    """Recipients of all calls since then."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SINCE, [moment])
+        return int(cursor.fetchone()[0])
+
+
+def sent_per_hour(now: dt.datetime, hours: int = 24) -> list[tuple[dt.datetime, int]]:
+    """Recipients in each of the last `hours` clock hours, the current one last; empty hours are 0."""
+    first = now.astimezone(dt.UTC).replace(minute=0, second=0, microsecond=0) - dt.timedelta(hours=hours - 1)
+    with connection.cursor() as cursor:
+        cursor.execute(_HOURS, [first])
+        found = {row[0].astimezone(dt.UTC): int(row[1]) for row in cursor.fetchall()}
+    return [(at, found.get(at, 0)) for n in range(hours) for at in [first + dt.timedelta(hours=n)]]
+
+
+def start_of_day(now: dt.datetime) -> dt.datetime:
+    """Midnight in UTC before `now`."""
+    return now.astimezone(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def warm_up_limit(settings: SendingSettings, day: dt.date) -> int | None:
+    """How many recipients the plan allows on this UTC day; None where it limits nothing."""
+    if settings.warm_up_started_on is None:
+        return None
+    number = (day - settings.warm_up_started_on).days
+    if not 0 <= number < len(settings.warm_up_plan):
+        return None
+    return settings.warm_up_plan[number]
