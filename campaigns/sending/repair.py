@@ -1,0 +1,56 @@
+"""A template that was deleted in SES behind our back is stored again, and sending goes on.
+
+Names of templates carry the hash of their content, so storing one again cannot change what anybody gets.
+"""
+
+import datetime as dt
+from collections.abc import Collection
+from typing import Final
+
+import structlog
+
+from mailplatform.accounts.services import installation
+from mailplatform.aws import control, session, templates
+from mailplatform.core import clock
+
+from ..models import Run, TemplateVersion
+
+log = structlog.get_logger(__name__)
+
+# SES's words for a template that is not there: of a whole call, and of an entry.
+MISSING: Final = ("NotFoundException", "TEMPLATE_NOT_FOUND")
+# Another drain may just have stored it; after this, a template that is there and not found needs a person.
+JUST_NOW: Final = dt.timedelta(minutes=1)
+
+
+def mend(run_id: int, reasons: Collection[str]) -> bool:
+    """Store the run's templates again if their absence is all that is wrong. True when sending can go on.
+
+    False where SES complains of something else, has the template all the same, or does not take it.
+    """
+    if not reasons or not all(reason.startswith(MISSING) for reason in reasons):
+        return False
+    run = Run.objects.get(pk=run_id)
+    ids = {run.template_version_id, *run.frozen.get("versions", {}).values()}
+    versions = TemplateVersion.objects.filter(pk__in=ids).order_by("pk")
+    try:
+        stored = [_store(version) for version in versions]
+    except (templates.TemplateStoreError, control.ControlQueueBusy, session.AwsConfigurationError) as error:
+        log.warning("sending.template_not_mended", run=run_id, error=str(error))
+        return False
+    return any(stored)
+
+
+def _store(version: TemplateVersion) -> bool:
+    is_new = templates.ensure_stored(
+        installation.aws_connection(),
+        name=version.ses_name,
+        subject=version.subject,
+        html=version.html,
+        text=version.text,
+    )
+    now = clock.now()
+    if is_new:
+        log.warning("sending.template_mended", template=version.ses_name)
+        TemplateVersion.objects.filter(pk=version.pk).update(stored_at=now)
+    return is_new or (version.stored_at is not None and now - version.stored_at < JUST_NOW)
