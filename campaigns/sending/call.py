@@ -1,9 +1,10 @@
 """At the socket: the last checks, the call itself, and what became of each person in it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -14,6 +15,9 @@ from mailplatform.core import clock
 from . import cut, timing
 
 log = structlog.get_logger(__name__)
+
+
+_ALL_ACCEPTED: Final = {"SUCCESS"}
 
 
 class Sender(Protocol):
@@ -35,6 +39,11 @@ class Answer:
     def verdict(self) -> Verdict:
         """Of the call as a whole; results mean that it was accepted as a call."""
         return Verdict.ACCEPTED if self.error is None else self.error.verdict
+
+
+def all_accepted(answer: Answer) -> bool:
+    """Whether SES took everybody of the call: the case that has to be quick."""
+    return answer.results is not None and {result.status for result in answer.results} == _ALL_ACCEPTED
 
 
 class NotSpentError(errors.SesError):
@@ -61,6 +70,41 @@ def make(
         # A fault of ours: nobody knows how far the call got.
         log.exception("sending.call_crashed", call=prepared.id)
         return Answer(prepared, error=errors.LostAnswerError(f"{type(error).__name__}: {error}"))
+
+
+def make_all(
+    sender: Sender,
+    calls: Sequence[cut.PreparedCall],
+    *,
+    checked_at: float,
+    may_spend: Callable[[int], bool],
+    pool: Executor,
+) -> list[Answer]:
+    """Make the calls side by side; each is checked by itself, at its own socket. Never raises, as `make`."""
+    if isinstance(sender, ses.BulkSender) and sender.sends_many:
+        return _many(sender, calls, lambda number: _last_checks(calls[number], checked_at, may_spend), pool)
+
+    def one(prepared: cut.PreparedCall) -> Answer:
+        return make(sender, prepared, checked_at=checked_at, may_spend=may_spend)
+
+    return [one(calls[0])] if len(calls) == 1 else list(pool.map(one, calls))
+
+
+def _many(
+    sender: ses.BulkSender, calls: Sequence[cut.PreparedCall], permit: Callable[[int], None], pool: Executor
+) -> list[Answer]:
+    outgoing = [ses.Outgoing(call.body, len(call.subscriber_ids)) for call in calls]
+    try:
+        outcomes = sender.send_many(outgoing, permit=permit, executor=pool)
+    except Exception as error:
+        # A fault of ours: nobody knows how far the calls got.
+        log.exception("sending.calls_crashed", calls=[call.id for call in calls])
+        lost = errors.LostAnswerError(f"{type(error).__name__}: {error}")
+        return [Answer(call, error=lost) for call in calls]
+    return [
+        Answer(call, error=outcome) if isinstance(outcome, errors.SesError) else Answer(call, results=outcome)
+        for call, outcome in zip(calls, outcomes, strict=True)
+    ]
 
 
 def _last_checks(prepared: cut.PreparedCall, checked_at: float, may_spend: Callable[[int], bool]) -> None:

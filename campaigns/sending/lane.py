@@ -162,10 +162,9 @@ class Lane:
             except limiter.LimiterUnavailableError:
                 return False
 
-        def make(prepared: cut.PreparedCall) -> call.Answer:
-            return call.make(self._sender, prepared, checked_at=made.checked_at, may_spend=may_spend)
-
-        answers = list(self._pool.map(make, made.calls)) if len(made.calls) > 1 else [make(made.calls[0])]
+        answers = call.make_all(
+            self._sender, made.calls, checked_at=made.checked_at, may_spend=may_spend, pool=self._pool
+        )
         for answer in answers:
             self._note(answer)
         return self._record(made, answers)

@@ -5,47 +5,33 @@ from typing import Final
 
 from subscribers.selectors import eligibility
 
-from .. import entries
+from .. import entries, entry_writer
 from ..models import Run, TemplateVersion
 
-# Left-joined from the array: somebody erased since the freeze still gets a row. Each OFFSET 0 makes the
-# planner look up person by person, by index, whatever it believes of the tables' sizes. The second name
-# stands in for the table of that name, narrowed to these people: the rule asks it several times.
+# Left-joined from the array: somebody erased since the freeze still gets a row. The cut allows nested loops only, so
+# that people are looked up one by one, by index, whatever the planner believes of the tables' sizes. The CTE stands
+# in for the table of that name, narrowed to these people: the rule asks it several times.
 _PEOPLE: Final = """
-WITH wanted AS MATERIALIZED (
-    SELECT a.id AS wanted_id, a.position, s.*
-    FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY a(id, position)
-    LEFT JOIN LATERAL (SELECT * FROM subscribers_subscriber x WHERE x.id = a.id OFFSET 0) s ON true
-),
-subscribers_suppression AS MATERIALIZED (
-    SELECT x.* FROM wanted CROSS JOIN LATERAL (
-        SELECT y.email_key, y.reason, y.lifted_at FROM subscribers_suppression y
-        WHERE y.email_key = wanted.email_key AND y.lifted_at IS NULL OFFSET 0
-    ) x
+WITH subscribers_suppression AS MATERIALIZED (
+    SELECT y.email_key, y.reason, y.lifted_at FROM subscribers_suppression y
+    WHERE y.lifted_at IS NULL AND y.email_key = ANY(ARRAY(
+        SELECT x.email_key FROM subscribers_subscriber x WHERE x.id = ANY(%(ids)s::bigint[])))
 )
-SELECT s.wanted_id, s.public_id, s.email, s.name, s.language, s.fields, p.opens_allowed, p.clicks_allowed,
-    CASE WHEN s.id IS NULL AND EXISTS (SELECT FROM subscribers_personmerge g WHERE g.old_id = s.wanted_id)
-        THEN 'merged' ELSE {reason} END, {left_list}, d.known
-FROM wanted s
-LEFT JOIN LATERAL (
-    SELECT * FROM subscribers_profile x WHERE x.subscriber_id = s.wanted_id OFFSET 0
-) p ON true
-LEFT JOIN LATERAL (
-    SELECT CASE WHEN x.state = 'unresolved' AND x.reason = 'resend' THEN 'resend' ELSE 'done' END AS known
-    FROM campaigns_delivery x
-    WHERE x.run_id = %(run)s AND x.subscriber_id = s.wanted_id OFFSET 0
-) d ON true
-LEFT JOIN LATERAL (
-    SELECT bool_or(m.state = 'confirmed') AS confirmed, bool_or(m.state = 'unsubscribed') AS gone
-    FROM subscribers_subscription m
-    WHERE m.subscriber_id = s.wanted_id AND m.mailing_list_id = ANY(%(lists)s::bigint[])
-) l ON true
-ORDER BY s.position
+SELECT a.id, s.email, s.name, s.language, {fields}, p.opens_allowed, p.clicks_allowed, {reason}, {left_list},
+    CASE WHEN d.state = 'unresolved' AND d.reason = 'resend' THEN 'resend' WHEN d.state <> '' THEN 'done' END
+FROM unnest(%(ids)s::bigint[]) a(id)
+LEFT JOIN subscribers_subscriber s ON s.id = a.id
+LEFT JOIN subscribers_profile p ON p.subscriber_id = a.id
+LEFT JOIN campaigns_delivery d ON d.run_id = %(run)s AND d.subscriber_id = a.id
 """
 # Chosen by lists alone: still confirmed on one of them. With segments: did not leave the lists it was sent
 # to.
-_LEFT_ALL_LISTS: Final = "l.confirmed IS NOT TRUE"
-_LEFT_A_LIST: Final = "(l.gone IS TRUE AND l.confirmed IS NOT TRUE)"
+_ON_THEM: Final = (
+    "EXISTS (SELECT FROM subscribers_subscription m WHERE m.subscriber_id = a.id"
+    " AND m.mailing_list_id = ANY(%(lists)s::bigint[]) AND m.state = '{state}')"
+)
+_LEFT_ALL_LISTS: Final = "NOT " + _ON_THEM.format(state="confirmed")
+_LEFT_A_LIST: Final = f"({_ON_THEM.format(state='unsubscribed')} AND {_LEFT_ALL_LISTS})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +47,7 @@ class Plan:
     set_prefix: str
     run: Run
     # By template version: a batch names its own (its people's language), and most runs have but one.
-    contexts: dict[int, entries.RunContext] = field(default_factory=dict)
+    writers: dict[int, entry_writer.EntryWriter] = field(default_factory=dict)
 
     @classmethod
     def load(cls, run: Run, set_prefix: str) -> "Plan":
@@ -77,23 +63,24 @@ class Plan:
             set_prefix=set_prefix,
             run=run,
         )
-        plan.context_for(run.template_version_id)
+        plan.writer_for(run.template_version_id)
         return plan
 
-    def context_for(self, version_id: int) -> entries.RunContext:
-        """What the entries of batches with this template version share; read from the database once."""
-        found = self.contexts.get(version_id)
+    def writer_for(self, version_id: int) -> entry_writer.EntryWriter:
+        """What writes the entries of batches with this template version; read from the database once."""
+        found = self.writers.get(version_id)
         if found is None:
             is_own = version_id == self.run.template_version_id
             version = self.run.template_version if is_own else TemplateVersion.objects.get(pk=version_id)
-            found = self.contexts[version_id] = entries.RunContext.load(self.run, version)
+            found = entry_writer.EntryWriter(entries.RunContext.load(self.run, version))
+            self.writers[version_id] = found
         return found
 
-    @property
-    def people_sql(self) -> str:
-        """The query that decides who may be mailed."""
+    def people_sql(self, version_id: int) -> str:
+        """The query that decides who may be mailed; it reads people's fields where the template asks for them."""
         left = _LEFT_A_LIST if self.segment_chosen or not self.list_ids else _LEFT_ALL_LISTS
-        return _PEOPLE.format(reason=eligibility.reason_sql(self.kind), left_list=left)
+        fields = "s.fields::text" if self.writer_for(version_id).needs_fields else "NULL"
+        return _PEOPLE.format(reason=eligibility.reason_sql(self.kind), left_list=left, fields=fields)
 
 
 def configuration_set(prefix: str, *, opens: bool, clicks: bool) -> str:

@@ -20,7 +20,7 @@ from mailplatform.core import clock
 
 from ..models import CallState, DeliveryState, RunState
 from . import resends, rows, settle, timing
-from .call import Answer
+from .call import Answer, all_accepted
 from .cut import PreparedCall
 
 _CLOSE: Final = """
@@ -76,7 +76,12 @@ def record(
         won = _close(cursor, token, answers, now)
         again = _Again()
         ends: list[rows.DeliveryRow] = []
+        lines: list[str] = []
         for answer in answers:
+            if answer.call.id in won and not answer.call.resend and all_accepted(answer):
+                lines += rows.accepted(run_id, answer.call, answer.results or [], now)
+                tally.accepted += len(answer.call.subscriber_ids)
+                continue
             _note(tally, answer)
             if answer.call.id in won:
                 ends += _ends(run_id, answer, again, tally, now)
@@ -88,7 +93,7 @@ def record(
             # They hold a row already; those still unresolved keep it as the cut left it.
             settle.settle(cursor, [_settlement(row) for row in ends if row.state != DeliveryState.UNRESOLVED])
         else:
-            rows.copy_deliveries(cursor, ends, now)
+            rows.copy_deliveries(cursor, ends, now, lines)
     return tally
 
 

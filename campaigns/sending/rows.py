@@ -1,16 +1,20 @@
 """Delivery rows on their way into Postgres: insert-only, by COPY."""
 
 import datetime as dt
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from django.db.backends.utils import CursorWrapper
+
+from mailplatform.aws import ses
 
 _COPY: Final = """
 COPY campaigns_delivery (run_id, subscriber_id, state, reason, message_id, call_id, batch_id, attempt,
     variant, opens_tracked, clicks_tracked, at) FROM STDIN
 """
+_PLAIN_ID: Final = re.compile(r"[0-9A-Za-z.@_-]{0,100}").fullmatch
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\x00": ""})
 
 
@@ -30,14 +34,60 @@ class DeliveryRow:
     clicks_tracked: bool = False
 
 
-def copy_deliveries(cursor: CursorWrapper, rows: Iterable[DeliveryRow], at: dt.datetime) -> int:
-    """COPY the rows; returns how many. A person who has a row already makes the whole transaction fail."""
+class AcceptedCall(Protocol):
+    """What the rows of a call have in common."""
+
+    id: int
+    batch_id: int
+    attempt: int
+    subscriber_ids: list[int]
+    opens: bool
+    clicks: bool
+
+
+def accepted(
+    run_id: int, call: AcceptedCall, results: Sequence[ses.EntryResult], at: dt.datetime
+) -> list[str]:
+    """The rows of a call whose people were all accepted, as lines for COPY."""
+    pairs = zip(call.subscriber_ids, results, strict=True)
+    if not all(map(_PLAIN_ID, (result.message_id for result in results))):
+        stamp = at.isoformat()
+        return [
+            _line(
+                DeliveryRow(
+                    run_id,
+                    id_,
+                    "accepted",
+                    "",
+                    result.message_id,
+                    call.id,
+                    call.batch_id,
+                    call.attempt,
+                    call.opens,
+                    call.clicks,
+                ),
+                stamp,
+            )
+            for id_, result in pairs
+        ]
+    opens, clicks = "t" if call.opens else "f", "t" if call.clicks else "f"
+    tail = f"\t{call.id}\t{call.batch_id}\t{call.attempt}\t0\t{opens}\t{clicks}\t{at.isoformat()}\n"
+    return [f"{run_id}\t{id_}\taccepted\t\t{result.message_id}{tail}" for id_, result in pairs]
+
+
+def copy_deliveries(
+    cursor: CursorWrapper, rows: Iterable[DeliveryRow], at: dt.datetime, lines: Sequence[str] = ()
+) -> int:
+    """COPY the rows, and lines made before; returns how many rows and lines.
+
+    A person who has a row already makes the whole transaction fail.
+    """
     stamp = at.isoformat()
-    lines = [_line(row, stamp) for row in rows]
-    if lines:
+    found = [*lines, *(_line(row, stamp) for row in rows)]
+    if found:
         with cursor.copy(_COPY) as copy:
-            copy.write("".join(lines))
-    return len(lines)
+            copy.write("".join(found))
+    return len(found)
 
 
 def _line(row: DeliveryRow, stamp: str) -> str:
