@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from .views import actions, campaigns, editor, languages, progress, recipients, steps, templates
+from .views import actions, campaigns, editor, languages, progress, recipients, retries, steps, templates
 
 app_name = "campaigns"
 
@@ -28,6 +28,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_campaign}progress/", progress.campaign_progress, name="campaign_progress"),
     path(f"{_campaign}recipients/", recipients.campaign_recipients, name="campaign_recipients"),
     path(f"{_campaign}recipients.csv", recipients.campaign_recipients_csv, name="campaign_recipients_csv"),
+    path(f"{_campaign}retry-failed/", retries.campaign_retry_failed, name="campaign_retry_failed"),
     path(f"{_campaign}preview/<str:part>/", steps.campaign_preview, name="campaign_preview"),
     path(f"{_campaign}send/", actions.campaign_send, name="campaign_send"),
     path(f"{_campaign}unschedule/", actions.campaign_unschedule, name="campaign_unschedule"),

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from .views import dashboard, dead_letters, public, report
+from .views import dashboard, dead_letters, decisions, public, report
 
 app_name = "events"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -11,6 +11,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns/<uuid:public_id>/report/people/", report.campaign_people, name="campaign_people"),
     path(
         "campaigns/<uuid:public_id>/report/people.csv", report.campaign_people_csv, name="campaign_people_csv"
+    ),
+    path("campaigns/<uuid:public_id>/unresolved/", decisions.unresolved_people, name="unresolved"),
+    path(
+        "campaigns/<uuid:public_id>/unresolved/channel/",
+        decisions.unresolved_channel,
+        name="unresolved_channel",
+    ),
+    path(
+        "campaigns/<uuid:public_id>/unresolved/decide/", decisions.decide_unresolved, name="unresolved_decide"
     ),
     path("subscribers/<uuid:public_id>/timeline/", report.subscriber_timeline, name="subscriber_timeline"),
     path("settings/dead-letters/", dead_letters.dead_letters, name="dead_letters"),

@@ -7,8 +7,10 @@ from uuid import UUID
 
 from django.db import connection
 
+from mailplatform.accounts.models import User
 from mailplatform.core import clock
 
+from ..models import Campaign, Decision, Run
 from ..sending import timing
 
 PAGE: Final = 50
@@ -125,3 +127,23 @@ def lost_calls(run_id: int) -> list[LostCalls]:
     with connection.cursor() as cursor:
         cursor.execute(_CALLS, [run_id])
         return [LostCalls(*row) for row in cursor.fetchall()]
+
+
+def decisions(run_id: int) -> list[tuple[Decision, str]]:
+    """What was decided about people of the run, newest first, and by whom; '' where the platform did on proof."""
+    made = list(Decision.objects.filter(run_id=run_id))
+    users = User.objects.in_bulk({each.decided_by for each in made if each.decided_by})
+    return [(each, str(users.get(each.decided_by or 0, ""))) for each in made]
+
+
+def run_in_doubt(campaign: Campaign) -> Run | None:
+    """The newest run of a campaign with unresolved people, or else its newest run."""
+    runs = list(campaign.runs.order_by("-number"))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT run_id FROM campaigns_delivery WHERE run_id = ANY(%s::bigint[])"
+            " AND (state = 'unresolved' OR reason = 'not_confirmed') AND state = 'unresolved'",
+            [[run.pk for run in runs]],
+        )
+        doubtful = {row[0] for row in cursor.fetchall()}
+    return next((run for run in runs if run.pk in doubtful), runs[0] if runs else None)
