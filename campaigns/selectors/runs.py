@@ -13,6 +13,18 @@ from ..models import Delivery, DeliveryState, Run, RunState
 RATE_WINDOW: Final = dt.timedelta(seconds=30)
 UNFINISHED: Final = (RunState.PREPARING, RunState.SENDING, RunState.PAUSED)
 
+_QUEUE: Final = """
+SELECT coalesce(sum(count - cursor) FILTER (WHERE attempt > 1 AND NOT resend), 0),
+    min(not_before) FILTER (WHERE attempt > 1 AND NOT resend AND not_before > %(now)s),
+    coalesce(sum(count - cursor) FILTER (WHERE attempt = 1 AND not_before > %(now)s), 0),
+    min(not_before) FILTER (WHERE attempt = 1 AND not_before > %(now)s),
+    max(not_before) FILTER (WHERE attempt = 1 AND not_before > %(now)s),
+    coalesce(sum(count - cursor) FILTER (WHERE resend), 0),
+    (SELECT coalesce(sum(cardinality(subscriber_ids)), 0) FROM campaigns_call
+        WHERE run_id = %(run)s AND state = 'in_flight')
+FROM campaigns_batch WHERE run_id = %(run)s AND state <> 'done'
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
@@ -59,6 +71,30 @@ def progress(run: Run) -> RunProgress:
         rate=rate,
         eta_seconds=eta,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What is still to come of a run: people, and when the next of them are due.
+
+    `retried` wait for another try until `retried_at`; `later` wait for their own local time, the next at `next_at`,
+    the last at `last_at`; `resent` are sent to again by somebody's decision; `in_flight` are on their way to SES.
+    """
+
+    retried: int = 0
+    retried_at: dt.datetime | None = None
+    later: int = 0
+    next_at: dt.datetime | None = None
+    last_at: dt.datetime | None = None
+    resent: int = 0
+    in_flight: int = 0
+
+
+def queue(run_id: int) -> Queue:
+    """What is still to come of a run, from its open batches and calls."""
+    with connection.cursor() as cursor:
+        cursor.execute(_QUEUE, {"run": run_id, "now": clock.now()})
+        return Queue(*cursor.fetchone())
 
 
 def counts_by_state(run_id: int) -> dict[str, int]:

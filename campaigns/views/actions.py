@@ -26,7 +26,8 @@ def campaign_send(request: HttpRequest, public_id: UUID) -> HttpResponse:
     if not (count.isascii() and count.isdigit() and len(count) < 19):
         messages.error(request, "The confirmation was not complete. Look at the number again.")
         return redirect("campaigns:campaign_step", public_id, "review")
-    start = scheduling.send_now if campaign.scheduled_at is None else scheduling.schedule
+    is_now = campaign.scheduled_at is None or campaign.missed_at is not None
+    start = scheduling.send_now if is_now else scheduling.schedule
     try:
         start(campaign=campaign, actor=current_user(request), confirmed_count=int(count))
     except runs.AlreadyLaunched as error:
@@ -42,13 +43,16 @@ def campaign_send(request: HttpRequest, public_id: UUID) -> HttpResponse:
 @require_role("marketer")
 @require_POST
 def campaign_unschedule(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """Undo, or take a planned campaign back to the draft."""
+    """Undo, or take a planned campaign back to the draft; one that missed its time gets another one."""
     campaign = selectors.access_campaign(public_id)
+    has_missed = campaign.missed_at is not None
     try:
         scheduling.unschedule(campaign=campaign, actor=current_user(request))
     except scheduling.NotScheduled as error:
         messages.error(request, str(error))
         return redirect("campaigns:campaign_detail", public_id)
+    if has_missed:
+        return redirect("campaigns:campaign_step", public_id, "schedule")
     messages.success(request, "Taken back. Nothing was sent; the campaign is a draft again.")
     return redirect("campaigns:campaign_step", public_id, "review")
 

@@ -1,6 +1,7 @@
 """One campaign on its way: numbers that move, and the buttons that fit its state."""
 
-from typing import Any
+import datetime as dt
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -11,13 +12,30 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from mailplatform.accounts.access import current_user, require_role
+from mailplatform.accounts.models import Installation
+from mailplatform.accounts.services import installation
 
-from ..models import Campaign, CampaignState, PauseReason
+from ..models import Campaign, CampaignState, PauseReason, Run
 from ..selectors import campaigns as selectors
 from ..selectors import recipients
 from ..selectors import runs as run_selectors
+from ..sending import pace
+from . import words
 
-MOVING = (CampaignState.SCHEDULED, CampaignState.PREPARING, CampaignState.SENDING)
+# Seconds between two looks of the page, by state; nothing is asked for once a campaign is over.
+_POLL: Final = {CampaignState.PREPARING: 2, CampaignState.SENDING: 2, CampaignState.PAUSED: 10}
+_POLL_PLANNED: Final = 30
+# A start that is later than this is worth a word.
+_LATE: Final = dt.timedelta(minutes=1)
+_WHAT_TO_DO: Final = {
+    PauseReason.PERSON: "It goes on when somebody presses Resume.",
+    PauseReason.SAFETY_STOP: "See in the report which addresses bounced or who complained, and from where they came. "
+    "Resume only if you know why; cancel if the list is not what you thought.",
+    PauseReason.ACCOUNT: "Mend it in your Amazon account or in the settings, then press Resume. "
+    "Nobody is lost or mailed twice meanwhile.",
+    PauseReason.QUOTA: "It goes on by itself as soon as the quota has room again. Amazon raises it on request.",
+    PauseReason.WARM_UP: "It goes on by itself with the next day of the warm-up plan (days are counted in UTC).",
+}
 
 
 @require_role("viewer")
@@ -33,7 +51,7 @@ def campaign_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
 @require_role("viewer")
 @require_GET
 def campaign_progress(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """The fragment that the page asks for every two seconds, and no more once the campaign is over."""
+    """The fragment that the page asks for every few seconds, and no more once the campaign is over."""
     campaign = selectors.access_campaign(public_id)
     if selectors.is_editable(campaign):
         url = reverse("campaigns:campaign_step", args=[public_id, "review"])
@@ -44,19 +62,89 @@ def campaign_progress(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def _context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
     run = selectors.last_run(campaign)
     shown = run_selectors.progress(run) if run else None
+    queue = run_selectors.queue(run.pk) if run else run_selectors.Queue()
     return {
         "campaign": campaign,
         "run": run,
         "progress": shown,
+        "queue": queue,
         "parts": _parts(shown) if shown else [],
         "reasons": _reasons(campaign, run.pk) if run else [],
-        "is_moving": campaign.state in MOVING or (run is not None and bool(shown and shown.unresolved)),
+        "poll": _poll(campaign, queue),
         "in_grace": campaign.state == CampaignState.SCHEDULED and selectors.is_in_grace(campaign),
+        "is_local": selectors.is_local(campaign),
         "starts_there": _local(campaign),
-        "stopped_by_safety": bool(run and run.paused_by == PauseReason.SAFETY_STOP),
+        "missed": _missed(campaign) if campaign.missed_at else None,
+        "paused": _paused(campaign, run),
         "may_edit": current_user(request).has_role("marketer"),
         "report_url": reverse("events:campaign_report", args=[campaign.public_id]) if run else "",
-        "eta": _duration(shown.eta_seconds) if shown and shown.eta_seconds is not None else "",
+        "eta": words.duration(shown.eta_seconds) if shown and shown.eta_seconds is not None else "",
+        "late": _late(run),
+        "account": _account(installation.get()) if run and run.state in run_selectors.UNFINISHED else None,
+    }
+
+
+def _poll(campaign: Campaign, queue: run_selectors.Queue) -> int:
+    if campaign.state == CampaignState.SCHEDULED and not campaign.missed_at:
+        return 2 if selectors.is_in_grace(campaign) else _POLL_PLANNED
+    if campaign.state == CampaignState.CANCELLED and queue.in_flight:
+        return 2
+    return _POLL.get(CampaignState(campaign.state), 0)
+
+
+def _paused(campaign: Campaign, run: Run | None) -> dict[str, Any] | None:
+    """Why it is paused, and what to do about it."""
+    if campaign.state != CampaignState.PAUSED or run is None:
+        return None
+    by = PauseReason(run.paused_by) if run.paused_by else PauseReason.PERSON
+    links = {
+        PauseReason.SAFETY_STOP: (
+            reverse("events:campaign_report", args=[campaign.public_id]),
+            "Open the report",
+        ),
+        PauseReason.ACCOUNT: (reverse("accounts:settings"), "Open the settings"),
+    }
+    url, label = links.get(by, ("", ""))
+    return {
+        "level": "error" if by in {PauseReason.SAFETY_STOP, PauseReason.ACCOUNT} else "warning",
+        "title": "Stopped by the safety stop" if by is PauseReason.SAFETY_STOP else by.label,
+        "text": " ".join(part for part in (run.pause_reason, _WHAT_TO_DO[by]) if part),
+        "until": run.not_before,
+        "link_url": url,
+        "link_label": label,
+    }
+
+
+def _missed(campaign: Campaign) -> dict[str, Any]:
+    """What is known of a campaign that was due while nobody could start it, and how many would get it now."""
+    known = campaign.steps_done.get("missed", {})
+    return {
+        "due_at": _moment(known.get("due_at")),
+        "down_since": _moment(known.get("down_since")),
+        "restored": bool(known.get("restored")),
+        "audience": selectors.count_audience(campaign),
+    }
+
+
+def _moment(text: str | None) -> dt.datetime | None:
+    return dt.datetime.fromisoformat(text) if text else None
+
+
+def _late(run: Run | None) -> str:
+    """How late a planned campaign started, in words; nothing where it was on time."""
+    if run is None or run.due_at is None or run.launched_at - run.due_at < _LATE:
+        return ""
+    return words.duration((run.launched_at - run.due_at).total_seconds())
+
+
+def _account(site: Installation) -> dict[str, Any]:
+    """What the account still allows today, and whether Amazon slowed it down."""
+    left = max(0, int(site.max_24_hour_send - site.sent_last_24_hours))
+    return {
+        "quota_left": left if site.max_24_hour_send >= 0 and site.quota_read_at else None,
+        "read_at": site.quota_read_at,
+        "rate": site.max_send_rate,
+        "slowed_to": pace.slowed_to(site),
     }
 
 
@@ -89,10 +177,3 @@ def _local(campaign: Campaign) -> str:
         return ""
     local = timezone.localtime(campaign.scheduled_at, ZoneInfo(campaign.schedule_zone))
     return f"{local:%d %b %Y, %H:%M} {campaign.schedule_zone.replace('_', ' ')}"
-
-
-def _duration(seconds: int) -> str:
-    if seconds < 90:
-        return f"about {max(1, seconds)} seconds"
-    minutes = round(seconds / 60)
-    return f"about {minutes} minutes" if minutes < 120 else f"about {round(minutes / 60)} hours"

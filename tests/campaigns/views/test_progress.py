@@ -1,4 +1,5 @@
 import csv
+import datetime as dt
 import io
 from typing import Any
 
@@ -6,11 +7,29 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from campaigns.models import Campaign, CampaignState, Delivery, PauseReason, Run, RunState
+from campaigns.models import (
+    Batch,
+    Call,
+    Campaign,
+    CampaignState,
+    Delivery,
+    PauseReason,
+    Run,
+    RunState,
+    ScheduleTick,
+)
 from campaigns.selectors import recipients, runs
+from campaigns.services import starting
 from mailplatform.accounts.models import AuditEntry, Role
 from mailplatform.core import clock
-from tests.factories.campaigns import make_campaign, make_run, make_site, make_subscriber, make_user
+from tests.factories.campaigns import (
+    make_campaign,
+    make_ready_campaign,
+    make_run,
+    make_site,
+    make_subscriber,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -71,10 +90,69 @@ def test_the_page_polls_while_it_moves_and_stops_when_it_is_over(marketer: Clien
     assert b"100 %" in page
 
 
-def test_unresolved_people_keep_it_moving(marketer: Client) -> None:
-    campaign, run = launched("sent", audience=1)
+@pytest.mark.parametrize("state", ["sent", "cancelled", "failed"])
+def test_nothing_polls_after_the_end(marketer: Client, state: str) -> None:
+    campaign, run = launched(state, audience=1)
     deliver(run, "unresolved", "lost_answer")
-    assert b"hx-trigger" in marketer.get(url(campaign, "progress")).content
+    assert b"hx-trigger" not in marketer.get(url(campaign, "progress")).content
+
+
+def test_a_cancelled_campaign_is_watched_until_what_is_in_flight_is_recorded(marketer: Client) -> None:
+    campaign, run = launched("cancelled", audience=2)
+    Call.objects.create(run_id=run.pk, subscriber_ids=[1, 2], configuration_set="x", lease_until=clock.now())
+    assert b"every 2s" in marketer.get(url(campaign, "progress")).content
+
+
+@pytest.mark.parametrize(
+    ("by", "words"),
+    [
+        ("person", "when somebody presses Resume"),
+        ("account", "Mend it in your Amazon account"),
+        ("quota", "as soon as the quota has room"),
+        ("warm_up", "next day of the warm-up plan"),
+    ],
+)
+def test_each_pause_says_why_and_what_to_do(marketer: Client, by: str, words: str) -> None:
+    campaign, _ = launched("paused", audience=2, paused_by=by, pause_reason="Because of this.")
+    page = marketer.get(url(campaign, "detail")).content.decode()
+    assert "Because of this." in page
+    assert words in page
+    assert "every 10s" in page
+
+
+def test_what_waits_for_another_try_or_for_its_own_hour_is_said(marketer: Client) -> None:
+    campaign, run = launched(audience=7)
+    later = clock.now() + dt.timedelta(hours=5)
+    common = {"run_id": run.pk, "template_version_id": 1, "sender_id": 1, "not_before": later}
+    Batch.objects.create(number=0, attempt=1, subscriber_ids=[1, 2, 3, 4], count=4, **common)
+    Batch.objects.create(number=1, attempt=2, subscriber_ids=[5, 6], count=2, **common)
+    page = marketer.get(url(campaign, "progress")).content.decode()
+    assert "4 wait for their own local time" in page
+    assert "2 are tried again" in page
+
+
+def test_a_late_start_is_said(marketer: Client) -> None:
+    campaign, _ = launched(audience=1, due_at=clock.now() - dt.timedelta(minutes=20))
+    assert "about 20 minutes late" in marketer.get(url(campaign, "progress")).content.decode()
+
+
+def test_a_missed_campaign_asks_and_both_answers_work(marketer: Client, settings: Any) -> None:
+    settings.PUBLIC_URL = "https://mail.example.com"
+    campaign = make_ready_campaign(people=2)
+    due = clock.now() - dt.timedelta(hours=5)
+    Campaign.objects.filter(pk=campaign.pk).update(state="scheduled", scheduled_at=due)
+    ScheduleTick.objects.create(pk=1, at=due - dt.timedelta(hours=1))
+    starting.start_due()
+    page = marketer.get(url(campaign, "detail")).content.decode()
+    assert "It has not started: it was due" in page
+    assert "The system was down from" in page
+    assert "Send now to 2 people" in page
+    assert "hx-trigger" not in page
+    answer = marketer.post(url(campaign, "send"), {"count": "2"})
+    assert answer["Location"] == url(campaign, "detail")
+    assert "Starting in a few seconds" in marketer.get(url(campaign, "detail")).content.decode()
+    Campaign.objects.filter(pk=campaign.pk).update(missed_at=clock.now(), steps_done={})
+    assert marketer.post(url(campaign, "unschedule"))["Location"].endswith("/schedule/")
 
 
 def test_the_safety_stop_says_why_and_offers_to_resume(marketer: Client) -> None:
