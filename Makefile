@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
+# A dozen processes read the same modules: where the environment forbids .pyc files, each would compile them again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup setup-dev demo test drills check bench chaos fmt lock clean
 

@@ -124,11 +124,33 @@ def browser_type_launch_args() -> dict[str, Any]:
     """Start the machine's own Chromium, which must not call home."""
     able = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-sync"]
     quiet = ["--disable-quic", "--disable-background-networking", "--disable-component-update"]
+    quiet.append("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
     return {"executable_path": _chromium(), "headless": True, "args": [*able, *quiet]}
 
 
+# A test that asks for one of these, or whose module uses one of those, talks to a server or needs real commits.
+SERVICE_FIXTURES = frozenset({"sandbox", "transactional_db", "server", "celery", "moto", "unused_tcp_port"})
+SERVICE_NAMES = frozenset(
+    {"subprocess", "running_sandbox", "RunningSandbox", "threading", "socket", "embedded"}
+)
+
+
+def _needs_services(item: pytest.Item) -> bool:
+    database = item.get_closest_marker("django_db")
+    committed = database is not None and bool(database.kwargs.get("transaction"))
+    module = vars(getattr(item, "module", None) or object)
+    return (
+        committed
+        or not SERVICE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+        or not SERVICE_NAMES.isdisjoint(module)
+    )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Look for Chromium once, if any test wants it."""
+    """Sort the tests into the parts of `make test`, and look for Chromium once, if any test wants it."""
+    for item in items:
+        if not item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.services if _needs_services(item) else pytest.mark.unit)
     wanting = [item for item in items if item.get_closest_marker("browser")]
     if wanting and _chromium() is None:
         for item in wanting:

@@ -40,7 +40,7 @@ def test_pages_of_an_administrator_are_accessible_and_quiet(visitor: Visitor, na
         audit.record(actor=admin, action="settings.changed", detail={"region": ["eu-west-1", number]})
     sign_in(visitor.page.context, visitor.base, admin)
     visitor.goto(reverse(name))
-    visitor.look(name)
+    visitor.look(name, axe=":" not in name)  # ours: test_every_page.py
 
 
 def test_the_page_of_components_is_accessible_and_quiet(visitor: Visitor, settings: Settings) -> None:

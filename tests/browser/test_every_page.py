@@ -8,7 +8,7 @@ from playwright.sync_api import Browser
 from pytest_django.plugin import DjangoDbBlocker
 
 from mailplatform.sandbox.testing import RunningSandbox
-from tests.browser.conftest import Visitor, forget_connections, sign_in, watch
+from tests.browser.conftest import VIEWPORT, Visitor, forget_connections, sign_in, watch
 from tests.browser.world import World, build
 from tests.conftest import flush
 
@@ -49,7 +49,7 @@ def world(
 @pytest.fixture(scope="module")
 def only_window(world: World, browser: Browser, server_url: str) -> Iterator[Visitor]:
     """The administrator's window on that history, opened once."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    context = browser.new_context(viewport=VIEWPORT, locale="en-GB")
     visitor = watch(context, server_url)
     sign_in(context, server_url, world.admin)
     yield visitor

@@ -17,6 +17,7 @@ from campaigns.services import runs
 from events.models import Counter
 from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit, installation
+from mailplatform.celery import app
 from mailplatform.core import clock
 from mailplatform.management.demo import people, story
 from mailplatform.sandbox.testing import RunningSandbox
@@ -116,11 +117,13 @@ def _send(sandbox: RunningSandbox, campaign: Campaign, admin: User) -> Run:
     sandbox.api.put(
         "readers", enabled=True, open=0.6, click=0.3, proxy_open=0.1, min_delay=0.01, max_delay=0.2
     )
-    with workers.worker(sandbox):
+    # At once and in this process: a worker takes some seconds to start, and other tests show that it works.
+    app.conf.task_always_eager = True
+    try:
         run = runs.launch(campaign=campaign, actor=admin)
-        workers.wait_for(
-            lambda: Run.objects.get(pk=run.pk).state not in {RunState.PREPARING, RunState.SENDING}
-        )
+    finally:
+        app.conf.task_always_eager = False
+    assert Run.objects.get(pk=run.pk).state == RunState.SENT
     sandbox.wait_quiet()
     workers.wait_for(lambda: Counter.objects.filter(run_id=run.pk, type="delivery").exists())
     return Run.objects.get(pk=run.pk)
