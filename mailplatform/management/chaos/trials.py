@@ -52,7 +52,7 @@ def run_one(lab: Lab, ledger: Ledger, plan: schedule.Plan) -> dict[str, Any]:
     try:
         found = trial.run()
         verdict = judge.judge(found)
-    except (StuckError, UnsettledError) as error:
+    except (StuckError, UnsettledError, TimeoutError) as error:
         verdict.broken.append(str(error))
     line = _line(trial, found, verdict, time.monotonic() - started)
     say(_table(line))
