@@ -120,9 +120,9 @@ def environment_of(directory: Path, services: embedded.Services) -> dict[str, st
     for each in held.values():
         each.close()
     web, sandbox = (f"http://127.0.0.1:{ports[name]}" for name in ("web", "sandbox"))
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MAILPLATFORM_"))
-    }
+    # Processes that start again and again should not compile every module anew.
+    dropped = ("AWS_", "MAILPLATFORM_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     return {
         **kept,
         **services.environment(),
