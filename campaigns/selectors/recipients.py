@@ -7,35 +7,29 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from subscribers.selectors import eligibility
-
 from ..models import DeliveryState, Run
+from . import reasons
 
 PAGE: Final = 50
 
-# Reasons that the sending gives itself, beside those of the eligibility rule.
-REASONS: Final = {
-    "cancelled": "The campaign was cancelled before their turn",
-    "left_list": "Left the list after the launch",
-    "bad_address": "Amazon SES cannot deliver to an address of this form",
-    "data_too_large": "Their data is too large for one mail",
-    "lost_answer": "Amazon SES's answer was lost; its events will tell",
-}
-
 _SELECT: Final = """
     SELECT d.subscriber_id, s.public_id, coalesce(s.email, ''), coalesce(s.name, ''), d.state, d.reason,
-           d.message_id, d.at, d.attempt, d.opens_tracked, d.clicks_tracked
-    FROM campaigns_delivery d LEFT JOIN subscribers_subscriber s ON s.id = d.subscriber_id
+        d.message_id, d.at, d.attempt, d.opens_tracked, d.clicks_tracked, m.old_id IS NOT NULL
+    FROM campaigns_delivery d LEFT JOIN subscribers_personmerge m ON m.old_id = d.subscriber_id
+    LEFT JOIN subscribers_subscriber s ON s.id = coalesce(m.survivor_id, d.subscriber_id)
     WHERE d.run_id = %(run)s
       AND (%(state)s = '' OR d.state = %(state)s)
       AND (%(reason)s = '' OR d.reason = %(reason)s)
-      AND (%(search)s = '' OR s.email LIKE %(prefix)s)
+      AND (%(search)s = '' OR s.email LIKE %(prefix)s OR d.message_id = %(exact)s)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One person of a run. Without address and public id the person has been erased since."""
+    """One person of a run. Without address and public id the person has been erased since.
+
+    Who was merged with another since is shown as that one; the mail went to the old address.
+    """
 
     subscriber_id: int
     public_id: UUID | None
@@ -48,6 +42,7 @@ class Recipient:
     attempt: int
     opens_tracked: bool
     clicks_tracked: bool
+    is_merged: bool = False
 
     @property
     def state_label(self) -> str:
@@ -70,8 +65,8 @@ class RecipientPage:
 
 
 def reason_label(reason: str) -> str:
-    """A reason code in plain words; what SES said itself is shown as it is."""
-    return REASONS.get(reason) or eligibility.REASONS.get(reason) or reason
+    """A reason code in plain words."""
+    return reasons.label(reason)
 
 
 def page(
@@ -111,7 +106,8 @@ def stream(run: Run, *, state: str = "", reason: str = "", search: str = "") -> 
 
 
 def _arguments(run: Run, state: str, reason: str, search: str) -> dict[str, Any]:
-    search = search.strip().lower()
+    exact = search.strip()
+    search = exact.lower()
     escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return {
         "run": run.pk,
@@ -119,4 +115,5 @@ def _arguments(run: Run, state: str, reason: str, search: str) -> dict[str, Any]
         "reason": reason,
         "search": search,
         "prefix": f"{escaped}%",
+        "exact": exact,
     }

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from mailplatform.accounts.access import current_user, require_role
@@ -17,7 +17,7 @@ from subscribers.importing.cells import spreadsheet_safe
 
 from ..models import DeliveryState, Run
 from ..selectors import campaigns as selectors
-from ..selectors import recipients
+from ..selectors import failed, recipients
 from ..selectors import runs as run_selectors
 
 COLUMNS = (
@@ -25,6 +25,7 @@ COLUMNS = (
     "name",
     "state",
     "reason",
+    "reason_label",
     "message_id",
     "at",
     "attempt",
@@ -38,16 +39,18 @@ COLUMNS = (
 def campaign_recipients(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """One page of the people of a run."""
     campaign = selectors.access_campaign(public_id)
-    run = selectors.access_last_run(public_id)
+    run = _run(request, public_id)
     filters = _filters(request)
     shown = recipients.page(
         run, after=_number(request, "after"), before=_number(request, "before"), **filters
     )
-    query = urlencode({k: v for k, v in filters.items() if v})
+    query = urlencode({k: v for k, v in filters.items() if v} | {"run": run.number})
     counts = run_selectors.counts_by_state(run.pk)
     context = {
         "campaign": campaign,
         "run": run,
+        "runs": list(campaign.runs.order_by("-number")),
+        "progress": {"unresolved": counts["unresolved"], "failed": _to_retry(run, counts["failed"])},
         "page": shown,
         "filters": filters,
         "query": query,
@@ -69,7 +72,7 @@ def campaign_recipients(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def campaign_recipients_csv(request: HttpRequest, public_id: UUID) -> StreamingHttpResponse:
     """The same people as a CSV file, streamed; the export itself is in the audit log."""
     campaign = selectors.access_campaign(public_id)
-    run, filters = selectors.access_last_run(public_id), _filters(request)
+    run, filters = _run(request, public_id), _filters(request)
     audit.record(
         actor=current_user(request),
         action="recipients.exported",
@@ -78,6 +81,19 @@ def campaign_recipients_csv(request: HttpRequest, public_id: UUID) -> StreamingH
     )
     name = f"recipients-{run.public_id}.csv"
     return downloads.download(request, _rows(run, filters), name=name, content_type="text/csv; charset=utf-8")
+
+
+def _run(request: HttpRequest, public_id: UUID) -> Run:
+    """The run that is asked for by its number, or the newest; 404 where there is none."""
+    number = _number(request, "run")
+    if not number:
+        return selectors.access_last_run(public_id)
+    return get_object_or_404(selectors.access_campaign(public_id).runs, number=number)
+
+
+def _to_retry(run: Run, count: int) -> int:
+    """How many the button for another try is about: nobody once that try was made."""
+    return 0 if not count or failed.retry_of(run) else count
 
 
 class _Line:
@@ -92,7 +108,7 @@ def _rows(run: Run, filters: dict[str, str]) -> Iterator[str]:
     yield writer.writerow(COLUMNS)
     for person in recipients.stream(run, **filters):
         values: list[Any] = [getattr(person, name) for name in COLUMNS]
-        values[5] = person.at.isoformat()
+        values[COLUMNS.index("at")] = person.at.isoformat()
         yield writer.writerow([spreadsheet_safe(str(value)) for value in values])
 
 
