@@ -4,12 +4,13 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html. The
 and service only, so it is derived once a day. The tests compare with botocore's signer.
 """
 
-import datetime as dt
 import hashlib
 import hmac
 from typing import Final
 
 from botocore.credentials import Credentials
+
+from mailplatform.core import clock
 
 CONTENT_TYPE: Final = "application/json"
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
@@ -32,7 +33,7 @@ class RequestSigner:
         """
         # Frozen, because a role's keys may be exchanged while we sign.
         keys = self._credentials.get_frozen_credentials()
-        stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
+        stamp = clock.now().strftime("%Y%m%dT%H%M%SZ")
         found = {"Content-Type": CONTENT_TYPE, "X-Amz-Date": stamp}
         signed = "content-type;host;x-amz-date"
         canonical = f"POST\n{path}\n\ncontent-type:{CONTENT_TYPE}\nhost:{host}\nx-amz-date:{stamp}\n"

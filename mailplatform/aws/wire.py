@@ -105,12 +105,16 @@ class Wire:
     def _start(
         self, exchange: _Exchange, path: str, body: bytes, permit: Permit | None
     ) -> errors.SesError | None:
-        """Sign and write what the socket takes; an error means that this exchange is over."""
+        """Sign and write what the socket takes; an error means that this exchange is over.
+
+        The signature is older than the permission: whoever is frozen after it wakes up with one that is refused,
+        and cannot sign afresh for people who were given up meanwhile.
+        """
         path = self._prefix + path
         try:
+            lines = [f"{name}: {value}\r\n" for name, value in self._head(self._host, path, body).items()]
             if permit is not None:
                 permit(exchange.number)
-            lines = [f"{name}: {value}\r\n" for name, value in self._head(self._host, path, body).items()]
         except Exception as error:  # noqa: BLE001 - the other requests are on their way: nobody may raise here
             # Not a byte was written: the connection is as good as before.
             self._put_back(exchange.sock)

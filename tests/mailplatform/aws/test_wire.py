@@ -146,6 +146,20 @@ def test_a_refused_request_writes_nothing_and_keeps_its_connection(server: Serve
     link.close()
 
 
+def test_the_signature_is_made_before_the_permission_is_asked(server: Server) -> None:
+    """Frozen between the two, a process wakes up with an old signature, not with the means to make a new one."""
+    order = []
+
+    def head(host: str, path: str, body: bytes) -> dict[str, str]:
+        order.append("signed")
+        return {}
+
+    link = wire.Wire(f"http://127.0.0.1:{server.port}", head, connect_timeout=5.0, read_timeout=5.0, keep=1)
+    link.post("/x", [b"a"], permit=lambda _: order.append("permitted"))
+    assert order == ["signed", "permitted"]
+    link.close()
+
+
 def test_a_fault_of_ours_before_one_request_does_not_lose_the_others(server: Server) -> None:
     def permit(number: int) -> None:
         if number == 0:
