@@ -5,6 +5,7 @@ too slow; 503 not now, SNS sends it again. Nothing of the request is ever put in
 """
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ log = structlog.get_logger(__name__)
 PATH: Final = "/sns/events/"
 MAX_BODY: Final = 256 * 1024  # what SNS itself allows
 BODY_SECONDS: Final = 20.0  # SNS itself gives a delivery 15
+_TOO_SLOW: Final = "the body did not come in time"
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -66,6 +68,9 @@ class Endpoint:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                # What the site consists of lives as long as the process: the collector need not look at it again.
+                gc.collect()
+                gc.freeze()
                 self.writer.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
@@ -79,8 +84,7 @@ class Endpoint:
             await _answer(send, 405, (b"allow", b"POST"))
             return
         try:
-            async with asyncio.timeout(BODY_SECONDS):
-                body = await _read(scope, receive)
+            body = await _read_in_time(scope, receive)
         except TimeoutError:
             await _answer(send, 408, (b"connection", b"close"))
             return
@@ -140,6 +144,23 @@ def _in_thread(call: Callable[..., None], *arguments: object) -> None:
         call(*arguments)
     finally:
         connection.close()
+
+
+async def _read_in_time(scope: Scope, receive: Receive) -> bytes | None:
+    """As `_read`, or TimeoutError. `asyncio.timeout` says the same and costs a tenth of the whole request."""
+    task = asyncio.current_task()
+    if task is None:  # pragma: no cover - a coroutine of a server always runs in a task
+        raise RuntimeError("no task to cancel")
+    timer = asyncio.get_running_loop().call_later(BODY_SECONDS, task.cancel, _TOO_SLOW)
+    try:
+        return await _read(scope, receive)
+    except asyncio.CancelledError as error:
+        if error.args != (_TOO_SLOW,):
+            raise
+        task.uncancel()
+        raise TimeoutError from error
+    finally:
+        timer.cancel()
 
 
 async def _read(scope: Scope, receive: Receive) -> bytes | None:

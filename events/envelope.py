@@ -24,6 +24,10 @@ _SIGNED: Final = {
     "SubscriptionConfirmation": _CONFIRMATION,
     "UnsubscribeConfirmation": _CONFIRMATION,
 }
+_WANTED: Final = {
+    kind: frozenset({*names, "SignatureVersion", "Signature", "SigningCertURL"} - {"Subject"})
+    for kind, names in _SIGNED.items()
+}
 HASHES: Final = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303  (version 1 is what SNS signs by default)
 _PATH = re.compile(r"/SimpleNotificationService-[0-9a-f]{32}\.pem")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z")
@@ -46,7 +50,7 @@ class CannotVerifyNow(Exception):
     """Whether this message is genuine cannot be told now; SNS should send it again (503)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SnsMessage:
     """What a verified message says. `timestamp` is the signed one, the same on every retry."""
 
@@ -59,7 +63,7 @@ class SnsMessage:
     subject: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Envelope:
     """A message whose shape, topic, host and age are right and whose signature is not checked yet."""
 
@@ -91,8 +95,7 @@ def read_fields(body: bytes) -> dict[str, str]:
     if not isinstance(kind, str) or kind not in _SIGNED:
         raise Refused("the body is not a message of SNS", 400)
     fields = {key: value for key, value in data.items() if isinstance(value, str)}
-    wanted = {*_SIGNED[kind], "SignatureVersion", "Signature", "SigningCertURL"} - {"Subject"}
-    if not wanted <= fields.keys() or (
+    if not _WANTED[kind] <= fields.keys() or (
         "Subject" in data and data["Subject"] is not None and "Subject" not in fields
     ):
         raise Refused("the message lacks a field", 400)
@@ -135,8 +138,9 @@ def decode_signature(text: str) -> bytes:
 
 def string_to_sign(fields: dict[str, str]) -> bytes:
     """Build the bytes that SNS signs: name, line break, value, line break, in the order of its documentation."""
-    names = (name for name in _SIGNED[fields["Type"]] if name in fields)
-    return "".join(f"{name}\n{fields[name]}\n" for name in names).encode()
+    return "".join(
+        [f"{name}\n{fields[name]}\n" for name in _SIGNED[fields["Type"]] if name in fields]
+    ).encode()
 
 
 def message_of(fields: dict[str, str], timestamp: datetime) -> SnsMessage:

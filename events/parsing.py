@@ -41,7 +41,7 @@ class NotAnEvent(Exception):
     """The message is SES's plain-text validation of the topic: nothing happened to anybody."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ParsedEvent:
     """One thing that happened to one recipient. `user_agent` and `recipient` are for deciding, never for storing."""
 

@@ -10,6 +10,7 @@ verifies. `verify()` does the three.
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -29,6 +30,16 @@ MAX_AHEAD: Final = timedelta(minutes=15)
 CACHED_CERTIFICATES: Final = 16
 FAILURE_SECONDS: Final = 30
 FETCHES_PER_MINUTE: Final = 20
+_PADDING: Final = padding.PKCS1v15()
+
+
+@dataclass(frozen=True, slots=True)
+class _Signer:
+    """A certificate that was believed: its key, and from when until when it may sign."""
+
+    key: rsa.RSAPublicKey
+    start: datetime
+    end: datetime
 
 
 class Verifier:
@@ -43,7 +54,7 @@ class Verifier:
         now: Callable[[], datetime],
     ) -> None:
         self._topics, self._fetch, self._anchors, self._now = topics, fetch, anchors, now
-        self._certificates: OrderedDict[str, x509.Certificate] = OrderedDict()
+        self._certificates: OrderedDict[str, _Signer] = OrderedDict()
         self._failures: OrderedDict[str, datetime] = OrderedDict()
         self._fetched: list[datetime] = []
         self._lock = threading.Lock()
@@ -82,29 +93,27 @@ class Verifier:
                 return
             self._check_budget(url)
             try:
-                certificate = self._load(url, envelope.region)
+                signer = self._load(url, envelope.region)
             except (Refused, CannotVerifyNow):
                 self._failures[url] = self._now()
                 while len(self._failures) > CACHED_CERTIFICATES:
                     self._failures.popitem(last=False)
                 raise
-            self._certificates[url] = certificate
+            self._certificates[url] = signer
             while len(self._certificates) > CACHED_CERTIFICATES:
                 self._certificates.popitem(last=False)
 
     def check(self, envelope: Envelope) -> SnsMessage:
         """Verify the signature with the certificate that `prepare` kept."""
-        certificate = self._certificates.get(envelope.certificate_url)
-        if certificate is None:
+        signer = self._certificates.get(envelope.certificate_url)
+        if signer is None:
             raise CannotVerifyNow("the certificate was displaced; try again")
-        if not trust.is_valid_at(certificate, self._now()):
+        if not signer.start <= self._now() <= signer.end:
             raise Refused("the certificate is not valid at this time")
-        fields, key = envelope.fields, certificate.public_key()
-        if not isinstance(key, rsa.RSAPublicKey):
-            raise Refused("the certificate's key is not RSA")
+        fields = envelope.fields
         try:
             signed, algorithm = envelopes.string_to_sign(fields), envelopes.HASHES[fields["SignatureVersion"]]
-            key.verify(envelope.signature, signed, padding.PKCS1v15(), algorithm)
+            signer.key.verify(envelope.signature, signed, _PADDING, algorithm)
         except InvalidSignature as error:
             raise Refused("the signature does not fit the message") from error
         return envelopes.message_of(fields, envelope.timestamp)
@@ -119,7 +128,7 @@ class Verifier:
             raise CannotVerifyNow("too many new certificates within a minute")
         self._fetched.append(now)
 
-    def _load(self, url: str, region: str) -> x509.Certificate:
+    def _load(self, url: str, region: str) -> _Signer:
         try:
             data = self._fetch(url)
         except OSError as error:
@@ -128,7 +137,7 @@ class Verifier:
             raise Refused("the certificate file is too large")
         try:
             certificate = trust.load_single_pem(data)
-            trust.check_leaf(certificate, region)
+            key = trust.check_leaf(certificate, region)
             if not trust.is_valid_at(certificate, self._now()):
                 raise Refused("the certificate is not valid at this time")
             trust.check_chain(certificate, anchors=self._anchors(), at=self._now(), fetch=self._fetch)
@@ -136,4 +145,4 @@ class Verifier:
             raise Refused(str(error)) from error
         except trust.IssuerUnavailable as error:
             raise CannotVerifyNow(str(error)) from error
-        return certificate
+        return _Signer(key, certificate.not_valid_before_utc, certificate.not_valid_after_utc)

@@ -17,7 +17,7 @@ class Undigestible(Exception):
     """A message that is genuine and that we cannot take in; the text is the reason in its dead letter."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Inbound:
     """A verified notification and the bytes it came in. `is_replay` skips the dedupe of transport retries."""
 
@@ -61,7 +61,7 @@ class Hit:
         return self.event.occurred_at, self.event.identity
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Digested:
     """A message whose events are read, and not yet whose they are."""
 

@@ -27,7 +27,11 @@ Identity = tuple[datetime, bytes]
 # (person, link, is machine) of a run's click -> when it was first made
 Clicks = dict[tuple[int, int, int, bool], datetime]
 
-_TIMEOUTS: Final = "SELECT set_config('lock_timeout', '5s', %s), set_config('statement_timeout', '10s', %s)"
+# Generic plans: for the partitioned tables Postgres would plan every statement anew, which costs more than running it.
+_LIMITS: Final = """
+    SELECT set_config('lock_timeout', '5s', %(local)s), set_config('statement_timeout', '10s', %(local)s),
+           set_config('plan_cache_mode', 'force_generic_plan', %(local)s)
+"""
 _INBOX = """
     INSERT INTO events_inboundmessage (timestamp, message_id, kind, received_at)
     SELECT t, m, 'notification', %s FROM unnest(%s::timestamptz[], %s::uuid[]) AS x (t, m) ORDER BY t, m
@@ -97,13 +101,13 @@ def raw_cursor() -> Iterator[Cursor]:
 def limit_waits(cursor: Cursor) -> None:
     """Let no statement of this transaction wait for long; a connection made steady needs no telling."""
     if cursor.connection not in _steady:
-        cursor.execute(_TIMEOUTS, (True, True))
+        cursor.execute(_LIMITS, {"local": True})
 
 
 def make_steady(cursor: Cursor) -> None:
     """Set the limits once for a connection that does nothing but take in events."""
     if cursor.connection not in _steady:
-        cursor.execute(_TIMEOUTS, (False, False))
+        cursor.execute(_LIMITS, {"local": False})
         _steady.add(cursor.connection)
 
 
