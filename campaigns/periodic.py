@@ -10,7 +10,7 @@ from mailplatform.aws import errors, session
 from . import tasks
 from .selectors import sending as selectors
 from .sending import quota, recover
-from .services import runs, starting
+from .services import runs, starting, thinning
 
 log = structlog.get_logger(__name__)
 
@@ -45,3 +45,9 @@ def refresh_account(**_: Any) -> None:
         quota.refresh()
     except (errors.AccountUnreadableError, session.AwsConfigurationError) as error:
         log.warning("sending.account_unreadable", error=str(error))
+
+
+@shared_task(name="campaigns.thin_ledger", ignore_result=True)
+def thin_ledger(**_: Any) -> None:
+    """Let go of the calls and batches of runs that ended long ago; deliveries stay."""
+    thinning.thin_ledger()

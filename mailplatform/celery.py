@@ -26,6 +26,7 @@ app.conf.beat_schedule = {
     "campaigns-recover": {"task": "campaigns.recover", "schedule": every(15)},
     "campaigns-due": {"task": "campaigns.start_due", "schedule": every(3)},
     "campaigns-account": {"task": "campaigns.refresh_account", "schedule": every(300)},
+    "campaigns-thin": {"task": "campaigns.thin_ledger", "schedule": every(3600)},
     "subscribers-imports": {"task": "subscribers.resume_imports", "schedule": every(300)},
     "subscribers-forget": {"task": "subscribers.forget_imports", "schedule": every(3600)},
     "events-partitions": {"task": "events.make_partitions", "schedule": every(3600)},

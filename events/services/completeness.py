@@ -18,7 +18,7 @@ from campaigns.models import DecisionAction
 from campaigns.selectors import sending_settings
 from campaigns.sending import timing
 from campaigns.services import decisions
-from events.models import DeadLetter
+from events.models import DeadLetter, Heartbeat
 from mailplatform.accounts import vault
 from mailplatform.accounts.services import installation
 from mailplatform.aws import session, sqs
@@ -34,6 +34,7 @@ LONGEST_SILENCE: Final = dt.timedelta(seconds=30)
 # After this a person has to look.
 LATEST: Final = dt.timedelta(days=3)
 CALLS_AT_ONCE: Final = 10
+HEARTBEATS_KEPT: Final = dt.timedelta(days=60)
 
 # Only calls whose answer came: who was settled by an event is complete by construction. Whoever was erased or merged
 # since may have no event under their number.
@@ -200,6 +201,11 @@ def resend_by_itself(*, queue: Callable[[], int | None] = queue_length) -> int:
         people += len(made.subscriber_ids)
         log.warning("resent_by_itself", run=run_id, people=len(made.subscriber_ids))
     return people
+
+
+def forget_heartbeats() -> int:
+    """Delete heartbeats older than any call that may still be judged; return how many."""
+    return Heartbeat.objects.filter(slot__lt=clock.now() - HEARTBEATS_KEPT).delete()[0]
 
 
 def _silent_calls() -> list[tuple[int, str, dt.datetime, dt.datetime, list[int]]]:

@@ -200,5 +200,12 @@ def test_the_queue_is_unknown_where_none_is_set_up() -> None:
     assert completeness.queue_length() is None
 
 
+def test_old_heartbeats_are_let_go_of() -> None:
+    for days in (1, 59, 61):
+        Heartbeat.objects.create(slot=clock.now() - dt.timedelta(days=days))
+    assert completeness.forget_heartbeats() == 1
+    assert Heartbeat.objects.count() == 2
+
+
 def _move(run: Run, state: str, **more: Any) -> None:
     Run.objects.filter(pk=run.pk).update(state=state, **more)
