@@ -10,7 +10,16 @@ from django.db.models import Max
 from campaigns.models import Run
 from mailplatform.core import clock
 
-from .services import bouncing, classifying, completeness, forgetting, settling, stopping
+from .services import (
+    bouncing,
+    classifying,
+    completeness,
+    digesting,
+    forgetting,
+    settling,
+    stopping,
+    webhook_sending,
+)
 
 MONTHS_AHEAD: Final = 3
 MONTHS_BACK: Final = 2
@@ -71,7 +80,28 @@ def count_soft_bounces(**_unknown: Any) -> None:
     bouncing.apply_policy()
 
 
+@shared_task(name="events.digest_runs")
+def digest_runs(**_unknown: Any) -> None:
+    """Keep the breakdowns of reports fresh."""
+    digesting.digest_runs()
+
+
+@shared_task(name="events.send_webhooks")
+def send_webhooks(**_unknown: Any) -> None:
+    """Tell other systems what happened; and people, where an endpoint was switched off."""
+    webhook_sending.collect()
+    webhook_sending.send_due()
+    webhook_sending.tell_disabled()
+
+
+@shared_task(name="events.forget_webhooks")
+def forget_webhooks(**_unknown: Any) -> None:
+    """Delete the old part of the log of webhooks."""
+    webhook_sending.forget_old()
+
+
 @shared_task(name="events.forget_erased")
 def forget_erased(**_unknown: Any) -> None:
-    """Remove the dead letters of people who were erased."""
+    """Remove the dead letters of people who were erased, and heartbeats that nobody will ask for."""
     forgetting.forget_erased()
+    completeness.forget_heartbeats()

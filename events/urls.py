@@ -2,9 +2,10 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from .views import dashboard, dead_letters, decisions, public, report
+from .views import dashboard, dead_letters, decisions, policy, public, report, webhooks
 
 app_name = "events"
+_webhook = "settings/webhooks/<uuid:public_id>/"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", dashboard.show, name="dashboard"),
     path("campaigns/<uuid:public_id>/report/", report.campaign_report, name="campaign_report"),
@@ -26,6 +27,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(
         "settings/dead-letters/<int:pk>/replay/", dead_letters.replay_dead_letter, name="replay_dead_letter"
     ),
+    path("settings/bounces/", policy.policy, name="policy"),
+    path("settings/webhooks/", webhooks.webhook_list, name="webhook_list"),
+    path("settings/webhooks/add/", webhooks.webhook_add, name="webhook_add"),
+    path(_webhook, webhooks.webhook_detail, name="webhook_detail"),
+    path(f"{_webhook}test/", webhooks.webhook_test, name="webhook_test"),
+    path(f"{_webhook}secret/", webhooks.webhook_rotate, name="webhook_rotate"),
+    path(f"{_webhook}replay/", webhooks.webhook_replay, name="webhook_replay"),
+    path(f"{_webhook}remove/", webhooks.webhook_remove, name="webhook_remove"),
+    path("mp-trap/", public.trap, name="trap"),
     path("u/<str:token>/", public.unsubscribe, name="unsubscribe"),
     path("p/<str:token>/", public.preference_page, name="preferences"),
     path("v/<str:token>/", public.view_in_browser, name="view_in_browser"),

@@ -76,11 +76,15 @@ class Cursor(models.Model):
 
 
 class Digest(models.Model):
-    """The breakdowns of a run's report, as they were at `at`: see `events.selectors.breakdown`."""
+    """The breakdowns of a run's report, as they were at `at`: see `events.selectors.breakdown`.
+
+    `is_stale` says that something was heard of the run since; `figures` is empty before the first time.
+    """
 
     run_id = models.BigIntegerField(primary_key=True)
     at = models.DateTimeField()
     figures = models.JSONField()
+    is_stale = models.BooleanField(default=False, db_index=True)
 
     def __str__(self) -> str:
         return f"run {self.run_id} at {self.at}"

@@ -83,7 +83,9 @@ class WebhookDelivery(models.Model):
             models.UniqueConstraint(fields=("endpoint", "message_id"), name="one_message_per_endpoint"),
         )
         indexes = (
-            models.Index(fields=("next_at",), condition=models.Q(state="pending"), name="webhook_due"),
+            models.Index(
+                fields=("endpoint", "next_at"), condition=models.Q(state="pending"), name="webhook_due"
+            ),
             models.Index(fields=("endpoint", "-id"), name="webhook_log"),
             models.Index(fields=("created_at",), name="webhook_old"),
         )

@@ -12,7 +12,7 @@ from campaigns.models import Run
 from campaigns.selectors import recipients
 from events.kinds import Outcome
 
-from .report import bounce_words
+from .words import bounce_words
 
 PAGE: Final = 50
 

@@ -10,6 +10,8 @@ from campaigns.models import Run
 from campaigns.selectors import recipients, runs
 from events.kinds import Kind
 
+from .words import bounce_words
+
 HOURLY_FOR: Final = timedelta(hours=48)
 SHOWN_AT_LEAST: Final = timedelta(hours=12)
 TOP_LINKS: Final = 20
@@ -197,26 +199,6 @@ def bounce_reasons(run: Run) -> list[Reason]:
         return [
             Reason(who[state], code, bounce_words(code), count) for state, code, count in cursor.fetchall()
         ]
-
-
-BOUNCE_WORDS: Final = {
-    "General": "The mailbox provider refused it without saying why",
-    "NoEmail": "The address does not exist",
-    "Suppressed": "Amazon had seen this address bounce before",
-    "OnAccountSuppressionList": "On the suppression list of our own Amazon account",
-    "MailboxFull": "The mailbox is full",
-    "MessageTooLarge": "The mail was too large",
-    "CustomTimeoutExceeded": "The mailbox provider did not answer in time",
-    "ContentRejected": "The provider refused the content",
-    "AttachmentRejected": "The provider refused an attachment",
-    "Undetermined": "The provider's answer was unclear",
-    "Bad content": "Amazon found a virus",
-}
-
-
-def bounce_words(code: str) -> str:
-    """Return a bounce subtype in plain words; what is new is shown as it came."""
-    return BOUNCE_WORDS.get(code, code or "No reason was given")
 
 
 def machine_reasons(run: Run) -> list[tuple[str, int]]:

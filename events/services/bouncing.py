@@ -37,13 +37,13 @@ _COUNTED = """
 """
 _FRESH = """
     SELECT DISTINCT subscriber_id FROM events_event WHERE type = 'soft_bounce' AND subscriber_id IS NOT NULL
-      AND received_at >= %(since)s AND received_at < %(until)s
+      AND received_at >= %(since)s AND received_at <= %(until)s
 """
 _ALIVE = """
     SELECT DISTINCT s.email_key FROM subscribers_suppression x
     JOIN subscribers_subscriber s ON s.email_key = x.email_key JOIN events_event e ON e.subscriber_id = s.id
     WHERE x.reason = 'unreachable' AND x.lifted_at IS NULL AND e.type IN ('delivery', 'open', 'click')
-      AND NOT e.is_machine AND e.occurred_at > x.created_at AND e.received_at >= %(since)s AND e.received_at < %(until)s
+      AND NOT e.is_machine AND e.occurred_at > x.created_at AND e.received_at >= %(since)s AND e.received_at <= %(until)s
 """
 
 

@@ -23,7 +23,7 @@ _SUSPECTS = """
     WITH fresh AS MATERIALIZED (
         SELECT run_id, subscriber_id, type, occurred_at, link_id, machine_reason, is_machine FROM events_event
         WHERE type IN ('open', 'click', 'delivery') AND run_id IS NOT NULL AND subscriber_id IS NOT NULL
-          AND received_at >= %(since)s AND received_at < %(until)s)
+          AND received_at >= %(since)s AND received_at <= %(until)s)
     SELECT f.run_id, f.subscriber_id FROM fresh f
     JOIN events_outcome o ON o.run_id = f.run_id AND o.subscriber_id = f.subscriber_id
     WHERE least(o.opened_at, o.clicked_at) < o.delivered_at - interval '1 second'

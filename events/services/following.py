@@ -28,7 +28,7 @@ _ADVANCE: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Events received from `since` on and before `until`."""
+    """Events received from `since` to `until`, both included."""
 
     since: datetime
     until: datetime
@@ -40,9 +40,12 @@ class Window:
 
 
 @contextmanager
-def window(name: str, *, lag: timedelta = timedelta(0)) -> Iterator[Window]:
-    """Give the next window of the job `name`, up to `lag` ago; it is done when the block ends without an error."""
-    until = clock.now() - lag
+def window(name: str, *, lag: timedelta = timedelta(0), until: datetime | None = None) -> Iterator[Window]:
+    """Give the next window of the job `name`, up to `lag` ago or `until`.
+
+    It is done when the block ends without an error.
+    """
+    until = until or clock.now() - lag
     done = read_until(name)
     yield Window((done or until - FIRST) - OVERLAP, until)
     with connection.cursor() as cursor:

@@ -4,8 +4,6 @@ from datetime import timedelta
 from typing import Final
 
 import structlog
-from django.conf import settings
-from django.core.mail import EmailMessage
 from django.db import connection, transaction
 from django.urls import reverse
 
@@ -14,12 +12,10 @@ from campaigns.services import runs
 from events import safety
 from events.kinds import Outcome
 from events.models import SafetyStop
-from mailplatform.accounts.models import Role, User
 from mailplatform.accounts.services import audit, installation
-from mailplatform.aws import errors, session
 from mailplatform.core import clock
 
-from . import policies
+from . import notices, policies
 
 log = structlog.get_logger(__name__)
 STOPPED: Final = "run.stopped_by_itself"
@@ -27,7 +23,7 @@ TELL_FOR: Final = timedelta(hours=24)
 
 # Bounces off the account's own list never reached a provider and do not count.
 _FIGURES = """
-    SELECT CASE WHEN grouping(provider) = 1 THEN '' ELSE provider END, count(*) FILTER (WHERE state > 0),
+    SELECT CASE WHEN grouping(provider) = 1 THEN '' ELSE provider END, count(*) FILTER (WHERE state_at IS NOT NULL),
            count(*) FILTER (WHERE state IN (%(soft)s, %(hard)s)
                             AND reason NOT IN ('OnAccountSuppressionList', 'OnTenantSuppressionList')),
            count(*) FILTER (WHERE complained_at IS NOT NULL), count(*) FILTER (WHERE state = %(unrendered)s)
@@ -119,36 +115,14 @@ def tell_owners() -> int:
     told = 0
     for stop in SafetyStop.objects.filter(told_at=None, at__gte=clock.now() - TELL_FOR).order_by("pk"):
         run = Run.objects.select_related("campaign__owner", "launched_by").filter(pk=stop.run_id).first()
-        if run is None or not send(
-            to=people_to_tell(run.campaign.owner, run.launched_by),
+        if run is None or not notices.send(
+            to=notices.people_to_tell(run.campaign.owner, run.launched_by),
             subject=f"“{run.campaign.name}” was paused by the safety stop",
             text=_letter(run, stop),
         ):
             continue
         told += SafetyStop.objects.filter(pk=stop.pk, told_at=None).update(told_at=clock.now())
     return told
-
-
-def people_to_tell(*wanted: User | None) -> list[str]:
-    """Return the addresses of those of `wanted` who still work here; where nobody does, of the administrators."""
-    found = {user.email for user in wanted if user is not None and user.is_active}
-    if not found:
-        found = set(User.objects.filter(role=Role.ADMIN, is_active=True).values_list("email", flat=True))
-    return sorted(found)
-
-
-def send(*, to: list[str], subject: str, text: str) -> bool:
-    """Send one notice to users of this installation; False when it could not be sent now."""
-    try:
-        for address in to:
-            EmailMessage(subject, text, settings.DEFAULT_FROM_EMAIL, [address]).send()
-    except errors.SesError as error:
-        log.warning("notice_not_sent", error=str(error))
-        return error.verdict is errors.Verdict.LOST  # it may have left: better once than twice
-    except (errors.AccountUnreadableError, session.AwsConfigurationError) as error:
-        log.warning("notice_not_sent", error=str(error))
-        return False
-    return True
 
 
 def _letter(run: Run, stop: SafetyStop) -> str:

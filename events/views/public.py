@@ -141,3 +141,13 @@ def _render(
 def _address(request: HttpRequest) -> str:
     """The reader's IP; the consent record keeps only its network."""
     return str(request.META.get("REMOTE_ADDR", ""))
+
+
+@login_not_required
+@never_cache
+@require_http_methods(["GET", "HEAD"])
+def trap(_request: HttpRequest) -> HttpResponse:
+    """What a link leads to that no reader can see: nothing. Only a program comes here."""
+    response = HttpResponse("There is nothing here.\n", content_type="text/plain; charset=utf-8")
+    response["X-Robots-Tag"] = "noindex, nofollow"
+    return response

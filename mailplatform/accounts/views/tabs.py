@@ -4,8 +4,11 @@ from django.urls import reverse
 
 TABS = (
     ("Installation", "accounts:settings"),
+    ("Sending", "campaigns:sending_settings"),
     ("People", "accounts:users"),
     ("Audit log", "accounts:audit_log"),
+    ("Bounces and complaints", "events:policy"),
+    ("Webhooks", "events:webhook_list"),
     ("Undelivered events", "events:dead_letters"),
 )
 

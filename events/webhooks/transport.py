@@ -1,0 +1,104 @@
+"""One POST to one endpoint, to the very address that was checked, within a time limit, without redirects."""
+
+import http.client
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from . import addresses
+
+CONNECT_S: Final = 5.0
+TOTAL_S: Final = 15.0
+MAX_ANSWER: Final = 2_048
+MAX_RETRY_AFTER_S: Final = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: a status, or 0 with the reason why there is none."""
+
+    status: int
+    milliseconds: int
+    error: str = ""
+    retry_after_s: int = 0
+
+    @property
+    def is_success(self) -> bool:
+        """Only 2xx counts; a redirect is a failure."""
+        return 200 <= self.status < 300
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], *, allow_loopback: bool) -> Answer:
+    """Send `body`; never raises for what the other side does or for an address that is not allowed."""
+    start = time.monotonic()
+    try:
+        target = addresses.parse(url, allow_loopback=allow_loopback)
+        found = addresses.resolve(target, allow_loopback=allow_loopback)
+        status, retry_after = _exchange(target, found[0], body, headers)
+    except addresses.NotAllowed as error:
+        return Answer(0, _since(start), str(error))
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return Answer(0, _since(start), _words(error))
+    words = "" if 200 <= status < 300 else f"The server answered {status}."
+    return Answer(status, _since(start), words, retry_after)
+
+
+def _exchange(
+    target: addresses.Target, address: str, body: bytes, headers: Mapping[str, str]
+) -> tuple[int, int]:
+    raw = socket.create_connection((address, target.port), timeout=CONNECT_S)
+    # A server that drips a byte now and then would pass every timeout of a single read.
+    guard = threading.Timer(TOTAL_S, _cut, [raw])
+    guard.daemon = True
+    guard.start()
+    try:
+        raw.settimeout(TOTAL_S)
+        wire = (
+            ssl.create_default_context().wrap_socket(raw, server_hostname=target.host)
+            if target.is_tls
+            else raw
+        )
+        connection = http.client.HTTPConnection(target.host, target.port, timeout=TOTAL_S)
+        connection.sock = wire
+        try:
+            connection.request("POST", target.path, body, {**headers, "Host": target.host_header})
+            response = connection.getresponse()
+            response.read(MAX_ANSWER)
+            return response.status, _retry_after(response.headers.get("Retry-After", ""))
+        finally:
+            connection.close()
+    finally:
+        guard.cancel()
+        raw.close()
+
+
+def _cut(raw: socket.socket) -> None:
+    try:
+        raw.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        raw.close()
+
+
+def _retry_after(text: str) -> int:
+    return min(int(text), MAX_RETRY_AFTER_S) if text.isascii() and text.isdecimal() and len(text) < 9 else 0
+
+
+def _words(error: Exception) -> str:
+    """Say what went wrong without what the other side sent."""
+    if isinstance(error, TimeoutError):
+        return "The server did not answer in time."
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"The certificate of the server is not valid: {error.verify_message}."
+    if isinstance(error, ssl.SSLError):
+        return "The encrypted connection could not be made."
+    if isinstance(error, ConnectionRefusedError):
+        return "The server refused the connection."
+    return f"The connection failed ({type(error).__name__})."
+
+
+def _since(start: float) -> int:
+    return int((time.monotonic() - start) * 1000)
