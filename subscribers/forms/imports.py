@@ -18,6 +18,7 @@ TARGET_WORDS = {
     "first_name": "First name",
     "last_name": "Last name",
     "language": "Language",
+    "time_zone": "Time zone",
     "tags": "Tags",
     "consent_basis": "Consent: basis",
     "consent_at": "Consent: date",

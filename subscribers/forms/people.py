@@ -57,7 +57,9 @@ class PersonForm(forms.Form):
         """Return a zone that exists, or nothing."""
         zone: str = self.cleaned_data["time_zone"].strip().replace(" ", "_")
         if zone and zone not in available_timezones():
-            raise forms.ValidationError("There is no time zone of this name. Write for example Europe/Berlin.")
+            raise forms.ValidationError(
+                "There is no time zone of this name. Write for example Europe/Berlin."
+            )
         return zone
 
     def values(self) -> dict[str, Any]:

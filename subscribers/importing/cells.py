@@ -19,7 +19,8 @@ def clean_text(text: str) -> str:
 
     The apostrophe that our own exports put before a formula is taken off again.
     """
-    cleaned = _CONTROL.sub("", text).strip()
+    # Printable text, which is nearly all there is, has nothing to be taken out.
+    cleaned = (text if text.isprintable() else _CONTROL.sub("", text)).strip()
     return cleaned[1:] if cleaned.startswith("'") and is_formula(cleaned[1:]) else cleaned
 
 

@@ -23,7 +23,16 @@ CONSENT_TARGETS = (
     "opens",
     "clicks",
 )
-FIXED_TARGETS = ("email", "name", "first_name", "last_name", "language", "tags", *CONSENT_TARGETS)
+FIXED_TARGETS = (
+    "email",
+    "name",
+    "first_name",
+    "last_name",
+    "language",
+    "time_zone",
+    "tags",
+    *CONSENT_TARGETS,
+)
 FIELD_PREFIX = "field:"
 MAX_KEY = 50
 MAX_CHOICE_VALUES = 50
@@ -36,6 +45,7 @@ _SYNONYMS = {
     "first_name": "first_name firstname fname given_name forename vorname prenom nombre_de_pila",
     "last_name": "last_name lastname lname surname family_name nachname nom apellido cognome",
     "language": "language lang locale sprache langue idioma lingua",
+    "time_zone": "time_zone timezone tz zeitzone fuseau_horaire",
     "tags": "tags tag labels",
     "consent_basis": "consent_basis lawful_basis legal_basis basis rechtsgrundlage",
     "consent_at": "consent_at consent_date consent_time consented_at opted_in_at optin_at opt_in_date optin_time "

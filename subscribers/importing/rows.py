@@ -1,8 +1,10 @@
 """From a row of the file to a person, or to the reason why not. The hot loop of every import: no I/O in here."""
 
+import zoneinfo
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 
 from .addresses import AddressRefusedError, normalise_email
 from .cells import Cell, as_text
@@ -60,6 +62,7 @@ class Person:
     email: str
     name: str = ""
     language: str = ""
+    time_zone: str = ""
     fields: dict[str, JsonValue] = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
     consent: ConsentCells = field(default_factory=ConsentCells)
@@ -75,6 +78,12 @@ class RefusedRow:
 
 
 _Setter = Callable[[Person, Cell], None]
+
+
+@cache
+def available_timezones() -> frozenset[str]:
+    """The names of the IANA database that this machine knows."""
+    return frozenset(zoneinfo.available_timezones())
 
 
 class RowReader:
@@ -165,6 +174,13 @@ def _set_language(person: Person, cell: Cell) -> None:
     person.language = text.lower()
 
 
+def _set_time_zone(person: Person, cell: Cell) -> None:
+    name = read_text(cell)
+    if name not in available_timezones():
+        raise ValueRefusedError(f"“{name[:40]}” is not a time zone such as Europe/Berlin")
+    person.time_zone = name
+
+
 def _set_tags(person: Person, cell: Cell) -> None:
     person.tags = read_list(cell)
     if any(len(tag) > _MAX_TAG for tag in person.tags):
@@ -215,6 +231,7 @@ _SETTERS: dict[str, _Setter] = {
     "first_name": _set_first_name,
     "last_name": _set_last_name,
     "language": _set_language,
+    "time_zone": _set_time_zone,
     "tags": _set_tags,
     "consent_basis": _set_basis,
     "consent_source": _set_source,

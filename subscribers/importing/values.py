@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 from .cells import Cell, as_text, clean_text
 
@@ -95,7 +96,12 @@ def read_date(cell: Cell) -> str:
 
 def read_moment(cell: Cell) -> datetime:
     """Return an aware moment; without a zone it is UTC, without a time midnight. Slashed dates are refused."""
-    text = as_text(cell).strip()
+    return _moment_of(as_text(cell).strip())
+
+
+@lru_cache(maxsize=10_000)
+def _moment_of(text: str) -> datetime:
+    """The days of a file repeat."""
     try:
         moment = _moment(text)
     except ValueError:

@@ -1,94 +1,85 @@
 """Merging one chunk of staged rows into the people we know, in one transaction that ends with one ledger block."""
 
-from collections.abc import Iterator
-from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from django.db import connection, transaction
+import structlog
+from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models import F
 
 from mailplatform.core import clock
 
-from ..models import Act, ConsentNotice, ImportJob, LawfulBasis, Method, Purpose
-from ..services import consent, profiles
+from ..models import ImportJob, Method
+from ..services import basis, profiles, sealing
 from . import sorting
+from .acts import Acts
 from .statement import Statement
 
-CHUNK = 20_000
+log = structlog.get_logger(__name__)
+CHUNK: Final = 20_000
+# A complaint, an erasure or another import of the same people may come in between: the chunk is sorted again.
+TRIES: Final = 3
 
-_PEOPLE = """
+# In the order of their ids, so that two imports of the same people wait for each other instead of dying.
+_LOCK: Final = """
+SELECT count(*) FROM (
+    SELECT s.id FROM subscribers_subscriber s JOIN import_chunk c ON c.subscriber_id = s.id
+    WHERE c.kind <> 'new' AND c.reason IS NULL ORDER BY s.id FOR NO KEY UPDATE OF s) locked
+"""
+_CHANGED: Final = """
+UPDATE subscribers_subscriber s SET
+    name = CASE WHEN st.name = '' THEN s.name ELSE st.name END,
+    language = CASE WHEN st.language = '' THEN s.language ELSE st.language END,
+    time_zone = CASE WHEN st.time_zone = '' THEN s.time_zone ELSE st.time_zone END,
+    fields = s.fields || st.fields, updated_at = %(now)s
+FROM import_chunk c, subscribers_importstaging st
+WHERE st.job_id = %(job)s AND st.seq = c.seq AND s.id = c.subscriber_id AND c.kind = 'changed' AND c.reason IS NULL
+    AND ((st.name <> '' AND st.name <> s.name) OR (st.language <> '' AND st.language <> s.language)
+        OR (st.time_zone <> '' AND st.time_zone <> s.time_zone) OR NOT s.fields @> st.fields)
+"""
+_NEW: Final = """
 INSERT INTO subscribers_subscriber
-    (public_id, email, email_key, name, language, time_zone, fields, source, created_at, updated_at)
-SELECT gen_random_uuid(), email, email_key, name, language, '', fields, %(source)s, %(now)s, %(now)s
-FROM import_staging
-WHERE seq > %(after)s AND seq <= %(upto)s AND reason IS NULL AND (kind = 'new' OR (kind = 'changed' AND %(update)s))
-ORDER BY email
-ON CONFLICT (email) DO UPDATE SET
-    name = CASE WHEN excluded.name = '' THEN subscribers_subscriber.name ELSE excluded.name END,
-    language = CASE WHEN excluded.language = '' THEN subscribers_subscriber.language ELSE excluded.language END,
-    fields = subscribers_subscriber.fields || excluded.fields,
-    updated_at = excluded.updated_at
-WHERE %(update)s
+    (id, public_id, email, email_key, name, language, time_zone, fields, source, created_at, updated_at)
+SELECT c.subscriber_id, c.public_id, st.email, st.email_key, st.name, st.language, st.time_zone, st.fields,
+    %(source)s, %(now)s, %(now)s
+FROM import_chunk c JOIN subscribers_importstaging st ON st.job_id = %(job)s AND st.seq = c.seq
+WHERE c.kind = 'new' AND c.reason IS NULL ORDER BY st.email ON CONFLICT DO NOTHING
 """
-_IDS = """
-UPDATE import_staging st SET subscriber_id = s.id FROM subscribers_subscriber s
-WHERE s.email = st.email AND st.seq > %(after)s AND st.seq <= %(upto)s AND st.reason IS NULL
-"""
-_TAGS = """
+_TAGS: Final = """
 INSERT INTO subscribers_subscriber_tags (subscriber_id, tag_id)
-SELECT st.subscriber_id, t.id FROM import_staging st JOIN subscribers_tag t ON t.name = ANY(st.tags)
-WHERE st.seq > %(after)s AND st.seq <= %(upto)s AND st.reason IS NULL AND (st.kind = 'new' OR %(update)s)
-ORDER BY 1, 2
-ON CONFLICT DO NOTHING
+SELECT c.subscriber_id, t.id
+FROM import_chunk c JOIN subscribers_importstaging st ON st.job_id = %(job)s AND st.seq = c.seq
+JOIN subscribers_tag t ON t.name = ANY(st.tags)
+WHERE c.reason IS NULL AND (c.kind = 'new' OR %(update)s) AND cardinality(st.tags) > 0
+ORDER BY 1, 2 ON CONFLICT DO NOTHING
 """
-_SUBSCRIPTIONS = """
+_SUBSCRIPTIONS: Final = """
 INSERT INTO subscribers_subscription AS x
     (subscriber_id, mailing_list_id, state, source, confirmed_at, created_at, updated_at)
-SELECT subscriber_id, %(list)s, 'confirmed', %(source)s, %(now)s, %(now)s, %(now)s FROM import_staging
-WHERE seq > %(after)s AND seq <= %(upto)s AND reason IS NULL
-ORDER BY subscriber_id
+SELECT subscriber_id, %(list)s, 'confirmed', %(source)s, %(now)s, %(now)s, %(now)s FROM import_chunk
+WHERE reason IS NULL ORDER BY subscriber_id
 ON CONFLICT (subscriber_id, mailing_list_id) DO UPDATE
     SET state = 'confirmed', confirmed_at = excluded.confirmed_at, updated_at = excluded.updated_at
     WHERE x.state = 'pending'
 """
-# What is not yet recorded. A purpose on which somebody already has any record is left to that record: a file
-# neither repeats a grant nor asks again after a refusal; it may only take a permission away.
-_EVIDENCE = """
-WITH known AS MATERIALIZED (
-    SELECT s.id,
-        bool_or(c.purpose = 'marketing_email') AS marketing,
-        bool_or(c.purpose = 'open_tracking') AS opens,
-        bool_or(c.purpose = 'click_tracking') AS clicks
-    FROM import_staging st JOIN subscribers_subscriber s ON s.id = st.subscriber_id
-    JOIN subscribers_consentrecord c ON c.subject = s.public_id
-    WHERE st.seq > %(after)s AND st.seq <= %(upto)s AND st.reason IS NULL AND st.kind <> 'new'
-    GROUP BY s.id)
-SELECT st.subscriber_id, st.line, st.basis, st.consent_at, st.source, st.wording, st.reference,
-    st.opens, st.clicks,
-    CASE st.basis WHEN 'contract' THEN NOT COALESCE(p.contract_basis, FALSE)
-        WHEN 'legitimate_interest' THEN NOT COALESCE(p.service_basis, FALSE)
-        WHEN 'consent' THEN p.marketing_basis = 'soft_opt_in' OR k.marketing IS NOT TRUE
-        ELSE k.marketing IS NOT TRUE END,
-    st.opens IS NOT NULL AND (k.opens IS NOT TRUE OR (p.opens_allowed AND NOT st.opens)),
-    st.clicks IS NOT NULL AND (k.clicks IS NOT TRUE OR (p.clicks_allowed AND NOT st.clicks))
-FROM import_staging st
-LEFT JOIN subscribers_profile p ON p.subscriber_id = st.subscriber_id
-LEFT JOIN known k ON k.id = st.subscriber_id
-WHERE st.seq > %(after)s AND st.seq <= %(upto)s AND st.reason IS NULL AND st.basis <> ''
-ORDER BY st.subscriber_id
+_KNOWN: Final = "SELECT subscriber_id FROM import_chunk WHERE kind <> 'new' AND reason IS NULL ORDER BY 1"
+# What `basis.DERIVE` says of somebody whose first records are those of this chunk, and whom nothing suppresses.
+_PROFILES: Final = """
+INSERT INTO subscribers_profile (subscriber_id, joined_at, marketing_basis, contract_basis, service_basis,
+    opens_allowed, clicks_allowed, opens, clicks, list_ids, tag_ids, {slots})
+SELECT c.subscriber_id, %(now)s, CASE WHEN s.basis IN ('consent', 'soft_opt_in') THEN s.basis ELSE 'none' END,
+    s.basis = 'contract', s.basis = 'legitimate_interest', s.basis <> '' AND s.opens IS TRUE,
+    s.basis <> '' AND s.clicks IS TRUE, 0, 0,
+    CASE WHEN %(list)s > 0 THEN ARRAY[%(list)s::bigint] ELSE '{{}}' END,
+    CASE WHEN cardinality(s.tags) > 0 THEN ARRAY(
+        SELECT t.id FROM subscribers_tag t WHERE t.name = ANY(s.tags) ORDER BY t.id) ELSE '{{}}' END, {values}
+FROM import_chunk c JOIN subscribers_importstaging s ON s.job_id = %(job)s AND s.seq = c.seq
+WHERE c.kind = 'new' AND c.reason IS NULL ORDER BY c.subscriber_id
 """
-_TOUCHED = """
-SELECT subscriber_id FROM import_staging WHERE seq > %(after)s AND seq <= %(upto)s AND reason IS NULL
-"""
-_EVIDENCE_KEY = {
-    LawfulBasis.CONTRACT.value: "contract",
-    LawfulBasis.LEGITIMATE_INTEREST.value: "assessment",
-    LawfulBasis.SOFT_OPT_IN.value: "order",
-}
-# Plain texts, because an enum's member costs a call wherever it is looked at.
-_MARKETING, _OPENS, _CLICKS = (str(kind.value) for kind in (Purpose.MARKETING, Purpose.OPENS, Purpose.CLICKS))
-_GRANTED, _REFUSED, _IMPORT = str(Act.GRANTED.value), str(Act.REFUSED.value), str(Method.IMPORT.value)
-_CONSENT = str(LawfulBasis.CONSENT.value)
+
+
+class _OvertakenError(Exception):
+    """Somebody else brought in one of these people since the chunk was sorted."""
 
 
 class Merge:
@@ -98,91 +89,79 @@ class Merge:
         """Remember what is the same for every chunk."""
         self._job = job
         self._statement = Statement.from_json(job.options["statement"])
-        self._update = job.options.get("existing", "update") == "update"
-        self._notices: dict[tuple[str, str], ConsentNotice] = {}
-        self._actor = f"import:{job.pk}"
-        self._file: dict[str, Any] = {"file": job.file_name, "sha256": bytes(job.file_sha256).hex()}
+        self._acts = Acts(job, self._statement)
+        slots, self._slot_params = profiles.slot_values()
+        self._profiles = _PROFILES.format(slots=", ".join(slots), values=", ".join(slots.values()))
 
     def run_chunk(self, after: int, upto: int) -> None:
-        """Merge the rows with ``after < seq <= upto`` and count them on the job, all or nothing."""
+        """Merge the rows with ``after < seq <= upto`` and count them on the job, all or nothing.
+
+        What came in between (a complaint, an erasure, the same person by another way) is met by sorting again.
+        """
+        for attempt in range(1, TRIES + 1):
+            try:
+                with transaction.atomic():
+                    self._run(after, upto)
+            except (_OvertakenError, IntegrityError, OperationalError) as error:
+                if attempt == TRIES or connection.in_atomic_block or not connection.is_usable():
+                    raise
+                log.warning("import_chunk_repeated", job=self._job.pk, after=after, error=str(error)[:200])
+            else:
+                return
+
+    def _run(self, after: int, upto: int) -> None:
         params = {
+            "job": self._job.pk,
             "after": after,
             "upto": upto,
-            "update": self._update,
+            "update": self._job.options.get("existing", "update") == "update",
             "list": self._job.mailing_list_id or 0,
             "now": clock.now(),
             "source": f"import {self._job.pk}",
         }
-        with transaction.atomic():
-            counts = sorting.sort_rows(
-                after=after, upto=upto, list_id=self._job.mailing_list_id or 0, update=self._update
-            )
-            with connection.cursor() as cursor:
-                cursor.execute(_PEOPLE, params)
-                cursor.execute(_IDS, params)
-                cursor.execute(_EVIDENCE, params)
-                evidence = cursor.fetchall()
-                cursor.execute(_TAGS, params)
-                if self._job.mailing_list_id:
-                    cursor.execute(_SUBSCRIPTIONS, params)
-                cursor.execute(_TOUCHED, params)
-                touched = [row[0] for row in cursor.fetchall()]
-            profiles.refresh(subscriber_ids=touched)
+        with connection.cursor() as cursor:
+            counts = sorting.sort_rows(cursor, params, number=True)
+            known = self._people(cursor, params, counts)
+            cursor.execute(self._profiles, {**params, **self._slot_params})
+            profiles.refresh(subscriber_ids=known)
             ImportJob.objects.filter(pk=self._job.pk).update(
                 rows_done=upto,
                 rows_new=F("rows_new") + counts.new,
                 rows_changed=F("rows_changed") + counts.changed,
                 rows_unchanged=F("rows_unchanged") + counts.same,
             )
-            # Last, because it takes the ledger's lock until the commit.
-            if entries := [entry for row in evidence for entry in self._entries(row)]:
-                consent.record_many(entries=entries)
+            cursor.execute(sealing.WAITING_TABLE)
+            cursor.execute(sealing.EMPTY_WAITING_TABLE)
+            if self._acts.collect(cursor):
+                self._record(cursor, known)
 
-    def _entries(self, row: tuple[Any, ...]) -> Iterator[consent.ConsentEntry]:
-        subscriber_id, line, basis, moment, source, wording, reference, opens, clicks, *needs = row
-        evidence = {**self._file, "line": line}
-        if reference:
-            evidence["reference"] = reference
-        who = (subscriber_id, source, moment, wording)
-        if needs[0]:
-            proof = evidence if basis == _CONSENT else self._proof(basis, line, reference, moment)
-            yield self._entry(who, _MARKETING, _GRANTED, basis, proof)
-        for purpose, answer, needed in ((_OPENS, opens, needs[1]), (_CLICKS, clicks, needs[2])):
-            if needed:
-                yield self._entry(who, purpose, _GRANTED if answer else _REFUSED, _CONSENT, evidence)
+    def _people(self, cursor: CursorWrapper, params: dict[str, Any], counts: sorting.Counts) -> list[int]:
+        """Write people, tags and subscriptions; return the ids of those who were known before."""
+        cursor.execute(_LOCK)
+        found = cursor.fetchone()[0]
+        cursor.execute(_KNOWN)
+        known = [row[0] for row in cursor.fetchall()]
+        if found < len(known):
+            raise _OvertakenError("somebody was erased meanwhile")
+        if params["update"] and counts.changed:
+            cursor.execute(_CHANGED, params)
+        cursor.execute(_NEW, params)
+        if cursor.rowcount < counts.new:
+            raise _OvertakenError("somebody was added meanwhile")
+        cursor.execute(_TAGS, params)
+        if params["list"]:
+            cursor.execute(_SUBSCRIPTIONS, params)
+        return known
 
-    def _proof(self, basis: str, line: int, reference: str, moment: datetime) -> dict[str, Any]:
-        """Return the evidence for a basis other than consent."""
-        proof = {**self._file, "line": line}
-        if reference:
-            proof[_EVIDENCE_KEY[basis]] = reference
-        if basis == LawfulBasis.SOFT_OPT_IN:
-            proof["order_date"] = moment.date().isoformat()
-        return proof
-
-    def _entry(
-        self,
-        who: tuple[int, str, datetime, str],
-        purpose: str,
-        act: str,
-        basis: str,
-        evidence: dict[str, Any],
-    ) -> consent.ConsentEntry:
-        subscriber_id, source, moment, wording = who
-        return consent.ConsentEntry(
-            subscriber_id, purpose, act, basis, _IMPORT, source, moment, self._actor,
-            self._notice(purpose, wording), evidence, language=self._statement.language,
-        )  # fmt: skip
-
-    def _notice(self, purpose: str, wording: str) -> ConsentNotice | None:
-        text = wording
-        if purpose != _MARKETING:
-            text = self._statement.tracking_wording or wording
-        if not text:
-            return None
-        key = (purpose, text)
-        if key not in self._notices:
-            self._notices[key] = consent.ensure_notice(
-                purpose=purpose, text=text, language=self._statement.language
-            )
-        return self._notices[key]
+    def _record(self, cursor: CursorWrapper, known: list[int]) -> None:
+        """Last, because it takes the ledger's lock until the commit."""
+        if known:
+            basis.lock_profiles(cursor, known)
+        sealing.append_waiting(
+            method=str(Method.IMPORT.value),
+            language=self._statement.language,
+            actor=f"import:{self._job.pk}",
+            recorded_at=clock.now(),
+        )
+        if known:
+            basis.derive(cursor, known)

@@ -12,12 +12,14 @@ from django.db import connection, transaction
 
 from mailplatform.core import clock
 
+from ..importing.columns import MAX_CHOICE_VALUES
 from ..importing.errors import FileRefusedError
 from ..models import ImportJob, ImportState, RefusedRow
 from ..services import fields, segments
 from . import sorting
+from . import table as staging_table
 from .merge import CHUNK, Merge
-from .staging import Staging, staged
+from .staging import Staging
 
 log = structlog.get_logger(__name__)
 SAMPLE_ROWS = 10
@@ -50,15 +52,23 @@ def check_job(*, job_id: int) -> None:
         return
     with _answering(job), alone_with(job) as mine:
         if mine and _is_still(job, ImportState.CHECKING):
-            with staged(job) as staging:
-                _note_findings(job, staging)
+            staging = Staging(job)
+            staging.fill()
+            _note_findings(job, staging)
 
 
 def _note_findings(job: ImportJob, staging: Staging) -> None:
-    update = job.options.get("existing", "update") == "update"
-    list_id = job.mailing_list_id or 0
-    counts = sorting.sort_rows(after=0, upto=staging.total, list_id=list_id, update=update)
-    sample = _sample()
+    params = {
+        "job": job.pk,
+        "update": job.options.get("existing", "update") == "update",
+        "list": job.mailing_list_id or 0,
+    }
+    counts, sample = sorting.Counts(), list[dict[str, Any]]()
+    for after in range(0, staging.total, CHUNK):
+        with transaction.atomic(), connection.cursor() as cursor:
+            counts += sorting.sort_rows(cursor, {**params, "after": after, "upto": after + CHUNK})
+            if len(sample) < SAMPLE_ROWS:
+                sample += sorting.sample(cursor, job.pk, SAMPLE_ROWS - len(sample))
     staging.store_set_aside()
     preview = {
         "new": counts.new,
@@ -67,24 +77,30 @@ def _note_findings(job: ImportJob, staging: Staging) -> None:
         "without_basis": counts.without_basis,
         "refused": RefusedRow.objects.filter(job=job).count(),
         "reasons": _reasons(job),
-        "sample": sample,
+        "sample": _readable(sample),
         "warnings": staging.warnings,
-        "choices": {key: list(seen) for key, seen in staging.choices.items()},
+        "choices": {key: _choices(job, key) for key in _choice_keys(job)},
+        "staged": staging_table.count(job.pk),
     }
     ImportJob.objects.filter(pk=job.pk, state=ImportState.CHECKING).update(
         state=ImportState.READY, preview=preview, rows_total=staging.total, rows_refused=preview["refused"]
     )
 
 
-def _sample() -> list[dict[str, Any]]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT line, email, name, fields, kind, basis, consent_at::date::text FROM import_staging"
-            " WHERE reason IS NULL ORDER BY seq LIMIT %s",
-            [SAMPLE_ROWS],
-        )
-        names = ("line", "email", "name", "fields", "kind", "basis", "consent_at")
-        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+def _choice_keys(job: ImportJob) -> list[str]:
+    """The custom fields of the mapping that hold one or several of a set of values."""
+    return [
+        column["target"].removeprefix("field:")
+        for column in job.mapping["columns"]
+        if column["target"].startswith("field:") and column["type"] in {"choice", "list"}
+    ]
+
+
+def _choices(job: ImportJob, key: str) -> list[str]:
+    return staging_table.choices(job.pk, key, MAX_CHOICE_VALUES)
+
+
+def _readable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for row in rows:
         row["fields"] = " · ".join(
             f"{key}: {_text(value)}" for key, value in json.loads(row["fields"]).items()
@@ -117,9 +133,19 @@ def run_job(*, job_id: int) -> None:
         return
     with _answering(job), alone_with(job) as mine:
         if mine and _is_still(job, ImportState.RUNNING):
-            with staged(job) as staging:
-                _merge(job, staging)
+            _merge(job, _staged_again(job))
             forget_file(job)
+
+
+def _staged_again(job: ImportJob) -> Staging:
+    """The rows of the dry run; read from the file once more where a crash of Postgres emptied their table."""
+    staging = Staging(job)
+    if staging_table.count(job.pk) == job.preview.get("staged"):
+        staging.total = job.rows_total
+    else:
+        log.warning("import_staged_again", job=job.pk)
+        staging.fill()
+    return staging
 
 
 def _is_still(job: ImportJob, state: ImportState) -> bool:
@@ -136,19 +162,25 @@ def forget_file(job: ImportJob) -> None:
     job.refresh_from_db()
     job.mapping, job.preview = {**job.mapping, "sample": []}, {**job.preview, "sample": []}
     job.save(update_fields=["mapping", "preview", "updated_at"])
+    staging_table.clear(job.pk)
     transaction.on_commit(partial(job.file.storage.delete, str(job.file.name)), robust=True)
 
 
 def _merge(job: ImportJob, staging: Staging) -> None:
-    _make_fields(job, staging)
-    fields.ensure_tags(names=sorted(staging.tags))
+    choices = (
+        {key: _choices(job, key) for key in _choice_keys(job)}
+        if staging.was_filled
+        else job.preview["choices"]
+    )
+    _make_fields(job, choices)
+    fields.ensure_tags(names=staging_table.tags(job.pk))
     ImportJob.objects.filter(pk=job.pk).update(rows_total=staging.total)
     merge = Merge(job)
     for after in range(job.rows_done, staging.total, CHUNK):
         merge.run_chunk(after, min(after + CHUNK, staging.total))
     staging.store_set_aside()
     for key in job.options.get("create_segments", []):
-        segments.ensure_for_field(key=key, values=list(staging.choices.get(key, ())))
+        segments.ensure_for_field(key=key, values=choices.get(key, []))
     ImportJob.objects.filter(pk=job.pk, state=ImportState.RUNNING).update(
         state=ImportState.DONE,
         finished_at=clock.now(),
@@ -158,7 +190,7 @@ def _merge(job: ImportJob, staging: Staging) -> None:
     log.info("import_done", job=job.pk, rows=staging.total)
 
 
-def _make_fields(job: ImportJob, staging: Staging) -> None:
+def _make_fields(job: ImportJob, choices: dict[str, list[str]]) -> None:
     for column in job.mapping["columns"]:
         key = column["target"].removeprefix("field:") if column["target"].startswith("field:") else ""
         if key:
@@ -166,7 +198,7 @@ def _make_fields(job: ImportJob, staging: Staging) -> None:
                 key=key,
                 label=_label(column["name"]),
                 field_type=column["type"],
-                choices=staging.choices.get(key, ()),
+                choices=choices.get(key, ()),
             )
         elif column["target"] in {"first_name", "last_name"}:
             fields.ensure_field(

@@ -1,68 +1,80 @@
 """Deciding, for staged rows, who is new, who changes, and who must be left alone.
 
 Nobody who left, complained, bounced or was erased comes back through a file: such rows are set aside with the
-reason. The same statements serve the dry run (all rows) and the merge (each chunk again, in its transaction).
+reason. The same query serves the dry run (all rows) and the merge (each chunk again, in its transaction).
 """
 
 from dataclasses import dataclass
+from typing import Any, Final
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.backends.utils import CursorWrapper
 
-# On young tables the planner's statistics lag behind an import and say “one row”; it then loops over loops, for
-# minutes instead of a second. A hash over a small table costs nothing; big tables have their statistics.
-_NO_LOOPS_WHILE_YOUNG = """
-SELECT set_config('enable_nestloop', 'off', TRUE) FROM pg_class
-WHERE oid = 'subscribers_subscriber'::regclass AND reltuples < 100000
+CREATE: Final = """
+CREATE TEMP TABLE IF NOT EXISTS import_chunk (
+    seq integer PRIMARY KEY, line integer, subscriber_id bigint, public_id uuid, kind text, reason text
+) ON COMMIT DELETE ROWS
 """
-_SET_ASIDE = """
-UPDATE import_staging st SET reason = found.reason
-FROM (
-    SELECT st.seq, CASE
-        WHEN bool_or(x.reason = 'erased') THEN 'set aside: this person asked to be erased'
-        WHEN bool_or(x.reason = 'complaint') THEN 'set aside: this person complained about our mail'
-        WHEN bool_or(x.reason = 'unsubscribe') THEN 'set aside: this person unsubscribed from all mail'
-        WHEN bool_or(x.reason = 'bounce') THEN 'set aside: mail to this address bounced'
-        WHEN bool_or(x.reason IS NOT NULL) THEN 'set aside: this address is blocked'
-        WHEN bool_or(p.marketing_basis = 'withdrawn') THEN 'set aside: this person withdrew their consent'
-        WHEN bool_or(l.state = 'unsubscribed') THEN 'set aside: this person unsubscribed from the list'
-    END AS reason
-    FROM import_staging st
-    LEFT JOIN subscribers_suppression x ON x.email_key = st.email_key AND x.lifted_at IS NULL
-    LEFT JOIN subscribers_subscriber s ON s.email = st.email
-    LEFT JOIN subscribers_profile p ON p.subscriber_id = s.id
-    LEFT JOIN subscribers_subscription l ON l.subscriber_id = s.id AND l.mailing_list_id = %(list)s
-    WHERE st.seq > %(after)s AND st.seq <= %(upto)s AND st.reason IS NULL
-    GROUP BY st.seq) found
-WHERE found.seq = st.seq AND found.reason IS NOT NULL
-"""
+# People are looked up one by one, by index, whatever the statistics of a young table say.
+BY_INDEX: Final = "SELECT set_config('enable_seqscan', 'off', TRUE)"
 
-_CLASSIFY = """
-UPDATE import_staging st SET subscriber_id = f.id, kind = f.kind
-FROM (
-    SELECT st.seq, s.id, CASE
+_SORT: Final = """
+INSERT INTO import_chunk (seq, line, subscriber_id, public_id, kind, reason)
+SELECT seq, line,
+    CASE WHEN %(number)s AND kind = 'new' AND reason IS NULL
+        THEN nextval('subscribers_subscriber_id_seq') ELSE id END,
+    CASE WHEN %(number)s AND kind = 'new' AND reason IS NULL THEN gen_random_uuid() ELSE public_id END, kind, reason
+FROM (SELECT st.seq, st.line, s.id, s.public_id, CASE
         WHEN s.id IS NULL THEN 'new'
         WHEN %(update)s AND (
             (st.name <> '' AND st.name <> s.name) OR (st.language <> '' AND st.language <> s.language)
-            OR NOT s.fields @> st.fields
+            OR (st.time_zone <> '' AND st.time_zone <> s.time_zone) OR NOT s.fields @> st.fields
             OR (cardinality(st.tags) > 0 AND EXISTS (
                 SELECT 1 FROM subscribers_tag t WHERE t.name = ANY(st.tags)
                 AND NOT t.id = ANY(COALESCE(p.tag_ids, '{}')))))
             OR (%(list)s > 0 AND l.state IS DISTINCT FROM 'confirmed')
             OR (st.basis IN ('consent', 'soft_opt_in') AND COALESCE(p.marketing_basis, 'none') = 'none')
-        THEN 'changed' ELSE 'same' END AS kind
-    FROM import_staging st
-    LEFT JOIN subscribers_subscriber s ON s.email = st.email
-    LEFT JOIN subscribers_profile p ON p.subscriber_id = s.id
-    LEFT JOIN subscribers_subscription l ON l.subscriber_id = s.id AND l.mailing_list_id = %(list)s
-    WHERE st.seq > %(after)s AND st.seq <= %(upto)s AND st.reason IS NULL) f
-WHERE f.seq = st.seq
+        THEN 'changed' ELSE 'same' END AS kind,
+    CASE
+        WHEN 'erased' = ANY(x.reasons) THEN 'set aside: this person asked to be erased'
+        WHEN 'complaint' = ANY(x.reasons) THEN 'set aside: this person complained about our mail'
+        WHEN 'unsubscribe' = ANY(x.reasons) THEN 'set aside: this person unsubscribed from all mail'
+        WHEN 'bounce' = ANY(x.reasons) THEN 'set aside: mail to this address bounced'
+        WHEN x.reasons IS NOT NULL THEN 'set aside: this address is blocked'
+        WHEN p.marketing_basis = 'withdrawn' THEN 'set aside: this person withdrew their consent'
+        WHEN l.state = 'unsubscribed' THEN 'set aside: this person unsubscribed from the list'
+    END AS reason
+FROM subscribers_importstaging st
+CROSS JOIN LATERAL (
+    SELECT array_agg(y.reason::text) AS reasons FROM subscribers_suppression y
+    WHERE y.email_key = st.email_key AND y.lifted_at IS NULL) x
+LEFT JOIN LATERAL (SELECT * FROM subscribers_subscriber y WHERE y.email = st.email COLLATE "default" OFFSET 0) s ON TRUE
+LEFT JOIN LATERAL (SELECT * FROM subscribers_profile y WHERE y.subscriber_id = s.id OFFSET 0) p ON TRUE
+LEFT JOIN LATERAL (
+    SELECT y.state FROM subscribers_subscription y
+    WHERE y.subscriber_id = s.id AND y.mailing_list_id = %(list)s OFFSET 0) l ON TRUE
+WHERE st.job_id = %(job)s AND st.seq > %(after)s AND st.seq <= %(upto)s
+    AND (st.reason IS NULL OR st.reason LIKE 'set aside: %%') OFFSET 0) sorted
 """
-
-_COUNT = """
-SELECT count(*) FILTER (WHERE kind = 'new'), count(*) FILTER (WHERE kind = 'changed'),
-    count(*) FILTER (WHERE kind = 'same'), count(*) FILTER (WHERE basis = '')
-FROM import_staging WHERE seq > %(after)s AND seq <= %(upto)s AND reason IS NULL
+# Rows that are set aside are few; where somebody came back by their own act since the dry run, the reason goes.
+_ANY_SET_ASIDE: Final = """
+SELECT EXISTS (SELECT FROM import_chunk WHERE reason IS NOT NULL) OR EXISTS (
+    SELECT FROM subscribers_importstaging
+    WHERE job_id = %(job)s AND seq > %(after)s AND seq <= %(upto)s AND reason LIKE 'set aside: %%')
+"""
+_REMEMBER: Final = """
+UPDATE subscribers_importstaging st SET reason = c.reason FROM import_chunk c
+WHERE st.job_id = %(job)s AND st.seq = c.seq AND st.reason IS DISTINCT FROM c.reason
+"""
+_COUNT: Final = """
+SELECT count(*) FILTER (WHERE c.kind = 'new'), count(*) FILTER (WHERE c.kind = 'changed'),
+    count(*) FILTER (WHERE c.kind = 'same'), count(*) FILTER (WHERE st.basis = '')
+FROM import_chunk c JOIN subscribers_importstaging st ON st.job_id = %(job)s AND st.seq = c.seq WHERE c.reason IS NULL
+"""
+_SAMPLE: Final = """
+SELECT st.line, st.email, st.name, st.fields, c.kind, st.basis, st.consent_at::date::text
+FROM import_chunk c JOIN subscribers_importstaging st ON st.job_id = %s AND st.seq = c.seq
+WHERE c.reason IS NULL ORDER BY c.seq LIMIT %s
 """
 
 
@@ -70,26 +82,43 @@ FROM import_staging WHERE seq > %(after)s AND seq <= %(upto)s AND reason IS NULL
 class Counts:
     """How many rows of a range are new, changed, unchanged, and without any basis."""
 
-    new: int
-    changed: int
-    same: int
-    without_basis: int
+    new: int = 0
+    changed: int = 0
+    same: int = 0
+    without_basis: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        """Of both ranges together."""
+        return Counts(
+            self.new + other.new,
+            self.changed + other.changed,
+            self.same + other.same,
+            self.without_basis + other.without_basis,
+        )
 
 
-def plan_for_bulk(cursor: CursorWrapper) -> None:
-    """Keep the planner from nested loops on young tables, until the end of the transaction."""
-    cursor.execute(_NO_LOOPS_WHILE_YOUNG)
+def sort_rows(cursor: CursorWrapper, params: dict[str, Any], *, number: bool = False) -> Counts:
+    """Fill `import_chunk` with the staged rows of a job with ``after < seq <= upto``; return the counts.
 
-
-def sort_rows(*, after: int, upto: int, list_id: int, update: bool) -> Counts:
-    """Set aside, then classify the staged rows with ``after < seq <= upto``; return the counts of those left.
-
-    ``list_id`` is 0 for none; ``update`` says whether data of people we know may change.
+    `params` holds job, after, upto, list (0 for none) and update (whether data of people we know may change).
+    With `number`, people who are new get the ids under which they are going to be written.
+    Runs in the caller's transaction, with whose end the chunk is gone.
     """
-    params = {"after": after, "upto": upto, "list": list_id, "update": update}
-    with transaction.atomic(), connection.cursor() as cursor:
-        plan_for_bulk(cursor)
-        cursor.execute(_SET_ASIDE, params)
-        cursor.execute(_CLASSIFY, params)
-        cursor.execute(_COUNT, params)
-        return Counts(*cursor.fetchone())
+    if not transaction.get_connection().in_atomic_block:
+        raise transaction.TransactionManagementError("a chunk lives within one transaction")
+    cursor.execute(CREATE)
+    cursor.execute("DELETE FROM import_chunk")
+    cursor.execute(BY_INDEX)
+    cursor.execute(_SORT, {**params, "number": number})
+    cursor.execute(_ANY_SET_ASIDE, params)
+    if cursor.fetchone()[0]:
+        cursor.execute(_REMEMBER, params)
+    cursor.execute(_COUNT, params)
+    return Counts(*cursor.fetchone())
+
+
+def sample(cursor: CursorWrapper, job_id: int, limit: int) -> list[dict[str, Any]]:
+    """The first rows of the chunk that are to be imported, for the page of the dry run."""
+    cursor.execute(_SAMPLE, [job_id, limit])
+    names = ("line", "email", "name", "fields", "kind", "basis", "consent_at")
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -1,14 +1,13 @@
-"""The staging table of one import: filled by COPY while the file is read, held by the session, gone with it."""
+"""Reading the file of an import once: rows into the staging table by COPY, refused ones aside with their reason."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Final, cast
 
 import orjson
 from django.core.files.base import File
 from django.db import connection
-from django.db.backends.utils import CursorWrapper
 
 from mailplatform.core import clock, keys
 
@@ -19,52 +18,22 @@ from ..importing.records import Record, Table
 from ..importing.rows import Person, RefusedRow, RowReader
 from ..models import ImportJob
 from ..models import RefusedRow as StoredRefusal
+from . import table as staging
 from .statement import Evidence, Statement, evidence_of
 
-_CREATE = """
-CREATE TEMP TABLE import_staging (
-    seq integer, line integer, email text COLLATE "C", email_key bytea, name text, language text, fields jsonb,
-    tags text[], basis text, consent_at timestamptz, source text, wording text, reference text,
-    opens boolean, clicks boolean, reason text, kind text, subscriber_id bigint)
-"""
-_DROP = "DROP TABLE IF EXISTS pg_temp.import_staging"
-_COLUMNS = (
-    "seq, line, email, email_key, name, language, fields, tags, basis, consent_at, source, wording, reference, "
-    "opens, clicks"
-)
-# One person per address: the first row wins, later ones come back as refused.
-_MARK_DUPLICATES = """
-UPDATE import_staging s SET reason = 'the same address stands in line ' || d.first_line
-FROM (
-    SELECT seq, line, first_value(line) OVER same AS first_line, row_number() OVER same AS place
-    FROM import_staging WINDOW same AS (PARTITION BY email ORDER BY seq)) d
-WHERE d.seq = s.seq AND d.place > 1
-"""
-REFUSALS_AT_ONCE = 1_000
-MAX_REASON = 200
+REFUSALS_AT_ONCE: Final = 1_000
+MAX_REASON: Final = 200
+SET_ASIDE: Final = "set aside: "
+_LINES_AT_ONCE: Final = 2_000
+_BLOCK: Final = 5_000
+# Text format of COPY: https://www.postgresql.org/docs/15/sql-copy.html
+_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_BOOLEAN: Final = {None: "\\N", True: "t", False: "f"}
 
 
 def byte_stream(file: File[Any]) -> BinaryIO:
     """Return the stream inside Django's wrapper, which the text layer needs."""
     return cast("BinaryIO", file.file)
-
-
-@contextmanager
-def staged(job: ImportJob) -> Iterator["Staging"]:
-    """Read the file of a job into the staging table of this session; drop the table at the end.
-
-    Raises FileRefusedError when the file cannot be read.
-    """
-    staging = Staging(job)
-    with connection.cursor() as cursor:
-        cursor.execute(_DROP)
-        cursor.execute(_CREATE)
-    try:
-        staging.fill()
-        yield staging
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute(_DROP)
 
 
 class Staging:
@@ -76,29 +45,25 @@ class Staging:
         self._columns = mapping.from_json(job.mapping["columns"])
         self._statement = Statement.from_json(job.options["statement"])
         self.total = 0
+        self.was_filled = False
         self.warnings: list[str] = []
-        self.choices: dict[str, dict[str, None]] = {
-            column.field_key: {} for column in self._columns if column.type in {"choice", "list"}
-        }
-        self.tags: set[str] = set()
         self._refused: list[StoredRefusal] = []
 
     def fill(self) -> None:
-        """Stream the file through COPY; refused rows are stored with their reason on the way."""
+        """Stream the file through COPY. Raises FileRefusedError when it cannot be read."""
+        staging.clear(self._job.pk)
         StoredRefusal.objects.filter(job=self._job).delete()
         with self._opened() as table:
             reader = RowReader(self._columns, now=clock.now())
-            people = (row for record in table.records if (row := self._sorted_out(record, reader)))
-            with connection.cursor() as cursor:
-                while self._copy(cursor, people):
-                    self._store_refusals()
+            lines = (line for record in table.records if (line := self._sorted_out(record, reader)))
+            # In blocks, so that refusals can be written between them.
+            while block := list(islice(lines, _BLOCK)):
+                _copy(block)
+                self._store_refusals()
             self.warnings = table.warnings
         self._store_refusals()
-        with connection.cursor() as cursor:
-            cursor.execute("CREATE INDEX ON import_staging (seq)")
-            # Only what is joined: of wide texts a sample is dear, and of what is empty so far it would mislead.
-            cursor.execute("ANALYZE import_staging (seq, email, email_key)")
-            cursor.execute(_MARK_DUPLICATES)
+        staging.mark_duplicates(self._job.pk)
+        self.was_filled = True
 
     @contextmanager
     def _opened(self) -> Iterator[Table]:
@@ -112,16 +77,7 @@ class Staging:
         ):
             yield table
 
-    def _copy(self, cursor: CursorWrapper, people: Iterator[tuple[Any, ...]]) -> bool:
-        """Copy the next rows; return whether there were any. Blocks, so that refusals can be written between."""
-        block = list(islice(people, 5_000))
-        if block:
-            with cursor.copy(f"COPY import_staging ({_COLUMNS}) FROM STDIN") as copy:
-                for row in block:
-                    copy.write_row(row)
-        return bool(block)
-
-    def _sorted_out(self, record: Record, reader: RowReader) -> tuple[Any, ...] | None:
+    def _sorted_out(self, record: Record, reader: RowReader) -> str | None:
         self.total += 1
         row = reader.read(record)
         if isinstance(row, RefusedRow):
@@ -131,30 +87,20 @@ class Staging:
         if isinstance(evidence, str):
             self._refuse(record, evidence)
             return None
-        for key, seen in self.choices.items():
-            value = row.fields.get(key)
-            if value is not None and len(seen) < mapping.MAX_CHOICE_VALUES:
-                seen.update(dict.fromkeys(value if isinstance(value, list) else [str(value)]))
-        self.tags.update(row.tags)
-        return self._staged(row, evidence)
+        return self._line(row, evidence)
 
-    def _staged(self, row: Person, evidence: Evidence) -> tuple[Any, ...]:
+    def _line(self, row: Person, evidence: Evidence) -> str:
+        """One line of COPY in the order of the table's columns. What all rows share is left empty, to be filled in."""
+        shared = self._statement
+        wording = "\\N" if evidence.wording == shared.wording else evidence.wording.translate(_ESCAPES)
+        source = "\\N" if evidence.source == shared.source else evidence.source.translate(_ESCAPES)
+        fields = orjson.dumps(row.fields).decode().translate(_ESCAPES) if row.fields else "{}"
+        moment = evidence.occurred_at.isoformat() if evidence.occurred_at else "\\N"
         return (
-            self.total,
-            row.line,
-            row.email,
-            keys.email_key(row.email),
-            row.name,
-            row.language,
-            orjson.dumps(row.fields).decode(),
-            row.tags,
-            evidence.basis,
-            evidence.occurred_at,
-            evidence.source,
-            evidence.wording,
-            evidence.reference,
-            evidence.opens,
-            evidence.clicks,
+            f"{self._job.pk}\t{self.total}\t{row.line}\t{row.email.translate(_ESCAPES)}"
+            f"\t\\\\x{keys.email_key(row.email).hex()}\t{row.name.translate(_ESCAPES)}\t{row.language}\t{row.time_zone}\t{fields}"
+            f"\t{_array(row.tags)}\t{evidence.basis}\t{moment}\t{source}\t{wording}"
+            f"\t{evidence.reference.translate(_ESCAPES)}\t{_BOOLEAN[evidence.opens]}\t{_BOOLEAN[evidence.clicks]}\n"
         )
 
     def _refuse(self, record: Record, reason: str) -> None:
@@ -168,24 +114,40 @@ class Staging:
         self._refused.clear()
 
     def store_set_aside(self) -> int:
-        """Store the rows that got a reason in the staging table, with their originals from the file.
+        """Store the rows that got a reason after they were read, with their originals from the file.
 
-        Both sides are sorted by line, so one pass beside the file is enough. Returns how many there were.
+        Brings what an earlier pass stored up to date. Both sides are sorted by line, so one pass beside the file
+        is enough, and none where nothing is new. Returns how many rows were set aside.
         """
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT line, reason FROM import_staging WHERE reason IS NOT NULL ORDER BY line")
-            found = cursor.fetchall()
-        if found:
-            reasons = iter(found)
-            line, reason = next(reasons)
+        found = staging.reasons(self._job.pk)
+        stored = StoredRefusal.objects.filter(job=self._job)
+        stored.filter(reason__startswith=SET_ASIDE).exclude(line__in=[line for line, _ in found]).delete()
+        known = set(stored.values_list("line", flat=True).iterator())
+        missing = iter([(line, reason) for line, reason in found if line not in known])
+        line, reason = next(missing, (-1, ""))
+        if line >= 0:
             with self._opened() as table:
                 for record in table.records:
                     if record.line == line:
                         self._refuse(record, reason)
-                        line, reason = next(reasons, (-1, ""))
+                        line, reason = next(missing, (-1, ""))
                     if len(self._refused) >= REFUSALS_AT_ONCE:
                         self._store_refusals()
                     if line < 0:
                         break
             self._store_refusals()
         return len(found)
+
+
+def _copy(lines: list[str]) -> None:
+    with connection.cursor() as cursor, cursor.copy(staging.COPY) as copy:
+        for start in range(0, len(lines), _LINES_AT_ONCE):
+            copy.write("".join(lines[start : start + _LINES_AT_ONCE]))
+
+
+def _array(values: list[str]) -> str:
+    """Return texts as an array literal inside a line of COPY."""
+    if not values:
+        return "{}"
+    quoted = ",".join('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)
+    return f"{{{quoted}}}".translate(_ESCAPES)

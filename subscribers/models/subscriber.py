@@ -31,7 +31,6 @@ class Subscriber(TimestampedModel):
 
     class Meta:
         indexes = (
-            models.Index(OpClass("email", "text_pattern_ops"), name="subscriber_email_prefix"),
             models.Index(OpClass(Lower("name"), "text_pattern_ops"), name="subscriber_name_prefix"),
             models.Index(fields=("-created_at", "-id"), name="subscriber_newest"),
         )

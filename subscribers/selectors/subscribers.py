@@ -5,7 +5,6 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -16,10 +15,12 @@ from ..models import Subscriber
 from .eligibility import REASONS, reason_sql
 
 PAGE = 50
-MIN_CONTAINS = 3  # characters; a trigram index cannot help with fewer
 COUNT_LIMIT = 10_000
 
-_INDEX = "SELECT to_regclass('subscriber_search') IS NOT NULL"
+# Among so many people reading all of them takes a moment; among more the beginnings are looked up by index.
+CONTAINS_LIMIT = 200_000
+
+_SIZE = "SELECT reltuples FROM pg_class WHERE oid = 'subscribers_subscriber'::regclass"
 _CONTAINS = "(s.email || ' ' || lower(s.name)) LIKE %s"
 _PREFIX = "(s.email LIKE %s OR lower(s.name) LIKE %s)"
 
@@ -154,17 +155,16 @@ def _where(filters: Filters) -> tuple[str, list[Any]]:
 
 def _search(text: str) -> tuple[str, list[Any]]:
     term = text.lower().replace("\x00", "").replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    if len(text) >= MIN_CONTAINS and _has_search_index():
+    if _is_small():
         return _CONTAINS, [f"%{term}%"]
     return _PREFIX, [f"{term}%", f"{term}%"]
 
 
-@cache
-def _has_search_index() -> bool:
-    """Return whether the trigram index exists; it comes and goes with migrations only."""
+def _is_small() -> bool:
+    """Whether there are few enough people to look for a text anywhere in their addresses and names."""
     with connection.cursor() as cursor:
-        cursor.execute(_INDEX)
-        return bool(cursor.fetchone()[0])
+        cursor.execute(_SIZE)
+        return bool(cursor.fetchone()[0] < CONTAINS_LIMIT)
 
 
 def _key(row: Row) -> str:

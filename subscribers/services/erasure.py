@@ -14,6 +14,7 @@ from mailplatform.accounts.services import audit
 from mailplatform.core import clock
 
 from ..ledger import encoding, writing
+from ..merging import table as staging
 from ..models import (
     Act,
     ConsentPersonal,
@@ -51,6 +52,8 @@ def erase(*, subscriber_id: int, actor: User | None, source: str) -> int:
         suppression.suppress_keys(
             cursor, [(key, SuppressionReason.ERASED.value, source, "", at) for key in keys]
         )
+    for key in keys:
+        staging.forget_person(key)
     for email in {subscriber.email, *_addresses(former)}:
         _forget_rows_of_imports(email)
     record = consent.record(

@@ -17,7 +17,7 @@ Engagement = tuple[int, datetime | None, datetime | None, datetime | None, int, 
 _ALL_SLOTS = ("text_1", "text_2", "text_3", "text_4", "number_1", "number_2", "date_1", "date_2")
 
 _REFRESH = """
-WITH ids AS MATERIALIZED (SELECT unnest(%s::bigint[]) AS id)
+WITH ids AS MATERIALIZED (SELECT unnest(%(ids)s::bigint[]) AS id)
 INSERT INTO subscribers_profile (
     subscriber_id, joined_at, marketing_basis, contract_basis, service_basis, opens_allowed, clicks_allowed,
     opens, clicks, list_ids, tag_ids, {columns})
@@ -68,21 +68,23 @@ def refresh(*, subscriber_ids: Sequence[int]) -> None:
         return
     sql, params = _refresh_sql()
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(sql, [sorted(subscriber_ids), *params])
+        cursor.execute(sql, {**params, "ids": sorted(subscriber_ids)})
 
 
-def _refresh_sql() -> tuple[str, list[str]]:
+def slot_values() -> tuple[dict[str, str], dict[str, str]]:
+    """Return, for each slot of the profile, the SQL that reads it from the fields of `s`, and its parameters."""
     fields = dict(CustomField.objects.exclude(slot="").values_list("slot", "key"))
     types = dict(CustomField.objects.exclude(slot="").values_list("slot", "type"))
-    values, params = [], list[str]()
-    for slot in _ALL_SLOTS:
-        expression, count = _slot_value(types.get(slot, ""), slot)
-        values.append(expression)
-        params += [fields.get(slot, "")] * count
+    values = {slot: _slot_value(types.get(slot, ""), slot) for slot in _ALL_SLOTS}
+    return values, {f"key_{slot}": key for slot, key in fields.items()}
+
+
+def _refresh_sql() -> tuple[str, dict[str, str]]:
+    values, params = slot_values()
     names = ("list_ids", "tag_ids", *_ALL_SLOTS)
     sql = _REFRESH.format(
         columns=", ".join(_ALL_SLOTS),
-        values=", ".join(values),
+        values=", ".join(values.values()),
         updates=", ".join(f"{slot} = excluded.{slot}" for slot in _ALL_SLOTS),
         old=", ".join(f"subscribers_profile.{name}" for name in names),
         new=", ".join(f"excluded.{name}" for name in names),
@@ -90,16 +92,17 @@ def _refresh_sql() -> tuple[str, list[str]]:
     return sql, params
 
 
-def _slot_value(field_type: str, slot: str) -> tuple[str, int]:
-    """Return the SQL for a slot and how often it needs the field's key as a parameter."""
+def _slot_value(field_type: str, slot: str) -> str:
+    """Return the SQL for a slot; the field's key is the parameter `key_<slot>`."""
+    key = f"%(key_{slot})s"
     if field_type == FieldType.NUMBER:
-        return "CASE WHEN jsonb_typeof(s.fields->%s) = 'number' THEN (s.fields->>%s)::double precision END", 2
+        return f"CASE WHEN jsonb_typeof(s.fields->{key}) = 'number' THEN (s.fields->>{key})::double precision END"
     if field_type == FieldType.DATE:
-        return "CASE WHEN s.fields->>%s ~ '^\\d{4}-\\d\\d-\\d\\d$' THEN (s.fields->>%s)::date END", 2
+        return f"CASE WHEN s.fields->>{key} ~ '^\\d{{4}}-\\d\\d-\\d\\d$' THEN (s.fields->>{key})::date END"
     if field_type:
-        return "s.fields->>%s", 1
+        return f"s.fields->>{key}"
     kind = {"t": "text", "n": "double precision", "d": "date"}[slot[0]]
-    return f"NULL::{kind}", 0
+    return f"NULL::{kind}"
 
 
 def refresh_all(*, step: int = 10_000) -> int:

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 
 from mailplatform.core import clock
 
-from ..ledger import blocks, checkpoints, encoding, keys, writing
+from ..ledger import blocks, checkpoints, encoding, keys, sql, writing
 from ..models import SigningKey
 
 LEDGER_LOCK = 7301
@@ -29,6 +29,56 @@ BLOCK_INSERT = """
     INSERT INTO subscribers_consentblock (number, first_id, last_id, count, root, leaves, previous_hash,
         block_hash, key_id, signature, sealed_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
+# Records waiting to be sealed in this transaction, `position` from 0; see `append_waiting`.
+ACTS = "ledger_acts"
+WAITING_TABLE = f"""
+CREATE TEMP TABLE IF NOT EXISTS {ACTS} (
+    position bigint PRIMARY KEY, subscriber_id bigint, subject uuid, purpose text, act text, lawful_basis text,
+    source text, occurred_at text, notice_hash text, notice_version integer, email text, email_key bytea,
+    evidence text, salt bytea DEFAULT ({sql.SALT})
+) ON COMMIT DELETE ROWS
+"""
+EMPTY_WAITING_TABLE = "DELETE FROM ledger_acts"
+_PERSONAL_JSON = f"""'{{"email":' || {sql.json_text("w.email")} || ',"evidence":' || w.evidence || '}}'"""
+_LEAF = sql.leaf(
+    [
+        "id::text",
+        f"'{writing.SCHEMA_VERSION}'::text",
+        "subject::text",
+        "purpose",
+        "act",
+        "lawful_basis",
+        "%(method)s::text",
+        "notice_hash",
+        "notice_version::text",
+        "%(language)s::text",
+        "''::text",
+        "''::text",
+        "source",
+        "%(actor)s::text",
+        "'0'::text",
+        "occurred_at",
+        "%(recorded)s::text",
+        "encode(commitment, 'hex')",
+    ]
+)
+_WAITING = f"""
+WITH numbered AS MATERIALIZED (
+    SELECT w.*, %(first)s + w.position AS id,
+        {sql.commitment("w.salt", _PERSONAL_JSON)} AS commitment
+    FROM {ACTS} w
+), records AS (
+    INSERT INTO subscribers_consentrecord (id, schema_version, subject, purpose, act, lawful_basis, method, notice_hash,
+        notice_version, language, form, page, source, actor, confirms, occurred_at, recorded_at, commitment)
+    SELECT id, {writing.SCHEMA_VERSION}, subject, purpose, act, lawful_basis, %(method)s, notice_hash, notice_version,
+        %(language)s, '', '', source, %(actor)s, 0, occurred_at::timestamptz, %(recorded)s::timestamptz, commitment
+    FROM numbered ORDER BY id
+), personal AS (
+    INSERT INTO subscribers_consentpersonal (record_id, subscriber_id, email, email_key, ip, evidence, salt)
+    SELECT id, subscriber_id, email, email_key, '', evidence::jsonb, salt FROM numbered ORDER BY id
+)
+SELECT {_LEAF} FROM numbered ORDER BY id
+"""  # noqa: S608 - made of our own fragments; every value is a parameter
 HEAD = "SELECT number, last_id, block_hash FROM subscribers_consentblock ORDER BY number DESC LIMIT 1"
 
 
@@ -41,21 +91,46 @@ def append(drafts: Sequence[writing.Draft], *, recorded_at: dt.datetime) -> rang
 
     Must run inside a transaction; the lock is held until it ends.
     """
-    now = clock.now()
     recorded, salts = encoding.format_time(recorded_at), os.urandom(writing.SALT_SIZE * len(drafts))
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LEDGER_LOCK])
-        head = read_head(cursor)
-        signer = load_signer()
+        head, signer = _begin(cursor)
         made = writing.write(drafts, first_id=head.last_id + 1, recorded_at=recorded, salts=salts)
-        block = blocks.seal(made.leaves, head, key_id=signer.key_id, sign=signer.sign, sealed_at=now)
         _copy(cursor, RECORD_COPY, made.records)
         _copy(cursor, PERSONAL_COPY, made.personal)
-        cursor.execute(
-            BLOCK_INSERT,
-            [block.number, block.first_id, block.last_id, block.count, block.root, b"".join(made.leaves),
-             block.previous_hash, block.hash, block.key_id, block.signature, now],
-        )  # fmt: skip
+        return _seal(cursor, made.leaves, head, signer)
+
+
+def append_waiting(*, method: str, language: str, actor: str, recorded_at: dt.datetime) -> range:
+    """Write what waits in the temporary table `ACTS`, sealed in one block; return the ids.
+
+    For many records at once: Postgres hashes them where it writes them, and only the leaves come back. All share
+    method, language and actor; `occurred_at` and `evidence` of the table are in canonical form. Else as `append`.
+    """
+    params = {
+        "method": method,
+        "language": language,
+        "actor": actor,
+        "recorded": encoding.format_time(recorded_at),
+    }
+    with connection.cursor() as cursor:
+        head, signer = _begin(cursor)
+        cursor.execute(_WAITING, {**params, "first": head.last_id + 1})
+        return _seal(cursor, [bytes(row[0]) for row in cursor.fetchall()], head, signer)
+
+
+def _begin(cursor: Any) -> tuple[blocks.Head, keys.Signer]:
+    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LEDGER_LOCK])
+    return read_head(cursor), load_signer()
+
+
+def _seal(cursor: Any, leaves: Sequence[bytes], head: blocks.Head, signer: keys.Signer) -> range:
+    now = clock.now()
+    block = blocks.seal(leaves, head, key_id=signer.key_id, sign=signer.sign, sealed_at=now)
+    cursor.execute(
+        BLOCK_INSERT,
+        [block.number, block.first_id, block.last_id, block.count, block.root, b"".join(leaves),
+         block.previous_hash, block.hash, block.key_id, block.signature, now],
+    )  # fmt: skip
     point = checkpoints.of(block, encoding.format_time(now))
     # Robust: the act is committed and must not look failed; the register page shows a checkpoint that lags.
     transaction.on_commit(lambda: _write_checkpoint(point, signer), robust=True)

@@ -1,0 +1,85 @@
+"""The rows of a checked file, kept in an unlogged table between the dry run and the import.
+
+So the file is read and validated once. The table holds personal data only as long as the file itself is kept,
+and is empty after a crash of Postgres: then the file is read again, and gives the same rows.
+"""
+
+from typing import Any, Final
+
+from django.db import connection
+
+TABLE: Final = "subscribers_importstaging"
+COLUMNS: Final = (
+    "job_id, seq, line, email, email_key, name, language, time_zone, fields, tags, basis, consent_at, source, wording, "
+    "reference, opens, clicks"
+)
+COPY: Final = f"COPY subscribers_importstaging ({COLUMNS}) FROM STDIN"
+# One person per address: the first row wins, later ones come back as refused.
+_MARK_DUPLICATES: Final = """
+UPDATE subscribers_importstaging s SET reason = 'the same address stands in line ' || d.first_line
+FROM (
+    SELECT seq, first_value(line) OVER same AS first_line, row_number() OVER same AS place
+    FROM subscribers_importstaging WHERE job_id = %(job)s WINDOW same AS (PARTITION BY email ORDER BY seq)) d
+WHERE s.job_id = %(job)s AND d.seq = s.seq AND d.place > 1
+"""
+_CHOICES: Final = """
+SELECT value FROM (
+    SELECT seq, fields->>%(key)s AS value FROM subscribers_importstaging
+    WHERE job_id = %(job)s AND reason IS NULL AND jsonb_typeof(fields->%(key)s) = 'string'
+    UNION ALL
+    SELECT st.seq, e.value FROM subscribers_importstaging st
+    CROSS JOIN LATERAL jsonb_array_elements_text(st.fields->%(key)s) e(value)
+    WHERE job_id = %(job)s AND reason IS NULL AND jsonb_typeof(fields->%(key)s) = 'array') found
+GROUP BY value ORDER BY min(seq), value LIMIT %(limit)s
+"""
+_REASONS: Final = """
+SELECT line, reason FROM subscribers_importstaging WHERE job_id = %s AND reason IS NOT NULL ORDER BY line
+"""
+_TAGS: Final = """
+SELECT DISTINCT unnest(tags) FROM subscribers_importstaging
+WHERE job_id = %s AND reason IS NULL AND cardinality(tags) > 0 ORDER BY 1
+"""
+
+
+def clear(job_id: int) -> None:
+    """Forget the rows of a job."""
+    _run("DELETE FROM subscribers_importstaging WHERE job_id = %s", [job_id])
+
+
+def forget_person(email_key: bytes) -> None:
+    """Forget the rows of one person in every job: an erasure reaches here, too."""
+    _run("DELETE FROM subscribers_importstaging WHERE email_key = %s", [email_key])
+
+
+def count(job_id: int) -> int:
+    """How many rows of the job are here."""
+    return int(_run("SELECT count(*) FROM subscribers_importstaging WHERE job_id = %s", [job_id])[0][0])
+
+
+def mark_duplicates(job_id: int) -> None:
+    """Give every repeated address its reason, once the file is in."""
+    _run(_MARK_DUPLICATES, {"job": job_id})
+
+
+def choices(job_id: int, key: str, limit: int) -> list[str]:
+    """The values of a choice or list field in the order in which they come, at most `limit`."""
+    return [row[0] for row in _run(_CHOICES, {"job": job_id, "key": key, "limit": limit})]
+
+
+def tags(job_id: int) -> list[str]:
+    """Every tag of the rows to be imported, sorted."""
+    return [row[0] for row in _run(_TAGS, [job_id])]
+
+
+def reasons(job_id: int) -> list[tuple[int, str]]:
+    """`(line, reason)` of the rows that were set aside here, by line."""
+    return _run(
+        "SELECT line, reason FROM subscribers_importstaging WHERE job_id = %s AND reason IS NOT NULL ORDER BY line",
+        [job_id],
+    )
+
+
+def _run(sql: str, params: Any) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall()) if cursor.description else []

@@ -1,0 +1,62 @@
+"""Postgres makes the same bytes of a record as Python does."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from subscribers.ledger import encoding, sql
+from subscribers.ledger.rows import personal_text
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
+SALT = bytes(range(32))
+pytestmark = pytest.mark.django_db
+
+
+def ask(expression: str, *values: Any) -> object:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {expression}", values[0] if values and isinstance(values[0], dict) else values
+        )
+        found = cursor.fetchone()[0]
+    return bytes(found) if isinstance(found, memoryview) else found
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(st.lists(TEXT, min_size=18, max_size=18))
+def test_leaves(texts: list[str]) -> None:
+    names = [f"%(field{place})s::text" for place in range(18)]
+    found = ask(sql.leaf(names), {f"field{place}": text for place, text in enumerate(texts)})
+    assert found == encoding.leaf(encoding.Record(*texts))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(TEXT, TEXT)
+def test_commitments_and_json(email: str, said: str) -> None:
+    evidence = encoding.canonical_json({"said": said})
+    assert ask(sql.json_text("%s::text"), said) == encoding.canonical_text(said)
+    expected = encoding.commitment(SALT, personal_text(email, "", evidence)) if email else None
+    personal = f"""'{{"email":' || {sql.json_text("%s::text")} || ',"evidence":' || %s || '}}'"""
+    if email:
+        assert ask(sql.commitment("%s::bytea", personal), SALT, email, evidence) == expected
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2200, 1, 1), timezones=st.timezones()))  # noqa: DTZ001 - hypothesis adds the zone
+def test_times(moment: dt.datetime) -> None:
+    assert ask(sql.time_text("%s::timestamptz"), moment) == encoding.format_time(moment)
+
+
+def test_a_salt_has_32_bytes_and_comes_once() -> None:
+    first, second = ask(sql.SALT), ask(sql.SALT)
+    assert isinstance(first, bytes)
+    assert len(first) == 32
+    assert first != second
+
+
+def test_a_record_has_eighteen_fields() -> None:
+    with pytest.raises(encoding.EncodingError, match="18 fields"):
+        sql.leaf(["''"])
