@@ -39,12 +39,13 @@ class Operator:
         ledger: Ledger,
         audience: Audience,
         note: Callable[[str], None],
+        on_resend: Callable[[], None],
     ) -> None:
-        """Of one run."""
+        """Of one run. `on_resend` is called when people are about to be sent again."""
+        self._on_resend = on_resend
         self._run_id, self._plan, self._lab = run_id, plan, lab
         self._ledger, self._audience, self._note = ledger, audience, note
         self.resumed = 0
-        self.decisions = 0
         self._opened_at = 0.0
 
     def resume(self) -> None:
@@ -155,7 +156,7 @@ class Operator:
                 )
             except (decisions.NothingToDecide, decisions.TooEarly) as error:
                 self._note(f"not decided: {error}")
-            else:
-                self.decisions += 1
 
         insist(call)
+        if action == DecisionAction.RESEND:
+            self._on_resend()

@@ -68,6 +68,8 @@ class Plan:
     latency: float
     channel: dict[str, Any]
     acts: tuple[Act, ...]
+    # Whether all workers are killed once more while people are being sent again.
+    late_kill: bool = False
 
 
 def draw(seed: int, recipients: int, mode: Mode | None = None) -> Plan:
@@ -85,6 +87,7 @@ def draw(seed: int, recipients: int, mode: Mode | None = None) -> Plan:
         latency=round(rng.uniform(0.03, 0.12), 3),
         channel=_channel(rng, chosen),
         acts=tuple(_spread(rng, acts)),
+        late_kill=rng.random() < 0.4,
     )
 
 

@@ -19,15 +19,16 @@ from .insist import insist
 from .lab import Lab
 from .ledger import Ledger, Sums
 from .operator import Operator
-from .schedule import POSTGRES, REDIS, Act, Kind, Plan
+from .schedule import POSTGRES, REDIS, WORKERS, Act, Kind, Plan
 
 TICK_S: Final = 0.05
 SAMPLE_S: Final = 0.4
 # Without any progress for so long a trial counts as stuck: a promise broken, not a slow machine.
 STUCK_S: Final = 120.0
-SETTLE_S: Final = 150.0
+SETTLE_S: Final = 300.0
 # How long a kill waits for a call to be in flight.
 AIM_S: Final = 2.0
+LATE_AIM_S: Final = 8.0
 # What was asked to end gets so long.
 END_S: Final = 15.0
 REFUSES: Final = {"status": "MESSAGE_REJECTED", "to": people.REFUSED, "share": 1.0}
@@ -62,6 +63,7 @@ class Trial:
         self._numbers = itertools.count()
         self._down: set[str] = set()
         self._paused_by_us = False
+        self._late_kill_is_due = plan.late_kill
         self._sampled_at = 0.0
         self._progress: tuple[int, float] = (0, time.monotonic())
         self.sums: Sums | None = None
@@ -77,6 +79,7 @@ class Trial:
             ledger=self.ledger,
             audience=self.audience,
             note=self._note,
+            on_resend=self._kill_late,
         )
         self._storm()
         self._calm()
@@ -182,8 +185,8 @@ class Trial:
     def _later(self, seconds: float, undo: Callable[[], None]) -> None:
         heapq.heappush(self._undo, (time.monotonic() + seconds, next(self._numbers), undo))
 
-    def _kill(self, act: Act) -> None:
-        in_flight = self._aim()
+    def _kill(self, act: Act, aim: float = AIM_S) -> None:
+        in_flight = self._aim(aim)
         for name in act.targets:
             if name in self._down or name in self.lab.frozen or not self.lab.kill(name, act.how):
                 continue
@@ -193,9 +196,15 @@ class Trial:
                 self._down.add(name)
                 self._later(act.seconds, partial(self._restart, name, time.monotonic() + END_S))
 
-    def _aim(self) -> int:
+    def _kill_late(self) -> None:
+        """People are being sent again: all workers die in the middle of that, once."""
+        if self._late_kill_is_due:
+            self._late_kill_is_due = False
+            self._kill(Act(1.0, Kind.KILL, WORKERS, 0.5, "group"), aim=LATE_AIM_S)
+
+    def _aim(self, seconds: float) -> int:
         """Wait for a moment at which calls are in flight; returns how many."""
-        deadline = time.monotonic() + AIM_S
+        deadline = time.monotonic() + seconds
         while not (found := self.ledger.in_flight(self.run_id)) and time.monotonic() < deadline:
             time.sleep(0.005)
         return found
