@@ -2,7 +2,18 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from .views import actions, campaigns, editor, languages, progress, recipients, retries, steps, templates
+from .views import (
+    actions,
+    campaigns,
+    editor,
+    languages,
+    progress,
+    recipients,
+    retries,
+    sending_settings,
+    steps,
+    templates,
+)
 
 app_name = "campaigns"
 
@@ -42,5 +53,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_campaign}languages/add/", languages.language_save, name="campaign_language_save"),
     path(f"{_campaign}languages/remove/", languages.language_remove, name="campaign_language_remove"),
     path(f"{_campaign}<slug:step>/", steps.campaign_step, name="campaign_step"),
+    path("settings/sending/", sending_settings.sending_settings_page, name="sending_settings"),
+    path("settings/sending/read/", sending_settings.read_account, name="read_account"),
     path("settings/send-test/", actions.send_me_a_test, name="send_me_a_test"),
 ]

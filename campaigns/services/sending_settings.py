@@ -7,15 +7,18 @@ from django.db import transaction
 
 from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit
+from mailplatform.core import clock
 
-from ..models import SendingSettings
+from ..models import PauseReason, Run, RunState, SendingSettings
 from ..selectors.sending_settings import get
 
-__all__ = ["InvalidSetting", "UnknownSetting", "get", "update"]
+__all__ = ["InvalidSetting", "UnknownSetting", "get", "update", "wake_parked"]
 
 CHANGEABLE: Final = frozenset(
     {"warm_up_started_on", "warm_up_plan", "resend_by_itself", "late_start_minutes", "grace_seconds"}
 )
+
+_WARM_UP: Final = frozenset({"warm_up_started_on", "warm_up_plan"})
 
 
 class UnknownSetting(Exception):
@@ -49,8 +52,16 @@ def update(*, actor: User | None, **changes: Any) -> SendingSettings:
         raise InvalidSetting(error.message_dict) from error
     if noted:
         row.save()
+        if noted.keys() & _WARM_UP:
+            wake_parked()
         audit.record(actor=actor, action="sending_settings.changed", obj=row, detail=noted)
     return row
+
+
+def wake_parked() -> int:
+    """Let runs that wait for the next day look again now: quota or plan may have changed. Returns how many."""
+    waiting = Run.objects.filter(state=RunState.PAUSED, paused_by=PauseReason.QUOTA)
+    return waiting.update(not_before=clock.now(), updated_at=clock.now())
 
 
 def _plain(value: Any) -> Any:

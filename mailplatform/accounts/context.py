@@ -68,6 +68,7 @@ NAVIGATION: Sequence[tuple[str, Sequence[Place]]] = (
                     "accounts:settings",
                     "accounts:user",
                     "accounts:audit",
+                    "campaigns:sending_settings",
                     "events:dead",
                     "events:policy",
                     "events:webhook",
