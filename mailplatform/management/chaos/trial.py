@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
+from django.db import connection
+
 from campaigns.models import Run
 from campaigns.services import runs
 
@@ -95,6 +97,8 @@ class Trial:
         )
 
     def _prepare(self) -> None:
+        # It may have been cut in the trial before.
+        connection.close()
         self.lab.sandbox.call("DELETE", "messages")
         scene.set_rate(self.lab.sandbox, self.plan.rate)
         scene.choose_mode(self.plan.mode)

@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 import time
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -54,6 +55,9 @@ def run_one(lab: Lab, ledger: Ledger, plan: schedule.Plan) -> dict[str, Any]:
         verdict = judge.judge(found)
     except (StuckError, UnsettledError, TimeoutError) as error:
         verdict.broken.append(str(error))
+    except Exception as error:  # noqa: BLE001 - the other seeds are to be tried all the same
+        trial.tally.log.append(traceback.format_exc())
+        verdict.broken.append(f"the trial itself failed: {type(error).__name__}: {error}")
     line = _line(trial, found, verdict, time.monotonic() - started)
     say(_table(line))
     if verdict.broken:
