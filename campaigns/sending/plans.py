@@ -9,8 +9,9 @@ from .. import entries, entry_writer
 from ..models import Run, TemplateVersion
 
 # Left-joined from the array: somebody erased since the freeze still gets a row. The cut allows nested loops only, so
-# that people are looked up one by one, by index, whatever the planner believes of the tables' sizes. The CTE stands
-# in for the table of that name, narrowed to these people: the rule asks it several times.
+# that people are looked up one by one, by index, whatever the planner believes of the tables' sizes; each OFFSET 0
+# keeps it from reading a whole run or list for each of them instead. The CTE stands in for the table of that name,
+# narrowed to these people: the rule asks it several times.
 _PEOPLE: Final = """
 WITH subscribers_suppression AS MATERIALIZED (
     SELECT y.email_key, y.reason, y.lifted_at FROM subscribers_suppression y
@@ -18,17 +19,19 @@ WITH subscribers_suppression AS MATERIALIZED (
         SELECT x.email_key FROM subscribers_subscriber x WHERE x.id = ANY(%(ids)s::bigint[])))
 )
 SELECT a.id, s.email, s.name, s.language, {fields}, p.opens_allowed, p.clicks_allowed,
-    CASE WHEN s.id IS NULL AND EXISTS (SELECT FROM subscribers_personmerge g WHERE g.old_id = a.id) THEN 'merged'
-        ELSE {reason} END, {left_list},
+    CASE WHEN s.id IS NULL AND EXISTS (SELECT FROM subscribers_personmerge g WHERE g.old_id = a.id OFFSET 0)
+        THEN 'merged' ELSE {reason} END, {left_list},
     CASE WHEN d.state = 'unresolved' AND d.reason = 'resend' THEN 'resend' WHEN d.state <> '' THEN 'done' END
 FROM unnest(%(ids)s::bigint[]) a(id)
 LEFT JOIN subscribers_subscriber s ON s.id = a.id
 LEFT JOIN subscribers_profile p ON p.subscriber_id = a.id
-LEFT JOIN campaigns_delivery d ON d.run_id = %(run)s AND d.subscriber_id = a.id
+LEFT JOIN LATERAL (
+    SELECT x.state, x.reason FROM campaigns_delivery x
+    WHERE x.run_id = %(run)s AND x.subscriber_id = a.id OFFSET 0
+) d ON true
 """
 # Chosen by lists alone: still confirmed on one of them. With segments: did not leave the lists it was sent
 # to.
-# The OFFSET keeps the planner from hashing whole lists instead of looking up one person.
 _ON_THEM: Final = (
     "EXISTS (SELECT FROM subscribers_subscription m WHERE m.subscriber_id = a.id"
     " AND m.mailing_list_id = ANY(%(lists)s::bigint[]) AND m.state = '{state}' OFFSET 0)"

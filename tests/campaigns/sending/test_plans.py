@@ -1,0 +1,30 @@
+"""The look at the people of a cut goes person by person, however large lists and runs are."""
+
+import pytest
+from django.db import connection, transaction
+
+from campaigns.models import Batch, Delivery, Run
+from campaigns.sending import cut, plans
+from mailplatform.accounts.models import Installation
+from mailplatform.core import clock
+from tests.factories.sending import make_list, make_people, make_run
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("segment_chosen", [False, True])
+def test_no_list_run_or_table_is_read_whole(site: Installation, segment_chosen: bool) -> None:
+    audience = make_list()
+    people = make_people(300, audience)
+    old, run = make_run(audience), make_run(audience, segment_chosen=segment_chosen)
+    rows = (Delivery(run_id=old.pk, subscriber_id=p.pk, state="accepted", at=clock.now()) for p in people)
+    Delivery.objects.bulk_create(rows)
+    plan = plans.Plan.load(Run.objects.get(pk=run.pk), "mailplatform")
+    sql = plan.people_sql(run.template_version_id)
+    ids = Batch.objects.get(run_id=run.pk).subscriber_ids
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(cut._RUN, [run.pk])
+        cursor.execute(f"EXPLAIN {sql}", {"ids": ids, "run": run.pk, "lists": plan.list_ids})
+        found = "\n".join(row[0] for row in cursor.fetchall())
+    for trap in ("Seq Scan", "hashed", "Hash", "Merge", "Materialize"):
+        assert trap not in found, found
