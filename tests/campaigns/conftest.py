@@ -40,7 +40,9 @@ def site(db: None, redis_client: "redis.Redis[bytes]") -> Iterator[Installation]
 
 
 @pytest.fixture
-def fake() -> FakeSes:
+def fake(settings: Settings) -> FakeSes:
+    """A scripted SES; without a sandbox beside it, nothing else answers."""
+    settings.AWS_ENDPOINT_URLS = settings.AWS_ENDPOINT_URLS or {"sesv2": "http://127.0.0.1:9"}
     return FakeSes()
 
 

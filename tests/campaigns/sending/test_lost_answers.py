@@ -1,0 +1,90 @@
+"""Answers that never came, or came too late."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from campaigns.models import Call, Delivery, Run
+from campaigns.sending import recover
+from mailplatform.accounts.models import Installation
+from mailplatform.accounts.services import installation
+from mailplatform.aws import ses
+from tests.factories.sending import (
+    FakeSes,
+    addresses,
+    drain_all,
+    expire,
+    make_list,
+    make_people,
+    make_run,
+    states_of,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def _reasons(run: Run) -> Counter[tuple[str, str]]:
+    return Counter(Delivery.objects.filter(run_id=run.pk).values_list("state", "reason"))
+
+
+def test_a_lost_answer_is_never_sent_again(site: Installation, fake: FakeSes) -> None:
+    audience = make_list()
+    people = make_people(130, audience)
+    run = make_run(audience)
+    fake.script = [fake.drop()]
+    drain_all(run, fake)
+    assert run.state == "sent"
+    assert fake.accepted == addresses(people)
+    assert _reasons(run) == {("accepted", ""): 80, ("unresolved", "lost_answer"): 50}
+    assert Counter(Call.objects.values_list("state", flat=True)) == {"lost": 1, "recorded": 2}
+
+
+def test_many_lost_answers_in_a_row_pause_the_run(site: Installation, fake: FakeSes) -> None:
+    audience = make_list()
+    make_people(1500, audience)
+    run = make_run(audience)
+    fake.script = [fake.drop()] * 30
+    drain_all(run, fake)
+    assert (run.state, run.paused_by) == ("paused", "account")
+    assert "without an answer" in run.pause_reason
+    assert states_of(run) == {"unresolved": 500}
+
+
+def test_a_call_that_recovery_took_settles_on_its_late_answer(site: Installation, fake: FakeSes) -> None:
+    audience = make_list()
+    make_people(4, audience)
+    run = make_run(audience)
+
+    def slow(request: dict[str, Any]) -> list[ses.EntryResult]:
+        expire()
+        assert recover.recover().people == 4
+        assert states_of(run) == {"unresolved": 4}
+        return fake.statuses("SUCCESS", "SUCCESS", "MESSAGE_REJECTED", "TRANSIENT_FAILURE")(request)
+
+    fake.script = [slow]
+    drain_all(run, fake)
+    assert _reasons(run) == {
+        ("accepted", ""): 2,
+        ("failed", "message_rejected"): 1,
+        ("failed", "transient_failure"): 1,
+    }
+    assert Call.objects.get().state == "lost"
+    assert Delivery.objects.filter(state="accepted", message_id="m").count() == 2
+
+
+def test_a_held_batch_that_was_taken_away_is_let_go(site: Installation, fake: FakeSes) -> None:
+    installation.update(actor=None, max_send_rate=200.0)
+    audience = make_list()
+    people = make_people(150, audience)
+    run = make_run(audience)
+
+    def taken(request: dict[str, Any]) -> list[ses.EntryResult]:
+        expire()
+        recover.recover()
+        return fake.accept(request)
+
+    fake.script = [taken]
+    drain_all(run, fake)
+    assert run.state == "sent"
+    assert fake.accepted == addresses(people)

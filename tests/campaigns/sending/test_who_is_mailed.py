@@ -1,0 +1,146 @@
+"""Who of a batch is mailed, tracked how, and who is not: decided at the cut."""
+
+from collections import Counter
+
+import pytest
+
+from campaigns.models import Delivery, Run
+from campaigns.sending import drain
+from mailplatform.accounts.models import Installation
+from mailplatform.accounts.services import installation
+from mailplatform.core import clock
+from subscribers.models import Profile, Subscriber, Subscription, Suppression
+from tests.factories.sending import (
+    FakeSes,
+    addresses,
+    drain_all,
+    make_list,
+    make_people,
+    make_run,
+    nap,
+    states_of,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def _reasons(run: Run) -> Counter[tuple[str, str]]:
+    return Counter(Delivery.objects.filter(run_id=run.pk).values_list("state", "reason"))
+
+
+def test_the_ineligible_are_skipped_with_their_reason(site: Installation, fake: FakeSes) -> None:
+    audience = make_list()
+    good = make_people(5, audience)
+    bounced, left, erased = make_people(3, audience)
+    make_people(2, audience, basis="none")
+    make_people(1, audience, basis="withdrawn")
+    run = make_run(audience)
+    Suppression.objects.create(email_key=bounced.email_key, reason="bounce")
+    Subscription.objects.filter(subscriber=left).update(state="unsubscribed")
+    Profile.objects.filter(subscriber_id=erased.pk).delete()
+    Subscriber.objects.filter(pk=erased.pk).delete()
+    drain_all(run, fake)
+    assert run.state == "sent"
+    assert fake.accepted == addresses(good)
+    assert _reasons(run) == {
+        ("accepted", ""): 5,
+        ("skipped", "bounced"): 1,
+        ("skipped", "left_list"): 1,
+        ("skipped", "erased"): 1,
+        ("skipped", "no_basis"): 2,
+        ("skipped", "withdrawn"): 1,
+    }
+
+
+def test_with_a_segment_those_who_left_a_chosen_list_are_skipped_all_the_same(
+    site: Installation, fake: FakeSes
+) -> None:
+    audience, other = make_list(), make_list()
+    stays, left = make_people(2, audience)
+    run = make_run(audience, segment_chosen=True)
+    Subscription.objects.filter(subscriber=stays).delete()
+    Subscription.objects.filter(subscriber=left).update(state="unsubscribed")
+    Subscription.objects.create(subscriber=left, mailing_list=other, state="confirmed")
+    drain_all(run, fake)
+    assert _reasons(run) == {("accepted", ""): 1, ("skipped", "left_list"): 1}
+    assert fake.accepted == addresses([stays])
+
+
+def test_an_audience_of_only_ineligible_people_costs_no_tokens(site: Installation, fake: FakeSes) -> None:
+    """At one mail a second, five hundred people who may not be mailed must not take eight minutes."""
+    installation.update(actor=None, max_send_rate=1.0)
+    audience = make_list()
+    make_people(40, audience, basis="none")
+    run = make_run(audience)
+    drain_all(run, fake, seconds=15)
+    assert run.state == "sent"
+    assert states_of(run) == {"skipped": 40}
+
+
+def test_tracking_consent_chooses_the_configuration_set(site: Installation, fake: FakeSes) -> None:
+    audience = make_list()
+    expected = {
+        f"mailplatform-{name}": addresses(
+            make_people(2, audience, opens_allowed=opens, clicks_allowed=clicks)
+        )
+        for name, opens, clicks in (
+            ("none", False, False),
+            ("opens", True, False),
+            ("clicks", False, True),
+            ("both", True, True),
+        )
+    }
+    run = make_run(audience, track_opens=True, track_clicks=True)
+    drain_all(run, fake)
+    found = {
+        call["ConfigurationSetName"]: Counter(
+            entry["Destination"]["ToAddresses"][0] for entry in call["BulkEmailEntries"]
+        )
+        for call in fake.calls
+    }
+    assert found == expected
+    assert Delivery.objects.filter(run_id=run.pk, opens_tracked=True, clicks_tracked=True).count() == 2
+    assert Delivery.objects.filter(run_id=run.pk, opens_tracked=True).count() == 4
+
+
+def test_a_campaign_that_does_not_track_uses_the_set_that_tracks_nothing(
+    site: Installation, fake: FakeSes
+) -> None:
+    audience = make_list()
+    make_people(2, audience, opens_allowed=True, clicks_allowed=True)
+    run = make_run(audience)
+    drain_all(run, fake)
+    assert [call["ConfigurationSetName"] for call in fake.calls] == ["mailplatform-none"]
+
+
+def test_a_person_whom_ses_cannot_reach_fails_alone(site: Installation, fake: FakeSes) -> None:
+    audience = make_list()
+    _, odd = make_people(2, audience)
+    Subscriber.objects.filter(pk=odd.pk).update(email="jürgen@example.com")
+    run = make_run(audience)
+    drain_all(run, fake)
+    assert _reasons(run) == {("accepted", ""): 1, ("failed", "bad_address"): 1}
+
+
+def test_people_who_waited_too_long_are_checked_again(
+    site: Installation, fake: FakeSes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audience = make_list()
+    people = make_people(60, audience)
+    run = make_run(audience)
+    monkeypatch.setattr("campaigns.sending.timing.CHECK_TO_SOCKET_S", -1.0)
+    assert drain.drain(run.pk, sender=fake, seconds=0.4, sleep=nap) is True
+    assert fake.calls == []
+    monkeypatch.undo()
+    drain_all(run, fake)
+    assert fake.accepted == addresses(people)
+
+
+def test_nobody_is_cut_twice(site: Installation, fake: FakeSes) -> None:
+    """The belt: a person who has a row already is left out, even if a batch names them again."""
+    audience = make_list()
+    people = make_people(3, audience)
+    run = make_run(audience)
+    Delivery.objects.create(run_id=run.pk, subscriber_id=people[0].pk, state="accepted", at=clock.now())
+    drain_all(run, fake)
+    assert fake.accepted == addresses(people[1:])
