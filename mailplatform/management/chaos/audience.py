@@ -4,9 +4,10 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Model
 
 from mailplatform.core import clock, keys
 from subscribers.models import (
@@ -64,37 +65,24 @@ class Audience:
     def _add_chunk(self, count: int, group: str) -> None:
         now, first = clock.now(), len(self.people)
         emails = [f"{group}{first + number}.{self.token}@example.org" for number in range(count)]
+        addresses = [keys.email_key(email) for email in emails]
+        basis = _BASIS.get(group, MarketingBasis.CONSENT)
         with transaction.atomic():
-            made = Subscriber.objects.bulk_create(
-                Subscriber(
-                    email=email, email_key=keys.email_key(email), name=f"Person {number}", language="en"
-                )
-                for number, email in enumerate(emails)
+            ids = insert_like(
+                Subscriber(language="en", name="Person of the lab"),
+                public_id=[uuid.uuid4() for _ in emails],
+                email=emails,
+                email_key=addresses,
             )
-            Profile.objects.bulk_create(
-                Profile(
-                    subscriber_id=each.pk,
-                    joined_at=now,
-                    marketing_basis=_BASIS.get(group, MarketingBasis.CONSENT),
-                    list_ids=[self.mailing_list.pk],
-                )
-                for each in made
-            )
-            Subscription.objects.bulk_create(
-                Subscription(
-                    subscriber=each,
-                    mailing_list=self.mailing_list,
-                    state=SubscriptionState.CONFIRMED,
-                    confirmed_at=now,
-                )
-                for each in made
-            )
+            profile = Profile(joined_at=now, marketing_basis=basis, list_ids=[self.mailing_list.pk])
+            insert_like(profile, subscriber_id=ids)
+            state = SubscriptionState.CONFIRMED
+            subscription = Subscription(mailing_list=self.mailing_list, state=state, confirmed_at=now)
+            insert_like(subscription, subscriber_id=ids)
             if group == SUPPRESSED:
-                Suppression.objects.bulk_create(
-                    Suppression(email_key=each.email_key, reason=SuppressionReason.COMPLAINT) for each in made
-                )
-        for each in made:
-            self.people[each.pk] = Person(each.pk, each.email, group)
+                insert_like(Suppression(reason=SuppressionReason.COMPLAINT), email_key=addresses)
+        for id_, email in zip(ids, emails, strict=True):
+            self.people[id_] = Person(id_, email, group)
 
     def let_leave(self, how: str) -> int:
         """Some unsubscribe, are erased, or join; returns how many."""
@@ -110,6 +98,30 @@ class Audience:
                 unsubscribe.leave_all(subscriber_id=person.id, source="fault lab", method="page")
             person.left_at = time.time()
         return len(chosen)
+
+
+def insert_like(template: Model, **columns: list[Any]) -> list[Any]:
+    """Insert a row like `template` for each value of `columns`; returns their keys, in that order.
+
+    A statement for thousands: saving them one by one takes longer than mailing them.
+    """
+    meta = template._meta  # noqa: SLF001 - Django's documented way to a model's fields
+    fields = {str(field.column): field for field in meta.local_concrete_fields}
+    types = {name: str(field.db_type(connection)) for name, field in fields.items()}
+    same = [name for name in fields if name not in columns and fields[name] is not meta.pk]
+    values = [f"%s::{types[name]}" for name in same] + [f"v.{name}" for name in columns]
+    arrays = ", ".join(f"%s::{types[name]}[]" for name in columns)
+    statement = (
+        f"INSERT INTO {meta.db_table} ({', '.join([*same, *columns])}) SELECT {', '.join(values)} "  # noqa: S608 - ours
+        f"FROM unnest({arrays}) WITH ORDINALITY v({', '.join(columns)}, place) ORDER BY place "
+        f"RETURNING {meta.pk.column}"
+    )
+    constants = [
+        fields[name].get_db_prep_save(fields[name].pre_save(template, add=True), connection) for name in same
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*constants, *columns.values()])
+        return [row[0] for row in cursor.fetchall()]
 
 
 def make(recipients: int) -> Audience:

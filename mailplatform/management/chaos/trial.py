@@ -106,6 +106,7 @@ class Trial:
         self._weather({})
         launched: Run = scene.launch(self.plan, self.audience)
         self.run_id = launched.pk
+        self._progress = 0, time.monotonic()
         self._note(f"run {self.run_id} launched: {self.plan.recipients} people at {self.plan.rate:.0f}/s")
 
     def _storm(self) -> None:
