@@ -46,7 +46,7 @@ NAVIGATION: Sequence[tuple[str, Sequence[Place]]] = (
                 "Campaigns",
                 "campaigns:campaign_list",
                 icon="send",
-                names=("campaigns:campaign", "events:campaign"),
+                names=("campaigns:campaign", "events:campaign", "events:unresolved"),
             ),
             Place("Templates", "campaigns:template_list", icon="template", names=("campaigns:template",)),
         ),
