@@ -1,11 +1,13 @@
 """`POST /sns/events/`: a small ASGI callable in front of Django, whose request path would cost ten times the work.
 
 Answers: 200 stored or seen before; 400 or 403 not to be believed (SNS does not repeat these); 413 too large; 408
-too slow; 503 not now, SNS sends it again. Nothing of the request is ever put into an answer.
+too slow; 503 not now, SNS sends it again; this is also what an address hears that posted too much of what is not to
+be believed. Nothing of the request is ever put into an answer.
 """
 
 import asyncio
 import gc
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
@@ -14,6 +16,7 @@ from django.db import close_old_connections, connection
 
 from . import verify, wiring
 from .envelope import UnknownTopic
+from .flood import Flood
 from .ingest import Inbound
 from .services import handshake
 from .writer import GroupWriter
@@ -61,7 +64,7 @@ class Endpoint:
         if verifier is None or topics is None:
             verifier, topics = wiring.make_verifier()
         self._verifier, self._topics = verifier, topics
-        self.writer = GroupWriter()
+        self.writer, self.flood = GroupWriter(), Flood(time.monotonic)
 
     async def live(self, receive: Receive, send: Send) -> None:
         """Answer the server's start and end: the writer finishes what waits before the process ends."""
@@ -83,16 +86,25 @@ class Endpoint:
         if scope["method"] != "POST":
             await _answer(send, 405, (b"allow", b"POST"))
             return
+        address = _address(scope)
+        if self.flood.is_held_back(address):
+            await _answer(send, 503, (b"connection", b"close"), (b"retry-after", b"60"))
+            return
         try:
             body = await _read_in_time(scope, receive)
         except TimeoutError:
+            self.flood.refused(address)
             await _answer(send, 408, (b"connection", b"close"))
             return
         if body is None:
+            self.flood.refused(address)
             await _answer(send, 413, (b"connection", b"close"))
             return
         status = await self.status_of(body)
-        if status in {400, 403}:
+        if status == 200:
+            self.flood.believed(address)
+        elif status != 503:
+            self.flood.refused(address)
             self.writer.refused += 1
         await _answer(send, status)
 
@@ -135,6 +147,11 @@ class Endpoint:
             await asyncio.to_thread(_in_thread, self._topics.refresh)
         except Exception as error:
             raise verify.CannotVerifyNow("our topics cannot be read now") from error
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def _in_thread(call: Callable[..., None], *arguments: object) -> None:

@@ -20,7 +20,7 @@ _TOUCHES = frozenset({Kind.DELIVERY, Kind.OPEN, Kind.CLICK})
 def apply_all(cursor: store.Cursor, hits: list[Hit], now: datetime) -> None:
     """Store the events of `hits` that are new and let them take effect."""
     counted, people = People(), People()
-    store.match_untagged(cursor, hits)
+    store.match_untagged(cursor, hits, now)
     for hit in hits:
         if hit.is_foreign:
             counted[0, hit.hour, "foreign", 0, False] += 1

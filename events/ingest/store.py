@@ -38,9 +38,11 @@ _INBOX = """
     ON CONFLICT DO NOTHING RETURNING timestamp, message_id
 """
 _UNTAGGED = """
-    SELECT s.email_key, s.id, d.run_id, d.message_id
-    FROM subscribers_subscriber s LEFT JOIN campaigns_delivery d
-      ON d.subscriber_id = s.id AND d.message_id = ANY(%s::text[]) AND d.message_id <> ''
+    SELECT s.email_key, s.id, d.run_id, d.message_id FROM subscribers_subscriber s LEFT JOIN LATERAL (
+        SELECT here.run_id, here.message_id FROM campaigns_run r CROSS JOIN LATERAL (
+            SELECT run_id, message_id FROM campaigns_delivery
+            WHERE run_id = r.id AND subscriber_id = s.id OFFSET 0) here
+        WHERE r.launched_at > %s AND here.message_id = ANY(%s::text[])) d ON true
     WHERE s.email_key = ANY(%s::bytea[])
 """
 _PEOPLE = """
@@ -87,6 +89,7 @@ _HEARTBEAT = """
         SET accepted = h.accepted + excluded.accepted, refused = h.refused + excluded.refused
 """
 BEFORE_THE_MAIL: Final = timedelta(days=1)
+RECENT_RUNS: Final = timedelta(days=60)
 _steady: "weakref.WeakSet[psycopg.Connection[Any]]" = weakref.WeakSet()
 
 
@@ -127,16 +130,16 @@ def own_installation(cursor: Cursor) -> str:
     return row[0].hex if row else ""
 
 
-def match_untagged(cursor: Cursor, hits: Iterable[Hit]) -> None:
-    """Find person and run of events without tags by address and by the message id of what we sent to it."""
+def match_untagged(cursor: Cursor, hits: Iterable[Hit], now: datetime) -> None:
+    """Find person and run of events without tags by address and by the message id of what we sent to it lately."""
     wanted = [hit for hit in hits if not hit.is_foreign and not hit.is_inert and hit.key is None]
     if not wanted:
         return
     by_key = {
         keys.email_key(hit.event.recipient): hit.event.recipient for hit in wanted if hit.event.recipient
     }
-    messages = [hit.event.message_id for hit in wanted]
-    cursor.execute(_UNTAGGED, (messages, list(by_key)))
+    messages = [hit.event.message_id for hit in wanted if hit.event.message_id]
+    cursor.execute(_UNTAGGED, (now - RECENT_RUNS, messages, list(by_key)))
     people: dict[str, int] = {}
     runs: dict[tuple[str, str], int] = {}
     for key, subscriber_id, run_id, message_id in cursor.fetchall():

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from botocore.exceptions import ClientError
+
 from .session import Connection, client
 from .steps import Outcome, Report
 
@@ -64,10 +66,23 @@ def ensure_topic(
     return arn
 
 
+class TokenRefused(Exception):
+    """SNS will never take this token: it is unknown, older than two days, or its topic is gone."""
+
+
 def confirm_subscription(connection: Connection, *, topic_arn: str, token: str) -> str:
-    """Confirm with the token of SNS's message; afterwards only a signed call can remove it. Returns its ARN."""
+    """Confirm with the token of SNS's message; afterwards only a signed call can remove it. Returns its ARN.
+
+    Raises `TokenRefused`, and whatever else the call raises: that may pass.
+    """
     sns = client(connection, "sns")
-    answer = sns.confirm_subscription(TopicArn=topic_arn, Token=token, AuthenticateOnUnsubscribe="true")
+    try:
+        answer = sns.confirm_subscription(TopicArn=topic_arn, Token=token, AuthenticateOnUnsubscribe="true")
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        if code.startswith(("InvalidParameter", "NotFound")):
+            raise TokenRefused(str(error)) from error
+        raise
     return str(answer["SubscriptionArn"])
 
 

@@ -1,5 +1,7 @@
 """The subscription is confirmed by a signed call, never by fetching the address in the message."""
 
+import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,14 +11,15 @@ from events.models import DeadLetter
 from events.services import handshake
 from mailplatform.accounts.models import AuditEntry
 from mailplatform.accounts.services import installation
-from mailplatform.sandbox.testing import running_sandbox
+from mailplatform.core import clock
+from mailplatform.sandbox.testing import RunningSandbox, running_sandbox
 from tests.fixtures.sns import chain as sns
 
 pytestmark = pytest.mark.django_db
 
 
 def message(kind: str, topic: str, token: str = "t") -> envelope.SnsMessage:
-    return envelope.SnsMessage(kind, "m", topic, "text", sns.STORED_AT, token, None)
+    return envelope.SnsMessage(kind, str(uuid.uuid4()), topic, "text", clock.now(), token, None)
 
 
 def test_unsubscribe_confirmation_raises_the_alarm() -> None:
@@ -25,12 +28,34 @@ def test_unsubscribe_confirmation_raises_the_alarm() -> None:
     assert AuditEntry.objects.filter(action="sns.unsubscribed").exists()
 
 
-def test_unknown_token_is_an_error_so_that_sns_asks_again(settings: Any) -> None:
-    with running_sandbox() as sandbox:
-        settings.AWS_ENDPOINT_URLS = {"sesv2": sandbox.url, "sns": sandbox.url}
+@pytest.fixture
+def sandbox(settings: Any) -> Iterator[RunningSandbox]:
+    with running_sandbox() as running:
+        settings.AWS_ENDPOINT_URLS = {"sesv2": running.url, "sns": running.url}
         settings.AWS_ACCESS_KEY_ID, settings.AWS_SECRET_ACCESS_KEY = "sandbox", "sandbox-secret"
         installation.update(actor=None, region="eu-central-1")
-        topic = sandbox.client("sns").create_topic(Name="events")["TopicArn"]
-        with pytest.raises(Exception, match=r"[Tt]oken"):
-            handshake.answer(message("SubscriptionConfirmation", topic, "wrong"), b"{}")
+        yield running
+
+
+def test_replayed_handshake_is_answered_and_changes_nothing() -> None:
+    removed = message("UnsubscribeConfirmation", sns.TOPIC)
+    handshake.answer(removed, b"{}")
+    handshake.answer(removed, b"{}")
+    assert DeadLetter.objects.count() == 1
+    assert AuditEntry.objects.filter(action="sns.unsubscribed").count() == 1
+
+
+def test_token_that_sns_refuses_is_shown_and_not_asked_for_again(sandbox: RunningSandbox) -> None:
+    topic = sandbox.client("sns").create_topic(Name="events")["TopicArn"]
+    handshake.answer(message("SubscriptionConfirmation", topic, "wrong"), b"{}")
+    assert "does not take this confirmation" in DeadLetter.objects.get().reason
     assert not AuditEntry.objects.filter(action="sns.subscribed").exists()
+
+
+def test_sns_out_of_reach_is_an_error_so_that_the_message_comes_again(settings: Any) -> None:
+    settings.AWS_ENDPOINT_URLS = {"sesv2": "http://127.0.0.1:1", "sns": "http://127.0.0.1:1"}
+    settings.AWS_ACCESS_KEY_ID, settings.AWS_SECRET_ACCESS_KEY = "sandbox", "sandbox-secret"
+    installation.update(actor=None, region="eu-central-1")
+    with pytest.raises(Exception, match="connect"):
+        handshake.answer(message("SubscriptionConfirmation", sns.TOPIC), b"{}")
+    assert not DeadLetter.objects.exists()
