@@ -50,4 +50,4 @@ def _end_soon(**_: Any) -> None:
 
 @signals.worker_process_init.connect
 def _in_child(**_: Any) -> None:
-    shutdown.install_in_child()
+    shutdown.note_child()

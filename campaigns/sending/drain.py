@@ -38,6 +38,7 @@ SHORTEST_S: Final = timing.scaled(8.0, least=1.0)
 LOOK_EVERY_S: Final = timing.scaled(2.0, least=0.5)
 NAP_S: Final = 0.2
 REDIS_WAIT_S: Final = 1.0
+IN_LINE_S: Final = 0.05
 CLOCK_WAIT_S: Final = timing.scaled(5.0, least=0.5)
 REFRESH_S: Final = timing.QUOTA_REFRESH.total_seconds()
 THROTTLED_REFRESH_S: Final = timing.scaled(5.0, least=1.0)
@@ -162,9 +163,7 @@ class _Drain:
 
     def _lanes_wanted(self, busy_s: float) -> int:
         rate = min(self.account.max_send_rate, self.cap or math.inf)
-        left = self.budget.left(self.account).count
-        if left is not None and left < 2 * crew.MAX_LANES * limiter.block_size(rate):
-            # Near the end of the day one after the other, so that the last tokens are counted exactly.
+        if self._is_near_the_end():
             return 1
         return crew.lanes_for(rate, busy_s, self.drains)
 
@@ -177,7 +176,7 @@ class _Drain:
         if member.idle_since is not None and not selectors.work_is_due(self.run_id)[0]:
             return self._idle(member)
         try:
-            return self._take_stock(member, member.lane.step())
+            return self._step(member)
         except cut.RunNotSendingError:
             return self._end(more=False)
         except limiter.LimiterUnavailableError as error:
@@ -187,6 +186,20 @@ class _Drain:
             log.warning("sending.clock_skew", run=self.run_id, error=str(error))
             self.sleep(CLOCK_WAIT_S)
         return True
+
+    def _step(self, member: crew.Member) -> bool:
+        if not self._is_near_the_end():
+            return self._take_stock(member, member.lane.step())
+        with drains.one_after_the_other() as mine:
+            if not mine:
+                self.sleep(IN_LINE_S)
+            elif not self._is_blocked():
+                # The last of the day: counted since we are alone, and the next counts ours.
+                return self._take_stock(member, member.lane.step())
+        return True
+
+    def _is_near_the_end(self) -> bool:
+        return self.budget.left(self.account).is_near_the_end(self.account.max_send_rate)
 
     def _end(self, *, more: bool = True) -> bool:
         """End all lanes of this drain."""

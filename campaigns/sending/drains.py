@@ -1,11 +1,13 @@
 """A worker's slot on a run: taken, renewed and given up in Postgres, whose clock judges every lease."""
 
+import contextlib
 import os
 import socket
 import uuid
+from collections.abc import Iterator
 from typing import Final
 
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from mailplatform.core import clock
 
@@ -13,6 +15,8 @@ from . import timing
 
 # Two who take the last slot at once stand in line here.
 _LINE: Final = "SELECT pg_advisory_xact_lock(hashtext('campaigns_drain'), %(line)s)"
+_ALONE: Final = "SELECT pg_try_advisory_lock(hashtext('campaigns_last_of_the_day'))"
+_NOT_ALONE: Final = "SELECT pg_advisory_unlock(hashtext('campaigns_last_of_the_day'))"
 _SWEEP: Final = "DELETE FROM campaigns_drain WHERE lease_until < clock_timestamp()"
 _TAKE: Final = """
 INSERT INTO campaigns_drain (run_id, token, process, lease_until, started_at)
@@ -48,6 +52,20 @@ def renew(token: uuid.UUID) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(_RENEW, [timing.DRAIN_LEASE, token])
         return bool(cursor.rowcount == 1)
+
+
+@contextlib.contextmanager
+def one_after_the_other() -> Iterator[bool]:
+    """Yield whether we are the only worker of the installation in here. Ends with the database connection, too."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ALONE)
+        mine = bool(cursor.fetchone()[0])
+    try:
+        yield mine
+    finally:
+        if mine:
+            with contextlib.suppress(OperationalError, InterfaceError), connection.cursor() as cursor:
+                cursor.execute(_NOT_ALONE)
 
 
 def give_up(token: uuid.UUID) -> None:

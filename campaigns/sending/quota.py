@@ -18,6 +18,8 @@ from . import limiter, timing
 
 # What is left is counted again after so long, and the sooner the less is left.
 COUNT_EVERY_S: Final = 5.0
+# With fewer blocks left than so many, all workers go one after the other, and each counts anew.
+NEAR_BLOCKS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,10 @@ class Left:
     reason: str = ""
     until: dt.datetime | None = None
     by_plan: bool = False
+
+    def is_near_the_end(self, rate: float) -> bool:
+        """Whether workers who all take at once could take more than is left."""
+        return self.count is not None and self.count < NEAR_BLOCKS * limiter.block_size(rate)
 
 
 def refresh() -> Installation:
@@ -117,7 +123,7 @@ class Budget:
         """Seconds in which not even the whole account's rate could use up half of what is left."""
         if self._left.count is None:
             return COUNT_EVERY_S
-        spare = self._left.count - 2 * limiter.capacity(rate)
+        spare = self._left.count - NEAR_BLOCKS * limiter.block_size(rate)
         return max(0.0, min(COUNT_EVERY_S, spare / (2 * max(rate, 0.1))))
 
 

@@ -8,6 +8,7 @@ import contextlib
 import mmap
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from types import FrameType
 from typing import Final
@@ -16,6 +17,7 @@ _shared: Final = mmap.mmap(-1, 1)
 # Of this process alone: how much work is going on, and whether it was asked to end.
 _busy: Final = [0]
 _asked: Final = [False]
+_child: Final = [False]
 
 
 def request() -> None:
@@ -36,18 +38,29 @@ def forget() -> None:
 
 @contextlib.contextmanager
 def finishing() -> Iterator[None]:
-    """Around work that looks at `requested()`: the first SIGTERM to this process only asks it to end."""
+    """Around work that looks at `requested()`: in a pool's process the first SIGTERM only asks it to end.
+
+    That is the SIGTERM which systemd or a supervisor sends to the whole group. The pool sets its own handler when
+    it has started a process, so ours stands only while there is work.
+    """
+    before = signal.signal(signal.SIGTERM, _on_sigterm) if _is_main_thread_of_child() else None
     _busy[0] += 1
     try:
         yield
     finally:
         _busy[0] -= 1
         _asked[0] = _asked[0] and _busy[0] > 0
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
 
 
-def install_in_child() -> None:
-    """Let a pool's process survive the SIGTERM that systemd or a supervisor sends to the whole group."""
-    signal.signal(signal.SIGTERM, _on_sigterm)
+def note_child() -> None:
+    """Say that this process belongs to a pool, whose parent decides about its life."""
+    _child[0] = True
+
+
+def _is_main_thread_of_child() -> bool:
+    return _child[0] and threading.current_thread() is threading.main_thread()
 
 
 def _on_sigterm(_signal: int, _frame: FrameType | None) -> None:
