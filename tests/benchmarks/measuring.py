@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 from django.db import connections
 
-from mailplatform.embedded.postgres import SUPERUSER
+from mailplatform.embedded.layout import SUPERUSER
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _FIGURES = """

@@ -6,7 +6,7 @@ checked, sent with one SendBulkEmail call, and saved one by one with what SES sa
 
 import datetime as dt
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 from botocore.config import Config
@@ -30,6 +30,8 @@ GRANT ALL ON bench_plain TO PUBLIC; GRANT ALL ON SEQUENCE bench_plain_id_seq TO 
 class Recipient(models.Model):
     """One person of one run."""
 
+    objects: ClassVar[models.Manager["Recipient"]] = models.Manager()
+    subscriber_id: int
     run_id = models.BigIntegerField()
     subscriber = models.ForeignKey(
         Subscriber, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
@@ -67,7 +69,9 @@ def send(run_id: int, url: str) -> int:
     sent = last = 0
     while True:
         # From the last one on: looking for the pending from the start again would cost more with every fifty.
-        waiting = Recipient.objects.filter(run_id=run_id, state="pending", pk__gt=last).select_related("subscriber")
+        waiting = Recipient.objects.filter(run_id=run_id, state="pending", pk__gt=last).select_related(
+            "subscriber"
+        )
         rows = list(waiting.order_by("pk")[:50])
         if not rows:
             return sent

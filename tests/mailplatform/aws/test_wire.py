@@ -69,7 +69,7 @@ class Server:
         while (line := file.readline()) not in {b"", b"\r\n"}:  # type: ignore[attr-defined]
             if line.lower().startswith(b"content-length:"):
                 length = int(line.split(b":")[1])
-        return file.read(length) if line else None  # type: ignore[attr-defined,no-any-return]
+        return file.read(length) if line else None  # type: ignore[attr-defined]
 
     def stop(self) -> None:
         self.listener.shutdown(socket.SHUT_RDWR)
