@@ -37,6 +37,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_webhook}remove/", webhooks.webhook_remove, name="webhook_remove"),
     path("mp-trap/", public.trap, name="trap"),
     path("u/<str:token>/", public.unsubscribe, name="unsubscribe"),
+    # Some mail programs take the last slash away; a redirect would turn their POST into a GET.
+    path("u/<str:token>", public.unsubscribe, name="unsubscribe_bare"),
     path("p/<str:token>/", public.preference_page, name="preferences"),
     path("v/<str:token>/", public.view_in_browser, name="view_in_browser"),
 ]

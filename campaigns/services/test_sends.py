@@ -128,9 +128,11 @@ def _send(
 
 def _inert_links() -> tuple[dict[str, str], list[headers.Header]]:
     """The links of a test mail and its headers: they look like those of a campaign and act on nobody."""
-    links = entries.links_for(installation.public_url(), tokens.make_test_token())
+    url = installation.public_url()
+    links = entries.links_for(url, tokens.make_test_token())
     link = links["unsubscribe_url"]
-    return links, headers.unsubscribe_headers(link, allow_http=entries.is_loopback(link))
+    list_id = headers.list_id_header("test", entries.list_host(url), installation.get().company)
+    return links, [*headers.unsubscribe_headers(link, allow_http=entries.is_loopback(link)), list_id]
 
 
 def _clean(addresses: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ The link's token names a run and a person; it is all the proof that is asked for
 import secrets
 from collections import Counter as Tally
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -17,9 +17,21 @@ from events.ingest import store
 from events.ingest.merging import People
 from events.models import Event, EventType, Outcome
 from mailplatform.core import clock
-from subscribers.models import Act, ConsentRecord, MailingList, Purpose, Subscriber, SubscriptionState
-from subscribers.services import basis, unsubscribe
+from subscribers.models import (
+    Act,
+    ConsentRecord,
+    MailingList,
+    Purpose,
+    Subscriber,
+    SubscriptionState,
+    SuppressionReason,
+)
+from subscribers.selectors import merging
+from subscribers.services import basis, suppression, unsubscribe
 
+# How long the page offers to undo: a slip is noticed at once. Later, a mail that was passed on or found by somebody
+# else must not bring anybody back; the person chooses again on the page of preferences.
+UNDO_WITHIN = timedelta(hours=24)
 NO = (Act.WITHDRAWN, Act.OBJECTED, Act.REFUSED)
 
 
@@ -82,9 +94,9 @@ def come_back(*, claim: UnsubscribeClaim, ip: str = "") -> bool:
     """Undo what was left through this link: the same lists and no others. True if anything changed.
 
     A wider "no" that the person gave elsewhere since then stands, and nothing is changed: an old mail, perhaps
-    forwarded, must not take it back.
+    forwarded, must not take it back. Nor does anything change after UNDO_WITHIN, or where mail is blocked.
     """
-    since = None if claim.is_test else left_at(claim)
+    since = left_at(claim) if can_undo(claim) else None
     subject = Subscriber.objects.filter(pk=claim.subscriber_id).values_list("public_id", flat=True).first()
     if since is None or subject is None:
         return False
@@ -109,6 +121,22 @@ def come_back(*, claim: UnsubscribeClaim, ip: str = "") -> bool:
     )
     _uncount(claim, since)
     return changed
+
+
+def can_undo(claim: UnsubscribeClaim) -> bool:
+    """Whether the person left through this link within UNDO_WITHIN, and mail to them is not blocked."""
+    since = None if claim.is_test else left_at(claim)
+    return since is not None and clock.now() - since <= UNDO_WITHIN and not is_blocked(claim)
+
+
+def is_blocked(claim: UnsubscribeClaim) -> bool:
+    """Whether the address gets no mail whatever its owner clicks here: it bounced, complained or was blocked."""
+    person = merging.current_id(claim.subscriber_id)
+    key = Subscriber.objects.filter(pk=person).values_list("email_key", flat=True).first()
+    if key is None or claim.is_test:
+        return False
+    reasons = suppression.suppression_reasons(bytes(key))
+    return bool(reasons - {SuppressionReason.UNSUBSCRIBE.value})
 
 
 def _newest_words(subject: UUID) -> dict[str, str]:

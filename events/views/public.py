@@ -60,23 +60,30 @@ def unsubscribe(request: HttpRequest, claim: UnsubscribeClaim) -> HttpResponse:
     action, ip = request.POST.get("action", ""), _address(request)
     if action == "leave":
         leaving.leave(claim=claim, method="page", ip=ip)
-        return _render(request, "unsubscribed", claim)
+        return _left(request, claim)
     if action == "all":
         leaving.leave_all(claim=claim, ip=ip)
-        return _render(request, "unsubscribed", claim, is_all=True)
+        return _left(request, claim, is_all=True)
     if action == "undo":
         return _undo(request, claim, ip)
     return _render(request, "unsubscribe", claim, status=400, is_unclear=True)
 
 
 def _undo(request: HttpRequest, claim: UnsubscribeClaim, ip: str) -> HttpResponse:
-    if not leaving.come_back(claim=claim, ip=ip) and _has_left(claim):
-        return _render(request, "unsubscribed", claim, is_kept=True)
+    can_undo = leaving.can_undo(claim)
+    if not leaving.come_back(claim=claim, ip=ip) and (_has_left(claim) or leaving.is_blocked(claim)):
+        return _left(request, claim, is_kept=can_undo, is_late=not can_undo)
     return _render(request, "back_again", claim)
 
 
+def _left(request: HttpRequest, claim: UnsubscribeClaim, **more: object) -> HttpResponse:
+    """Show that the person gets no more mail, and whether that can still be undone."""
+    facts = {"can_undo": leaving.can_undo(claim), "is_blocked": leaving.is_blocked(claim)}
+    return _render(request, "unsubscribed", claim, **facts, **more)
+
+
 def _ask(request: HttpRequest, claim: UnsubscribeClaim) -> HttpResponse:
-    return _render(request, "unsubscribed" if _has_left(claim) else "unsubscribe", claim)
+    return _left(request, claim) if _has_left(claim) else _render(request, "unsubscribe", claim)
 
 
 def _has_left(claim: UnsubscribeClaim) -> bool:

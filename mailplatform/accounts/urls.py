@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/users/", users.users, name="users"),
     path("settings/users/<int:pk>/", users.user, name="user"),
     path("settings/users/<int:pk>/role/", users.user_role, name="user_role"),
+    path("settings/users/<int:pk>/link/", users.user_link, name="user_link"),
     path("settings/users/<int:pk>/active/", users.user_active, name="user_active"),
     path("settings/audit-log/", audit.audit_log, name="audit_log"),
     path("account/profile/", users.profile, name="profile"),

@@ -1,5 +1,6 @@
 """What the logs must not hold: who read which mail, anybody's address, and the secrets in readers' links."""
 
+import logging
 import re
 from collections.abc import MutableMapping
 from typing import Any
@@ -9,6 +10,13 @@ _SECRET_PATHS = re.compile(r"(/(?:u|p|v|account/password/reset/key)/)[^/\s?]+")
 _QUERY = re.compile(r"\?\S*")
 # A password in the address of a server looks alike, and goes, too.
 _ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:/]+@[^\s<>()\[\]\"',;:/]+")
+
+
+def brief(record: logging.LogRecord) -> bool:
+    """Take the traceback from what Django refused: a 403 or 404 is an answer, not a fault; one line is enough."""
+    if record.name == "django.request" and getattr(record, "status_code", 500) < 500:
+        record.exc_info = None
+    return True
 
 
 def discreet(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

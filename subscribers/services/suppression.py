@@ -141,6 +141,13 @@ def suppressed_keys(email_keys: Iterable[bytes]) -> dict[bytes, str]:
     return {bytes(key): reason for key, reason in found}
 
 
+def suppression_reasons(email_key: bytes) -> set[str]:
+    """Return every reason for which this key is suppressed now."""
+    return set(
+        Suppression.objects.filter(email_key=email_key, lifted_at=None).values_list("reason", flat=True)
+    )
+
+
 @transaction.atomic
 def lift(*, suppression_id: int, actor: User | None, because: str) -> Suppression:
     """Lift a bounce or a block by hand; the reason is kept. Raises `OnlyThePerson` or `NotSuppressed`."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from mailplatform.accounts.models import User
 from mailplatform.core import clock
 
 from ..models import (
@@ -50,11 +51,12 @@ class _Act:
     method: str
     ip: str
     evidence: dict[str, Any]
+    actor: str = "person"
 
     def entry(self, act: str, lawful_basis: str, form: str = "") -> consent.ConsentEntry:
         return consent.ConsentEntry(
             subscriber_id=self.subscriber.id, purpose=Purpose.MARKETING, act=act, lawful_basis=lawful_basis,
-            method=self.method, source=self.source, occurred_at=clock.now(), actor="person",
+            method=self.method, source=self.source, occurred_at=clock.now(), actor=self.actor,
             evidence=self.evidence, ip=self.ip, form=form,
         )  # fmt: skip
 
@@ -87,9 +89,14 @@ def leave(
 
 
 @transaction.atomic
-def leave_all(*, subscriber_id: int, source: str, method: str, ip: str = "") -> bool:
-    """Object to all marketing mail: leave every list, withdraw consent, suppress the address; see `leave`."""
-    act = _begin(subscriber_id, source, method, ip)
+def leave_all(
+    *, subscriber_id: int, source: str, method: str, ip: str = "", actor: User | None = None
+) -> bool:
+    """Object to all marketing mail: leave every list, withdraw consent, suppress the address; see `leave`.
+
+    `actor` is the user who enters what the person told them; without one the person acted.
+    """
+    act = _begin(subscriber_id, source, method, ip, actor=f"user:{actor.pk}" if actor else "person")
     if act is None:
         return False
     suppressed = suppression.suppress(
@@ -141,7 +148,13 @@ def undo(
 
 
 def _begin(
-    subscriber_id: int, source: str, method: str, ip: str, evidence: dict[str, Any] | None = None
+    subscriber_id: int,
+    source: str,
+    method: str,
+    ip: str,
+    *,
+    evidence: dict[str, Any] | None = None,
+    actor: str = "person",
 ) -> _Act | None:
     """Take the locks of one person, in the order that all transactions keep; None if the person is gone.
 
@@ -153,7 +166,7 @@ def _begin(
     with connection.cursor() as cursor:
         suppression.lock_keys(cursor, [bytes(subscriber.email_key)])
         basis.lock_profiles(cursor, [subscriber.id])
-    return _Act(subscriber, source, method, ip, evidence or {})
+    return _Act(subscriber, source, method, ip, evidence or {}, actor)
 
 
 def _leave_lists(subscriber: Subscriber, list_ids: Sequence[int] | None) -> list[MailingList]:

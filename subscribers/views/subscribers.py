@@ -168,9 +168,8 @@ def subscriber_basis(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def subscriber_unsubscribe(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Record that a person asked, by phone or letter, to get no more mail."""
     person = _person(public_id)
-    unsubscribe.leave_all(
-        subscriber_id=person.pk, source=f"told user {current_user(request).pk}", method="manual"
-    )
+    user = current_user(request)
+    unsubscribe.leave_all(subscriber_id=person.pk, source=f"told user {user.pk}", method="manual", actor=user)
     messages.success(request, f"{person.email} gets no marketing mail any more.")
     return redirect("subscribers:subscriber_detail", person.public_id)
 

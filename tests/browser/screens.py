@@ -2,7 +2,8 @@
 
     python tests/browser/screens.py DIRECTORY [pytest arguments]
 
-It runs the browser tests with the pictures switched on, so what is seen is what is tested.
+It runs the browser tests, the drills in both themes too, with the pictures switched on and axe off, so what is seen
+is what is tested.
 """
 
 import os
@@ -21,7 +22,7 @@ def main(arguments: list[str]) -> int:
     directory = Path(arguments[0]).resolve()
     directory.mkdir(parents=True, exist_ok=True)
     os.environ["SCREENS_DIRECTORY"] = str(directory)
-    outcome = pytest.main([str(HERE), "-q", *arguments[1:]])
+    outcome = pytest.main([str(HERE), "-q", "-m", "drill or not drill", *arguments[1:]])
     sys.stdout.write(f"{len(list(directory.glob('*.png')))} pictures in {directory}\n")
     return int(outcome)
 

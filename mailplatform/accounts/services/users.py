@@ -35,6 +35,12 @@ def password_link(user: User) -> str:
     return reverse("account_reset_password_from_key", kwargs=address)
 
 
+def make_link(*, actor: User, user: User) -> str:
+    """Return `password_link` for `actor` to pass on; the audit log holds that it was made, not the link."""
+    audit.record(actor=actor, action="user.link_made", obj=user, detail={"email": user.email})
+    return password_link(user)
+
+
 @transaction.atomic
 def change_role(*, actor: User, user: User, role: str) -> User:
     """Give a person another role. Raises LastAdministrator."""

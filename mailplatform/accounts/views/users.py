@@ -12,6 +12,7 @@ from ..models import Role, User
 from ..services import users as service
 from .tabs import settings_tabs
 
+LINK = "password_link"
 LAST = "This is the only administrator. Make somebody else an administrator first."
 
 
@@ -29,6 +30,7 @@ def users(request: HttpRequest) -> HttpResponse:
             messages.success(
                 request, f"{user} was added. Pass on the link below, so that they can set a password."
             )
+            _remember_link(request, user.pk, service.password_link(user))
             return redirect("accounts:user", user.pk)
     context = {
         "people": selectors.users(),
@@ -42,11 +44,26 @@ def users(request: HttpRequest) -> HttpResponse:
 @require_role("admin")
 @require_GET
 def user(request: HttpRequest, pk: int) -> HttpResponse:
-    """One colleague: role, access, and the link to set a password."""
+    """One colleague: role, access, and once, for whoever made it, the link to set a password."""
     person = get_object_or_404(User, pk=pk)
-    link = request.build_absolute_uri(service.password_link(person)) if person.is_active else ""
+    made_for, path = request.session.pop(LINK, (0, ""))
+    link = request.build_absolute_uri(path) if made_for == pk and person.is_active else ""
     form = RoleForm(initial={"role": person.role})
     return render(request, "account/user.html", {"person": person, "form": form, "link": link})
+
+
+def _remember_link(request: HttpRequest, pk: int, path: str) -> None:
+    """Keep the link for the next page of this session alone: whoever holds it can sign in as that person."""
+    request.session[LINK] = (pk, path)
+
+
+@require_role("admin")
+@require_POST
+def user_link(request: HttpRequest, pk: int) -> HttpResponse:
+    """Make a new link to set a password, for the one who asks."""
+    person = get_object_or_404(User, pk=pk, is_active=True)
+    _remember_link(request, pk, service.make_link(actor=current_user(request), user=person))
+    return redirect("accounts:user", pk)
 
 
 @require_role("admin")

@@ -55,6 +55,7 @@ def test_a_test_is_marked_inert_and_not_counted(sandbox: RunningSandbox) -> None
     assert raw["Subject"] == "[TEST] Hello Zoë Lee, news"
     names = raw.keys()
     assert names.index("List-Unsubscribe") < names.index("List-Unsubscribe-Post")
+    assert "<test." in raw["List-Id"]
     token = raw["List-Unsubscribe"].strip("<>").rstrip("/").rsplit("/", 1)[1]
     assert tokens.read_unsubscribe_token(token).is_test
     text = raw.get_body(("plain",))

@@ -1,5 +1,6 @@
 """The pages for readers: GET asks, POST acts, nonsense changes nothing."""
 
+import datetime as dt
 from collections import Counter as Tally
 
 import pytest
@@ -10,6 +11,7 @@ from campaigns import tokens
 from campaigns.models import Run
 from events.models import Counter, Event, Outcome
 from mailplatform.accounts.services import installation
+from mailplatform.core import clock
 from subscribers.models import (
     ConsentRecord,
     MailingList,
@@ -17,8 +19,9 @@ from subscribers.models import (
     Subscriber,
     Subscription,
     Suppression,
+    SuppressionReason,
 )
-from subscribers.services import profiles
+from subscribers.services import profiles, suppression
 from tests.factories.events import make_person, make_run
 
 pytestmark = pytest.mark.django_db
@@ -321,3 +324,39 @@ def test_imprint_stands_on_every_page(stranger: Client, run: Run, person: Subscr
     installation.update(actor=None, company="Muster GmbH", postal_address="Weg 1\nBerlin")
     for address in (link(run, person), reverse("events:unsubscribe", args=["x"])):
         assert "Muster GmbH" in stranger.get(address).content.decode()
+
+
+def test_the_one_click_post_acts_where_the_last_slash_was_lost(
+    stranger: Client, run: Run, person: Subscriber
+) -> None:
+    answer = stranger.post(link(run, person).rstrip("/"), {"List-Unsubscribe": "One-Click"})
+    assert answer.status_code == 200
+    assert states(person)["News"] == "unsubscribed"
+
+
+@pytest.mark.parametrize("action", ["leave", "nothing before"])
+def test_nobody_comes_back_by_undo_after_a_complaint(
+    stranger: Client, run: Run, person: Subscriber, action: str
+) -> None:
+    if action == "leave":
+        stranger.post(link(run, person), {"action": action})
+    suppression.suppress(
+        email_key=bytes(person.email_key), reason=SuppressionReason.COMPLAINT, source="complaint"
+    )
+    before = everything()
+    page = stranger.post(link(run, person), {"action": "undo"})
+    assert b"You are back" not in page.content
+    assert b"reported as unwanted" in page.content
+    assert everything() == before
+    assert b'value="undo"' not in page.content
+
+
+def test_undo_is_offered_for_one_day(stranger: Client, run: Run, person: Subscriber) -> None:
+    stranger.post(link(run, person), {"action": "leave"})
+    assert b'value="undo"' in stranger.get(link(run, person)).content
+    Outcome.objects.filter(run_id=run.pk).update(unsubscribed_at=clock.now() - dt.timedelta(hours=25))
+    assert b'value="undo"' not in stranger.get(link(run, person)).content
+    before = everything()
+    page = stranger.post(link(run, person), {"action": "undo"})
+    assert b"for one day, and that is over" in page.content
+    assert everything() == before

@@ -4,7 +4,7 @@ import logging.config
 import pytest
 from django.conf import settings
 
-from mailplatform.core.logs import discreet
+from mailplatform.core.logs import brief, discreet
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,15 @@ def test_the_lines_of_libraries_are_discreet_too() -> None:
     assert "no room for …" in line
     assert "AbCdEf" not in line
     assert "ada@" not in line
+
+
+@pytest.mark.parametrize(("status", "is_kept"), [(403, False), (404, False), (500, True)])
+def test_a_refusal_is_one_line_and_a_fault_keeps_its_traceback(status: int, is_kept: bool) -> None:
+    error = PermissionError("not for you")
+    record = logging.LogRecord(
+        "django.request", logging.WARNING, "x.py", 1, "Forbidden: %s", ("/settings/",),
+        (PermissionError, error, None),
+    )  # fmt: skip
+    record.status_code = status
+    assert brief(record)
+    assert bool(record.exc_info) is is_kept

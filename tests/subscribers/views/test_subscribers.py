@@ -170,10 +170,13 @@ def test_recording_a_basis_later(marketer: Client) -> None:
     assert ConsentRecord.objects.count() == 1
 
 
-def test_an_unsubscription_by_phone(marketer: Client) -> None:
+def test_an_unsubscription_by_phone_names_who_entered_it(marketer: Client) -> None:
     ann = person(list_ids=[mailing_list().pk])
     assert marketer.get(f"/subscribers/{ann.public_id}/unsubscribe/").status_code == 405
     marketer.post(f"/subscribers/{ann.public_id}/unsubscribe/")
+    user = marketer.session["_auth_user_id"]
+    said = ConsentRecord.objects.filter(act__in=["withdrawn", "objected"]).values_list("actor", flat=True)
+    assert set(said) == {f"user:{user}"}
     assert Subscription.objects.get().state == "unsubscribed"
     assert Profile.objects.get(pk=ann.pk).marketing_basis == "withdrawn"
 

@@ -3,7 +3,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.asserts import assertContains, assertNotContains
 
-from mailplatform.accounts.models import Role, User
+from mailplatform.accounts.models import AuditEntry, Role, User
 from tests.factories.accounts import AdminFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -26,6 +26,21 @@ def test_an_invitation_leads_to_the_link(desk: Client) -> None:
     page = desk.post("/settings/users/", data, follow=True)
     assertContains(page, "/account/password/reset/key/")
     assert User.objects.get(email="new@example.org").role == Role.VIEWER
+
+
+def test_the_link_is_shown_once_to_whoever_made_it_and_the_log_says_so(desk: Client, admin: User) -> None:
+    guest = UserFactory.create()
+    other = Client()
+    other.force_login(AdminFactory.create())
+    address = f"/settings/users/{guest.pk}/"
+    assertNotContains(desk.get(address), "/account/password/reset/key/")
+    assert desk.post(f"{address}link/").status_code == 302
+    assertNotContains(other.get(address), "/account/password/reset/key/")
+    assertContains(desk.get(address), "/account/password/reset/key/")
+    assertNotContains(desk.get(address), "/account/password/reset/key/")
+    made = AuditEntry.objects.get(action="user.link_made")
+    assert (made.actor_id, made.object_id) == (admin.pk, str(guest.pk))
+    assert "key" not in str(made.detail)
 
 
 def test_a_second_invitation_is_explained(desk: Client, admin: User) -> None:
