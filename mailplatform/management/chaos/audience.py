@@ -86,7 +86,7 @@ class Audience:
 
     def let_leave(self, how: str) -> int:
         """Some unsubscribe, are erased, or join; returns how many."""
-        few = max(3, len(self.people) // 500)
+        few = min(10, max(3, len(self.people) // 500))
         if how == "join":
             self.add(few, JOINED)
             return few
