@@ -2,7 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
@@ -102,7 +102,7 @@ class LostCalls:
     people: int
 
 
-def parameters(run_id: int, chosen: list[int] | None = None) -> dict[str, object]:
+def parameters(run_id: int, chosen: list[int] | None = None) -> dict[str, Any]:
     """What `DOUBTFUL` asks for."""
     return {"run": run_id, "chosen": chosen, "fence": timing.DECISION_FENCE, "now": clock.now()}
 

@@ -142,7 +142,8 @@ def channel_around(
     before, before_complete = _sample(configuration_set, start - AROUND, start, "DESC", needed)
     after, after_complete = _sample(configuration_set, end, min(end + AROUND, now), "ASC", needed)
     with connection.cursor() as cursor:
-        cursor.execute(_GAPS, {"from": start, "until": max(start, now), "longest": LONGEST_SILENCE})
+        values: dict[str, Any] = {"from": start, "until": max(start, now), "longest": LONGEST_SILENCE}
+        cursor.execute(_GAPS, values)
         gaps = list(cursor.fetchall())
         cursor.execute(_REFUSED, [start - LONGEST_SILENCE, now])
         refused = int(cursor.fetchone()[0])
@@ -210,16 +211,14 @@ def forget_heartbeats() -> int:
 
 def _silent_calls() -> list[tuple[int, str, dt.datetime, dt.datetime, list[int]]]:
     """Lost calls with people of whom nothing was heard, old enough to be decided: run, set, start, lease, people."""
+    values: dict[str, Any] = {
+        "now": clock.now(),
+        "fence": timing.DECISION_FENCE,
+        "latest": LATEST,
+        "limit": CALLS_AT_ONCE,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            _SILENT,
-            {
-                "now": clock.now(),
-                "fence": timing.DECISION_FENCE,
-                "latest": LATEST,
-                "limit": CALLS_AT_ONCE,
-            },
-        )
+        cursor.execute(_SILENT, values)
         return list(cursor.fetchall())
 
 

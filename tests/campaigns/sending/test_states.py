@@ -32,12 +32,12 @@ def _run(state: RunState = RunState.SENDING, **more: Any) -> Run:
     return factories.make_run(campaign, state=state.value, **more)
 
 
-def _sql(statement: str, *values: object) -> None:
+def _sql(statement: str, *values: Any) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, values)
 
 
-def _is_refused(statement: str, *values: object) -> bool:
+def _is_refused(statement: str, *values: Any) -> bool:
     try:
         _sql(statement, *values)
     except IntegrityError as error:

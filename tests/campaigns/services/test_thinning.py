@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from campaigns.models import Batch, Call, CallKind, Delivery, Run
+from campaigns.models import Batch, Call, CallKind, DecisionAction, Delivery, Run
 from campaigns.selectors import recipients, unresolved
 from campaigns.services import decisions, thinning
 from mailplatform.core import clock
@@ -56,11 +56,11 @@ def test_calls_and_batches_of_old_runs_go_and_deliveries_stay(state: str) -> Non
     assert [row.reason for row in recipients.stream(run)] == ["worker_lost"]
 
 
-def test_one_can_decide_for_years(settings: object) -> None:
+def test_one_can_decide_for_years() -> None:
     run = _run(ago=LONG_AGO)
     thinning.thin_ledger()
     assert unresolved.summary(run.pk).decidable == 1
-    made = decisions.decide(run_id=run.pk, action=decisions.DecisionAction.RESEND, actor=None)
+    made = decisions.decide(run_id=run.pk, action=DecisionAction.RESEND, actor=None)
     assert made.subscriber_ids == [7]
     assert Batch.objects.get().template_version_id == run.template_version_id
 
