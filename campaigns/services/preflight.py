@@ -3,7 +3,6 @@
 The same function is asked again by the launch itself, so that a button left open in a tab proves nothing.
 """
 
-import math
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -11,18 +10,21 @@ from urllib.parse import urlsplit
 
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
+from mailplatform.aws import limits
 from mailplatform.core import clock
 
 from ..models import Campaign, CampaignKind, Run
 from ..rendering import Finding, Level
 from ..selectors import campaigns as selectors
-from ..selectors import daily, sending_settings
+from ..selectors import forecast
 from ..selectors import templates as template_selectors
 from ..sending import zones
 from . import publishing, templates
 
+# Of what Amazon SES takes a half, as the HTML part reads escaped copies of all values.
+LARGEST_VALUES: Final = limits.MAX_TEMPLATE_DATA // 2
 # A campaign that takes longer than a night is worth a word.
-LONG_HOURS: Final = 8
+LONG: Final = timedelta(hours=8)
 REPEAT_WINDOW: Final = timedelta(hours=24)
 
 # Where a finding is mended: a step of the campaign, the template's editor, or the settings page.
@@ -140,7 +142,15 @@ def _check_content(result: Preflight, campaign: Campaign, site: Installation) ->
         result.add(finding.level, finding.code, _where(finding) + finding.message, fix)
     _check_languages(result, campaign, host)
     needed = checked.variables.roots()
-    for name, value in publishing.campaign_variables(campaign).items():
+    values = publishing.campaign_variables(campaign)
+    size = sum(len(str(value).encode()) for name, value in values.items() if name in needed)
+    if size > LARGEST_VALUES:
+        message = (
+            f"The values of this campaign are too large: {size:,} bytes, and Amazon SES takes {LARGEST_VALUES:,} with "
+            "everything that is personal."
+        )
+        result.add(Level.BLOCKING, "values_too_large", message, CONTENT)
+    for name, value in values.items():
         if name in needed and value in ("", None):
             message = f"“{name}” has no value in this campaign."
             result.add(Level.BLOCKING, "empty_variable", message, CONTENT)
@@ -187,23 +197,20 @@ def _check_pace(result: Preflight, campaign: Campaign, site: Installation) -> No
     eligible = result.audience.eligible
     if site.quota_read_at is None or not eligible:
         return
+    when = forecast.for_people(
+        eligible, cap=campaign.rate_limit, kind=campaign.kind, start=campaign.scheduled_at
+    )
     left = max(0, int(site.max_24_hour_send - site.sent_last_24_hours))
     if site.max_24_hour_send >= 0 and eligible > left:
-        more = math.ceil((eligible - left) / max(1.0, site.max_24_hour_send))
         message = (
             f"{eligible:,} mails, but only {left:,} of today's quota are left: the rest goes out as the quota "
-            f"frees up, in about {more} more day{'s' if more > 1 else ''}."
+            f"frees up. {when.words}"
         )
         result.add(Level.WARNING, "quota", message, SCHEDULE)
-    limit = daily.warm_up_limit(sending_settings.get(), clock.now().date())
-    if limit is not None and eligible > limit:
-        message = f"The warm-up plan allows {limit:,} mails today; the rest follows on the next days."
-        result.add(Level.WARNING, "warm_up", message, SCHEDULE)
-    rate = min(site.max_send_rate or 1.0, campaign.rate_limit or math.inf)
-    hours = eligible / rate / 3600
-    if hours >= LONG_HOURS:
-        message = f"At {rate:g} mails per second it takes about {hours:,.0f} hours."
-        result.add(Level.WARNING, "slow", message, SCHEDULE)
+    elif when.limited_by == "warm_up":
+        result.add(Level.WARNING, "warm_up", when.words, SCHEDULE)
+    elif when.finishes_at is None or when.finishes_at - when.starts_at > LONG:
+        result.add(Level.WARNING, "slow", f"It takes long. {when.words}", SCHEDULE)
 
 
 def _check_local_time(result: Preflight, campaign: Campaign) -> None:

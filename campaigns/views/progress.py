@@ -17,6 +17,7 @@ from mailplatform.accounts.services import installation
 
 from ..models import Campaign, CampaignState, PauseReason, Run
 from ..selectors import campaigns as selectors
+from ..selectors import forecast as forecasts
 from ..selectors import recipients
 from ..selectors import runs as run_selectors
 from ..sending import pace
@@ -80,6 +81,7 @@ def _context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "report_url": reverse("events:campaign_report", args=[campaign.public_id]) if run else "",
         "eta": words.duration(shown.eta_seconds) if shown and shown.eta_seconds is not None else "",
         "late": _late(run),
+        "forecast": _forecast(run, shown),
         "account": _account(installation.get()) if run and run.state in run_selectors.UNFINISHED else None,
     }
 
@@ -128,6 +130,13 @@ def _missed(campaign: Campaign) -> dict[str, Any]:
 
 def _moment(text: str | None) -> dt.datetime | None:
     return dt.datetime.fromisoformat(text) if text else None
+
+
+def _forecast(run: Run | None, shown: run_selectors.RunProgress | None) -> forecasts.Forecast | None:
+    """When the rest will be out, if it went on now."""
+    if run is None or shown is None or not shown.waiting or run.state not in run_selectors.UNFINISHED:
+        return None
+    return forecasts.for_run(run)
 
 
 def _late(run: Run | None) -> str:

@@ -29,10 +29,11 @@ from ..forms.templates import TestSendForm, chosen_person
 from ..models import Campaign
 from ..rendering import Part
 from ..selectors import campaigns as selectors
+from ..selectors import forecast as forecasts
 from ..selectors import templates as template_selectors
 from ..sending import zones
 from ..services import campaigns, preflight, previews, publishing, sending_settings
-from . import frames, words
+from . import frames
 
 STEPS = (
     ("to", "To"),
@@ -215,7 +216,9 @@ def _schedule_extra(campaign: Campaign) -> dict[str, Any]:
     left = site.max_24_hour_send - site.sent_last_24_hours
     return {
         "eligible": audience.eligible,
-        "duration": words.duration(audience.eligible / rate),
+        "forecast": forecasts.for_people(
+            audience.eligible, cap=campaign.rate_limit, kind=campaign.kind, start=campaign.scheduled_at
+        ),
         "rate": rate,
         "quota_left": max(0, int(left)) if site.max_24_hour_send >= 0 and site.quota_read_at else None,
         "spread": _spread(campaign) if selectors.is_local(campaign) and not audience.problem else [],

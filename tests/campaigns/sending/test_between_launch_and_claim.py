@@ -6,9 +6,10 @@ And nobody else gets a row, nobody two mails, and everybody the version in the l
 import contextlib
 import datetime as dt
 from collections import Counter
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from campaigns.models import Batch, Delivery, Run
@@ -100,16 +101,32 @@ def _launch(audience: MailingList) -> tuple[Run, dict[str, str]]:
 
 
 # Not shrunk: an example takes a whole campaign.
-@settings(
-    max_examples=8,
-    deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+_OPTIONS: dict[str, Any] = {
+    "deadline": None,
+    "phases": [Phase.explicit, Phase.reuse, Phase.generate],
+    "suppress_health_check": [HealthCheck.function_scoped_fixture],
+}
+
+
+@settings(max_examples=2, **_OPTIONS)
+@example([("leave_all", 0), ("erase", 1), ("merge", 2), ("language", 3), ("join", 4), ("into_stranger", 3)])
 @given(acts)
 def test_each_person_of_the_audience_ends_in_exactly_one_state(
     site: Installation, done: list[tuple[str, int]]
 ) -> None:
+    _check(done)
+
+
+@pytest.mark.drill
+@settings(max_examples=60, **_OPTIONS)
+@given(acts)
+def test_many_people_of_audiences_end_in_exactly_one_state(
+    site: Installation, done: list[tuple[str, int]]
+) -> None:
+    _check(done)
+
+
+def _check(done: list[tuple[str, int]]) -> None:
     audience, fake = make_list(), FakeSes()
     people = [person(list_ids=[audience.pk], language=["en", "de"][n % 2]) for n in range(PEOPLE)]
     ids, emails = [each.pk for each in people], {each.pk: each.email for each in people}

