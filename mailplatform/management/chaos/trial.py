@@ -27,7 +27,8 @@ TICK_S: Final = 0.05
 SAMPLE_S: Final = 0.4
 # Without any progress for so long a trial counts as stuck: a promise broken, not a slow machine.
 STUCK_S: Final = 120.0
-SETTLE_S: Final = 300.0
+# For events and decisions; a slow machine takes in fewer than a hundred events a second.
+SETTLE_S, SETTLE_S_PER_PERSON = 240.0, 0.03
 # How long a kill waits for a call to be in flight.
 AIM_S: Final = 2.0
 LATE_AIM_S: Final = 8.0
@@ -85,7 +86,7 @@ class Trial:
         )
         self._storm()
         self._calm()
-        self.operator.settle(self._watch, SETTLE_S)
+        self.operator.settle(self._watch, SETTLE_S + SETTLE_S_PER_PERSON * self.plan.recipients)
         return judge.Found(
             mode=self.plan.mode,
             people=self.audience.people,
