@@ -16,6 +16,7 @@ from .services import (
     completeness,
     digesting,
     forgetting,
+    retention,
     settling,
     stopping,
     webhook_sending,
@@ -47,6 +48,12 @@ def _month(first: date, step: int) -> date:
 def make_partitions(**_unknown: Any) -> None:
     """Keep partitions ready ahead of time; what finds none goes to the dead letters."""
     ensure_partitions()
+
+
+@shared_task(name="events.drop_old_events")
+def drop_old_events(**_unknown: Any) -> None:
+    """Drop the months that are older than what is kept."""
+    retention.drop_old()
 
 
 @shared_task(name="events.settle_unresolved")

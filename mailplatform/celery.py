@@ -30,6 +30,7 @@ app.conf.beat_schedule = {
     "subscribers-imports": {"task": "subscribers.resume_imports", "schedule": every(300)},
     "subscribers-forget": {"task": "subscribers.forget_imports", "schedule": every(3600)},
     "events-partitions": {"task": "events.make_partitions", "schedule": every(3600)},
+    "events-retention": {"task": "events.drop_old_events", "schedule": every(3600)},
     "events-forget": {"task": "events.forget_erased", "schedule": every(3600)},
     "events-settle": {"task": "events.settle_unresolved", "schedule": every(15)},
     "events-resend": {"task": "events.resend_by_itself", "schedule": every(60)},

@@ -1,7 +1,7 @@
 """What happened after a mail was sent."""
 
 from .engagement import Counter, Link, Outcome, OutcomeState
-from .inbox import DeadLetter, Event, EventType, Heartbeat, InboundMessage
+from .inbox import DeadLetter, Event, EventType, Heartbeat, InboundMessage, Retention
 from .policy import Cursor, Digest, Policy, SafetyStop, StopCause
 from .webhooks import WebhookDelivery, WebhookEndpoint, WebhookState, WebhookType
 
@@ -18,6 +18,7 @@ __all__ = [
     "Outcome",
     "OutcomeState",
     "Policy",
+    "Retention",
     "SafetyStop",
     "StopCause",
     "WebhookDelivery",

@@ -1,5 +1,6 @@
 """What arrived at our endpoint. Partitioned by month; no foreign keys; written by COPY or unnest."""
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from mailplatform.core import clock
@@ -85,3 +86,18 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return str(self.slot)
+
+
+class Retention(models.Model):
+    """How long single events are kept, always row 1. Outcomes and counters stay; only the rows of events go."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    months = models.PositiveSmallIntegerField(
+        default=24, validators=(MinValueValidator(3), MaxValueValidator(120))
+    )
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=models.Q(id=1), name="retention_is_one_row"),)
+
+    def __str__(self) -> str:
+        return f"{self.months} months"

@@ -3,30 +3,54 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from events.models import DeadLetter
-from events.services import replay
+from events.selectors import intake
+from events.services import replay, retention
 from mailplatform.accounts.access import current_user, require_role
 
 PAGE = 50
+CHOICES = (3, 6, 12, 24, 36, 60, 120)
 
 
 @require_role("admin")
+@require_http_methods(["GET", "HEAD", "POST"])
 def dead_letters(request: HttpRequest) -> HttpResponse:
-    """List them, newest first."""
+    """Show how events come in and list what could not be taken in, newest first; a POST sets how long they stay."""
+    if request.method == "POST":
+        _set_months(request)
+        return redirect("events:dead_letters")
     text = request.GET.get("before", "")
     found = DeadLetter.objects.order_by("-pk").defer("body")
     if text.isascii() and text.isdecimal() and len(text) < 18:
         found = found.filter(pk__lt=int(text))
     rows = list(found[: PAGE + 1])
     next_url = f"{request.path}?before={rows[PAGE - 1].pk}" if len(rows) > PAGE else ""
-    open_ones = DeadLetter.objects.filter(replayed_at=None).count()
+    state = intake.intake()
     return render(
         request,
         "events/dead_letters.html",
-        {"rows": rows[:PAGE], "next_url": next_url, "open_count": open_ones},
+        {
+            "rows": rows[:PAGE],
+            "next_url": next_url,
+            "open_count": state.waiting,
+            "intake": state,
+            "months": retention.months(),
+            "choices": CHOICES,
+        },
     )
+
+
+def _set_months(request: HttpRequest) -> None:
+    text = request.POST.get("months", "")
+    try:
+        number = int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else 0
+        retention.set_months(number=number, actor=current_user(request))
+    except retention.InvalidRetention as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"Single events are kept for {number} months.")
 
 
 @require_role("admin")

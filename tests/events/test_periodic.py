@@ -43,6 +43,6 @@ def test_every_job_of_the_beat_exists_and_runs() -> None:
     names = [
         entry["task"] for entry in app.conf.beat_schedule.values() if entry["task"].startswith("events.")
     ]
-    assert len(names) == 5
+    assert "events.drop_old_events" in names
     for name in names:
         app.tasks[name](something_new="ignored")

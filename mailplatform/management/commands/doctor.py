@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from events.selectors import intake
 from mailplatform.accounts import vault
 from mailplatform.accounts.services import installation
 from mailplatform.aws import checkup
@@ -23,6 +24,7 @@ from .provision import endpoint_url
 
 WORKER_SECONDS = 2.0
 SITE_SECONDS = 5.0
+LATE_SECONDS = 600
 
 
 class Command(BaseCommand):
@@ -51,6 +53,7 @@ def examine() -> Iterator[Finding]:
         return
     yield from services()
     yield from keys()
+    yield from events()
     yield public_address()
     yield from amazon()
 
@@ -87,6 +90,26 @@ def services() -> Iterator[Finding]:
         yield Finding(Level.OK, "Workers", f"{len(workers)} running")
     else:
         yield Finding(Level.ERROR, "Workers", "none answers: nothing is sent")
+
+
+def events() -> Iterator[Finding]:
+    """Look at the way in of Amazon's events: is somebody listening, how late are they, what waits."""
+    state = intake.intake()
+    if state.listening_at is None:
+        yield Finding(Level.WARNING, "Events", "no server has listened for them yet")
+    elif not state.is_listening:
+        yield Finding(Level.ERROR, "Events", f"nobody listens since {state.listening_at:%Y-%m-%d %H:%M} UTC")
+    elif state.worst_lag_s is not None and state.worst_lag_s > LATE_SECONDS:
+        yield Finding(Level.WARNING, "Events", f"one in a hundred comes {state.worst_lag_s:,.0f} s late")
+    else:
+        lag = f", {state.typical_lag_s:.1f} s after they happen" if state.typical_lag_s is not None else ""
+        yield Finding(Level.OK, "Events", f"{state.events:,} in the last 15 minutes{lag}")
+    if state.waiting:
+        detail = f"{state.waiting:,} messages could not be taken in: see Settings, Undelivered events"
+        yield Finding(Level.WARNING, "Dead letters", detail)
+    if state.lacks_next_month:
+        detail = "the table of next month is missing: is the scheduler (celery beat) running?"
+        yield Finding(Level.ERROR, "Event months", detail)
 
 
 def keys() -> Iterator[Finding]:

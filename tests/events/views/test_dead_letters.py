@@ -5,6 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from events.models import DeadLetter
+from events.services import retention
 from tests.factories.accounts import AdminFactory, UserFactory
 from tests.factories.events import inbound, make_person, make_run, payload
 
@@ -40,3 +41,19 @@ def test_pages(client: Client) -> None:
     assert "Reason 9<" not in text
     older = text.split("?before=")[1].split('"')[0]
     assert "Reason 9<" in client.get(reverse("events:dead_letters"), {"before": older}).content.decode()
+
+
+def test_how_events_come_in_is_shown(client: Client) -> None:
+    client.force_login(AdminFactory.create())
+    page = client.get(reverse("events:dead_letters")).content.decode()
+    assert "How events come in" in page
+    assert "Not yet" in page
+    assert "Nothing to measure" in page
+
+
+@pytest.mark.parametrize(("text", "kept"), [("6", 6), ("2", 24), ("", 24), ("x", 24), ("9999999", 24)])
+def test_how_long_events_stay_is_set_within_its_range(client: Client, text: str, kept: int) -> None:
+    client.force_login(AdminFactory.create())
+    answer = client.post(reverse("events:dead_letters"), {"months": text}, follow=True)
+    assert ("kept for 6 months" if kept == 6 else "3 to 120 months") in answer.content.decode()
+    assert retention.months() == kept
