@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.conf import settings
 from django.db import connections
 from django.test import TransactionTestCase
 from psycopg import sql
@@ -23,6 +24,9 @@ from mailplatform.core.grants import grant_app_role
 
 # Playwright's event loop runs in the thread in which a browser test uses the database.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+# A password is made slow to guess; hundreds of test users need not be.
+FAST_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 # What migrations fill; emptying it would take the roles and permissions away from the next test.
 KEPT_TABLES = frozenset(
@@ -69,6 +73,11 @@ def django_db_setup(
         app.close()
         if not django_db_keepdb:
             owner.creation.destroy_test_db(production_name, verbosity=0)
+
+
+def pytest_configure() -> None:
+    """Hash passwords fast, for the length of the run."""
+    settings.PASSWORD_HASHERS = FAST_HASHERS
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -129,7 +138,7 @@ def browser_type_launch_args() -> dict[str, Any]:
 
 
 # A test that asks for one of these, or whose module uses one of those, talks to a server or needs real commits.
-SERVICE_FIXTURES = frozenset({"sandbox", "transactional_db", "server", "celery", "moto", "unused_tcp_port"})
+SERVICE_FIXTURES = frozenset({"sandbox", "transactional_db", "server", "celery", "redis_client"})
 SERVICE_NAMES = frozenset(
     {"subprocess", "running_sandbox", "RunningSandbox", "threading", "socket", "embedded"}
 )
