@@ -22,6 +22,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(
         "campaigns/<uuid:public_id>/unresolved/decide/", decisions.decide_unresolved, name="unresolved_decide"
     ),
+    path("campaigns/<uuid:public_id>/report/machines/", report.campaign_machines, name="campaign_machines"),
+    path("campaigns/<uuid:public_id>/report/segment/", report.campaign_segment, name="campaign_segment"),
     path("subscribers/<uuid:public_id>/timeline/", report.subscriber_timeline, name="subscriber_timeline"),
     path("settings/dead-letters/", dead_letters.dead_letters, name="dead_letters"),
     path(

@@ -32,6 +32,12 @@ _COUNTS = """
     count(*) FILTER (WHERE o.state IN (40, 70)
                      AND o.reason IN ('OnAccountSuppressionList', 'OnTenantSuppressionList'))
 """
+_QUIET = """
+    SELECT count(*) FILTER (WHERE d.opens_tracked AND o.opened_at IS NULL),
+           count(*) FILTER (WHERE d.clicks_tracked AND o.clicked_at IS NULL)
+    FROM campaigns_delivery d JOIN events_outcome o ON o.run_id = d.run_id AND o.subscriber_id = d.subscriber_id
+    WHERE d.run_id = %s AND d.state = 'accepted' AND o.state IN (30, 80)
+"""
 _PROVIDERS = (
     f"SELECT o.provider, {_COUNTS} FROM events_outcome o WHERE o.run_id = %s GROUP BY 1 ORDER BY 2 DESC, 1"  # noqa: S608
 )
@@ -91,6 +97,8 @@ class Breakdown:
     states: list[tuple[str, str, int]]
     trackable_opens: int
     trackable_clicks: int
+    not_opened: int
+    not_clicked: int
     reasons: list[tuple[int, str, int]]
     providers: list[Part]
     devices: list[Hits]
@@ -118,12 +126,14 @@ def is_small(run: Run) -> bool:
 
 
 def compute(run: Run) -> Breakdown:
-    """Return the breakdown from the rows (four queries, and one for the lists and each segment)."""
+    """Return the breakdown from the rows (five queries, and one for the lists and each segment)."""
     with connection.cursor() as cursor:
         cursor.execute(_DELIVERIES, [run.pk])
         deliveries = cursor.fetchall()
         cursor.execute(_PROVIDERS, [run.pk])
         providers = [Part(row[0], row[0] or "Unknown", *row[1:]) for row in cursor.fetchall()]
+        cursor.execute(_QUIET, [run.pk])
+        not_opened, not_clicked = cursor.fetchone() or (0, 0)
         cursor.execute(_REASONS, [run.pk])
         reasons = [(int(state), str(reason), int(number)) for state, reason, number in cursor.fetchall()]
         cursor.execute(_HITS, [run.pk])
@@ -133,6 +143,8 @@ def compute(run: Run) -> Breakdown:
         states=[(row[0], row[1], row[2]) for row in deliveries],
         trackable_opens=sum(row[3] for row in accepted),
         trackable_clicks=sum(row[4] for row in accepted),
+        not_opened=not_opened,
+        not_clicked=not_clicked,
         reasons=reasons,
         providers=providers,
         devices=[found for is_machine, found in hits if not is_machine],
@@ -185,6 +197,8 @@ def restore(row: Digest) -> Breakdown:
         states=[tuple(item) for item in kept["states"]],
         trackable_opens=kept["trackable_opens"],
         trackable_clicks=kept["trackable_clicks"],
+        not_opened=kept["not_opened"],
+        not_clicked=kept["not_clicked"],
         reasons=[tuple(item) for item in kept["reasons"]],
         at=row.at,
         **{name: [Part(**item) for item in kept[name]] for name in ("providers", "lists", "segments")},
@@ -207,6 +221,8 @@ def merged(parts: list[Breakdown]) -> Breakdown:
         states=[(*key, number) for key, number in states.items()],
         trackable_opens=sum(part.trackable_opens for part in parts),
         trackable_clicks=sum(part.trackable_clicks for part in parts),
+        not_opened=sum(part.not_opened for part in parts),
+        not_clicked=sum(part.not_clicked for part in parts),
         reasons=[(*key, number) for key, number in reasons.items()],
         providers=_sum_parts([part.providers for part in parts]),
         lists=_sum_parts([part.lists for part in parts]),

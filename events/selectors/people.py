@@ -1,6 +1,7 @@
 """The people behind each number of a report: the same rule as the number, a page at a time or as a stream."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -8,10 +9,13 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from campaigns.models import Run
+from campaigns.models import Run, RunPurpose
 from campaigns.selectors import recipients
 from events.kinds import Outcome
+from subscribers.models import Segment
+from subscribers.selectors import segments
 
+from .report import scope_of
 from .words import bounce_words
 
 PAGE: Final = 50
@@ -42,6 +46,23 @@ GROUPS: Final = {
         "Delivered and allowed to count, not opened",
         "d.state = 'accepted' AND d.opens_tracked AND o.state IN (30, 80) AND o.opened_at IS NULL", "d", "d.at",
     ),
+    "not_clicked": Group(
+        "Delivered and allowed to count, not clicked",
+        "d.state = 'accepted' AND d.clicks_tracked AND o.state IN (30, 80) AND o.clicked_at IS NULL", "d", "d.at",
+    ),
+    "delayed": Group("Delayed by the mailbox provider", f"o.state = {Outcome.DELAYED:d}", when="o.state_at"),
+    "engaged": Group(
+        "Opened or clicked", "(o.opened_at IS NOT NULL OR o.clicked_at IS NOT NULL)",
+        when="coalesce(o.clicked_at, o.opened_at)",
+    ),
+    "machine": Group(
+        "Opened or clicked by a machine", "(o.machine_opened_at IS NOT NULL OR o.machine_clicked_at IS NOT NULL)",
+        when="coalesce(o.machine_clicked_at, o.machine_opened_at)",
+    ),
+    "reached": Group("Mails we heard of", "o.state_at IS NOT NULL", when="o.state_at"),
+    "all_bounced": Group(
+        "Bounced", f"o.state IN ({Outcome.HARD_BOUNCE:d}, {Outcome.SOFT_BOUNCE:d})", when="o.bounced_at"
+    ),
     "delivered": Group("Delivered", f"o.state IN ({Outcome.DELIVERED:d}, {Outcome.COMPLAINT:d})"),
     "bounced": Group("Bounced for good", f"o.state = {Outcome.HARD_BOUNCE:d}", when="o.bounced_at"),
     "soft_bounced": Group("Bounced, may pass", f"o.state = {Outcome.SOFT_BOUNCE:d}", when="o.bounced_at"),
@@ -56,18 +77,34 @@ GROUPS: Final = {
 
 _LINK: Final = (
     "EXISTS (SELECT FROM events_event e WHERE e.run_id = {t}.run_id AND e.type = 'click'"
-    " AND e.subscriber_id = {t}.subscriber_id AND e.link_id = %(link)s AND NOT e.is_machine)"
+    " AND e.subscriber_id = {t}.subscriber_id AND NOT e.is_machine AND e.link_id IN"
+    " (SELECT same.id FROM events_link same JOIN events_link l ON l.url_hash = same.url_hash"
+    " WHERE l.id = %(link)s AND same.run_id = ANY(%(runs)s)))"
+)
+_HIT: Final = (
+    "EXISTS (SELECT FROM events_event e WHERE e.run_id = {t}.run_id AND e.subscriber_id = {t}.subscriber_id"
+    " AND e.type IN ('open', 'click') AND {rule})"
+)
+# In a launch with its retries, a person who failed counts where the last try left them.
+_TRIED_AGAIN: Final = (
+    "NOT EXISTS (SELECT FROM campaigns_delivery again JOIN campaigns_run r ON r.id = again.run_id"
+    " WHERE r.source_run_id = d.run_id AND r.id = ANY(%(runs)s) AND again.subscriber_id = d.subscriber_id)"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which people: a group, and within it a reason or a link."""
+    """Which people: a group, and within it a reason, a link, a provider, a list, a segment, a device, a machine."""
 
     who: str
     reason: str = ""
     has_reason: bool = False
     link_id: int = 0
+    provider: str | None = None
+    list_id: int = 0
+    segment_id: int = 0
+    device: str | None = None
+    machine: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +135,10 @@ class Page:
     previous_before: int
 
 
-def page(run: Run, choice: Choice, *, after: int = 0, before: int = 0) -> Page:
+def page(scope: Run | Sequence[Run], choice: Choice, *, after: int = 0, before: int = 0) -> Page:
     """Return a page in order of the person's id, by keyset. KeyError for an unknown group."""
     backwards = before > 0
-    sql, values = _query(run, choice)
+    sql, values = _query(scope, choice)
     lead = GROUPS[choice.who].side
     comparison = f"{lead}.subscriber_id {'<' if backwards else '>'} %(key)s"
     direction = "DESC" if backwards else "ASC"
@@ -122,9 +159,9 @@ def page(run: Run, choice: Choice, *, after: int = 0, before: int = 0) -> Page:
     )
 
 
-def stream(run: Run, choice: Choice) -> Iterator[Person]:
+def stream(scope: Run | Sequence[Run], choice: Choice) -> Iterator[Person]:
     """Return all of them by a server-side cursor: memory stays flat."""
-    sql, values = _query(run, choice)
+    sql, values = _query(scope, choice)
     lead = GROUPS[choice.who].side
     with transaction.atomic(), connection.chunked_cursor() as cursor:
         cursor.execute(f"{sql} ORDER BY {lead}.subscriber_id", values)
@@ -132,22 +169,25 @@ def stream(run: Run, choice: Choice) -> Iterator[Person]:
             yield Person(*row)
 
 
-def count(run: Run, choice: Choice) -> int:
+def count(scope: Run | Sequence[Run], choice: Choice) -> int:
     """Return how many there are."""
-    sql, values = _query(run, choice)
+    sql, values = _query(scope, choice)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM ({sql}) AS people", values)  # noqa: S608
         row = cursor.fetchone()
     return int(row[0]) if row else 0
 
 
-def _query(run: Run, choice: Choice) -> tuple[str, dict[str, Any]]:
+def _query(scope: Run | Sequence[Run], choice: Choice) -> tuple[str, dict[str, Any]]:
     group = GROUPS[choice.who]
-    rules = [f"{group.side}.run_id = %(run)s", f"({group.rule})"]
-    if choice.has_reason:
-        rules.append(f"{group.side}.reason = %(reason)s")
-    if choice.link_id:
-        rules.append(_LINK.format(t=group.side))
+    several = scope_of(scope)
+    values: dict[str, Any] = {"runs": [run.pk for run in several]}
+    rules = [f"{group.side}.run_id = ANY(%(runs)s)", f"({group.rule})", *_filters(group.side, choice, values)]
+    if len(several) > 1 and group.side == "d":
+        if choice.who == "audience":
+            values["runs"] = [run.pk for run in several if run.purpose == RunPurpose.LAUNCH]
+        elif choice.who == "failed":
+            rules.append(_TRIED_AGAIN)
     lead, other = ("d", "o") if group.side == "d" else ("o", "d")
     names = {"d": "campaigns_delivery", "o": "events_outcome"}
     on = "d.run_id = o.run_id AND d.subscriber_id = o.subscriber_id"
@@ -159,6 +199,49 @@ def _query(run: Run, choice: Choice) -> tuple[str, dict[str, Any]]:
         f"{names[lead]} {lead} LEFT JOIN {names[other]} {other} ON {on} "
         f"LEFT JOIN subscribers_subscriber s ON s.id = {lead}.subscriber_id"
     )
+    if choice.segment_id:
+        tables += f" JOIN subscribers_profile p ON p.subscriber_id = {lead}.subscriber_id"
     # Every part is a constant of this module; what people choose are parameters.
     sql = f"SELECT {columns} FROM {tables} WHERE {' AND '.join(rules)}"  # noqa: S608
-    return sql, {"run": run.pk, "reason": choice.reason, "link": choice.link_id}
+    return sql, values
+
+
+def _filters(side: str, choice: Choice, values: dict[str, Any]) -> list[str]:
+    """Return the conditions of what narrows a group, and put what was chosen into `values`."""
+    rules = []
+    if choice.has_reason:
+        values["reason"] = choice.reason
+        rules.append(f"{side}.reason = %(reason)s")
+    if choice.link_id:
+        values["link"] = choice.link_id
+        rules.append(_LINK.format(t=side))
+    if choice.provider is not None:
+        values["provider"] = choice.provider
+        rules.append("o.provider = %(provider)s")
+    if choice.list_id:
+        values["list"] = choice.list_id
+        rules.append(
+            "EXISTS (SELECT FROM subscribers_subscription x WHERE x.mailing_list_id = %(list)s"
+            f" AND x.subscriber_id = {side}.subscriber_id)"
+        )
+    if choice.device is not None:
+        values["device"] = choice.device
+        rule = "NOT e.is_machine AND coalesce(e.detail->>'agent', '') = %(device)s"
+        rules.append(_HIT.format(t=side, rule=rule))
+    if choice.machine:
+        values["machine"] = choice.machine
+        rules.append(_HIT.format(t=side, rule="e.is_machine AND e.machine_reason = %(machine)s"))
+    if choice.segment_id:
+        rules.append(_in_segment(choice.segment_id, values))
+    return rules
+
+
+def _in_segment(segment_id: int, values: dict[str, Any]) -> str:
+    segment = Segment.objects.filter(pk=segment_id).first()
+    if segment is None:
+        return "false"
+    condition = segments.compile_tree(segment.rules)
+    names = [f"segment_{number}" for number in range(len(condition.params))]
+    values.update(zip(names, condition.params, strict=True))
+    places = iter(names)
+    return f"({re.sub('%s', lambda _: f'%({next(places)})s', condition.sql)})"

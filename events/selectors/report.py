@@ -1,15 +1,24 @@
-"""The figures of one run. Every number here equals the number of rows of the list behind it (`selectors.people`)."""
+"""The figures of a campaign. Every number here equals the number of rows of the list behind it (`selectors.people`).
 
-from dataclasses import dataclass
+They are of one run, or of a launch together with its retries to those who failed: accepted people of different runs
+of a campaign are different people, so the figures add up. Whoever failed and was tried again counts where the retry
+left them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import connection
 
-from campaigns.models import Run
+from campaigns.models import Run, RunPurpose
 from campaigns.selectors import recipients, runs
 from events.kinds import Kind
+from events.machines import TRAP_PATH
 
+from . import breakdown
+from .breakdown import Breakdown
 from .words import bounce_words
 
 HOURLY_FOR: Final = timedelta(hours=48)
@@ -18,30 +27,23 @@ TOP_LINKS: Final = 20
 
 _TOTALS = """
     SELECT type, is_machine, sum(events)::bigint, sum(people) FILTER (WHERE link_id = 0)::bigint FROM events_counter
-    WHERE run_id = %s GROUP BY 1, 2
+    WHERE run_id = ANY(%s) GROUP BY 1, 2
 """
 _TRACKABLE = """
     SELECT count(*) FILTER (WHERE opens_tracked), count(*) FILTER (WHERE clicks_tracked)
     FROM campaigns_delivery WHERE run_id = %s AND state = 'accepted'
 """
 _LINKS = """
-    SELECT l.id, l.url, coalesce(sum(c.events) FILTER (WHERE NOT c.is_machine), 0)::bigint,
+    SELECT min(l.id), min(l.url), coalesce(sum(c.events) FILTER (WHERE NOT c.is_machine), 0)::bigint,
            coalesce(sum(c.people) FILTER (WHERE NOT c.is_machine), 0)::bigint,
            coalesce(sum(c.events) FILTER (WHERE c.is_machine), 0)::bigint
     FROM events_counter c JOIN events_link l ON l.id = c.link_id
-    WHERE c.run_id = %s AND c.type = 'click' AND c.link_id > 0 GROUP BY 1, 2 ORDER BY 3 DESC, 5 DESC, 2 LIMIT %s
+    WHERE c.run_id = ANY(%s) AND c.type = 'click' AND c.link_id > 0 AND l.url NOT LIKE %s
+    GROUP BY l.url_hash ORDER BY 3 DESC, 5 DESC, 2 LIMIT %s
 """
 _HOURS = """
     SELECT hour, type, is_machine, sum(events)::bigint FROM events_counter
-    WHERE run_id = %s AND type IN ('open', 'click') AND events <> 0 GROUP BY 1, 2, 3 ORDER BY 1
-"""
-_MACHINES = """
-    SELECT machine_reason, count(*) FROM events_event
-    WHERE run_id = %s AND type IN ('open', 'click') AND is_machine GROUP BY 1 ORDER BY 2 DESC
-"""
-_REASONS = """
-    SELECT state, reason, count(*) FROM events_outcome
-    WHERE run_id = %s AND state IN (40, 50, 60, 70) GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 12
+    WHERE run_id = ANY(%s) AND type IN ('open', 'click') AND events <> 0 GROUP BY 1, 2, 3 ORDER BY 1
 """
 
 
@@ -61,7 +63,8 @@ class Report:
     """People of one run (not events), unless a name says otherwise.
 
     `accepted = delivered + bounced + soft_bounced + rejected + quiet`. `quiet` are those of whom nothing final is
-    known yet. Opens and clicks are of people; those of machines stand apart. `trackable_*` could be counted at all.
+    known yet, `delayed` some of these. Opens and clicks are of people; those of machines stand apart. `trackable_*`
+    could be counted at all.
     """
 
     audience: int
@@ -75,6 +78,7 @@ class Report:
     soft_bounced: int
     rejected: int
     quiet: int
+    delayed: int
     opened: int
     machine_opened: int
     clicked: int
@@ -111,11 +115,24 @@ class Reason:
     count: int
 
 
-def report(run: Run) -> Report:
-    """Return the figures of a run (three aggregate queries, none of them over events)."""
-    sums = runs.progress(run)
-    events, people = _totals(run.pk)
-    tracked_opens, tracked_clicks = _row(_TRACKABLE, run.pk)
+def report(scope: Run | Sequence[Run], found: Sequence[Breakdown | None] = ()) -> Report:
+    """Return the figures of a run, or of a launch and its retries.
+
+    `found` are the breakdowns of these runs where the caller has them. Counters and digests only, but for the states
+    of the deliveries of small runs.
+    """
+    several = scope_of(scope)
+    known = found or [None if breakdown.is_small(run) else breakdown.breakdown(run) for run in several]
+    sums = [_sums(run, part) for run, part in zip(several, known, strict=True)]
+    total = {item.name: sum(getattr(each, item.name) for each in sums) for item in fields(_Sums)}
+    again = sum(
+        each.audience
+        for run, each in zip(several, sums, strict=True)
+        if run.purpose == RunPurpose.FAILED and any(other.pk == run.source_run_id for other in several)
+    )
+    total["audience"] -= again
+    total["failed"] -= again
+    events, people = _totals([run.pk for run in several])
     delivered, hard, soft = (
         people[Kind.DELIVERY, False],
         people[Kind.BOUNCE, False],
@@ -123,48 +140,75 @@ def report(run: Run) -> Report:
     )
     rejected = people[Kind.REJECT, False] + people[Kind.RENDERING_FAILURE, False]
     return Report(
-        audience=sums.audience,
-        accepted=sums.accepted,
-        failed=sums.failed,
-        skipped=sums.skipped,
-        unresolved=sums.unresolved,
-        waiting=sums.waiting,
+        **total,
         delivered=delivered,
         bounced=hard,
         soft_bounced=soft,
         rejected=rejected,
-        quiet=max(0, sums.accepted - delivered - hard - soft - rejected),
+        quiet=max(0, total["accepted"] - delivered - hard - soft - rejected),
+        delayed=people[Kind.DELAY, False],
         opened=people[Kind.OPEN, False],
         machine_opened=people[Kind.OPEN, True],
         clicked=people[Kind.CLICK, False],
         machine_clicked=people[Kind.CLICK, True],
         complained=people[Kind.COMPLAINT, False],
         unsubscribed=people["unsubscribe", False],
-        trackable_opens=tracked_opens,
-        trackable_clicks=tracked_clicks,
         untracked_opens=events["open_untracked", False],
         untracked_clicks=events["click_untracked", False],
     )
 
 
-def links(run: Run) -> list[LinkFigures]:
-    """Return the links most clicked by people."""
+def scope_of(scope: Run | Sequence[Run]) -> list[Run]:
+    """Return the runs of a report, the launch first."""
+    return [scope] if isinstance(scope, Run) else sorted(scope, key=lambda run: run.number)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    audience: int
+    accepted: int
+    failed: int
+    skipped: int
+    unresolved: int
+    waiting: int
+    trackable_opens: int
+    trackable_clicks: int
+
+
+def _sums(run: Run, found: Breakdown | None) -> _Sums:
+    if found is None:
+        now = runs.progress(run)
+        opens, clicks = _row(_TRACKABLE, run.pk)
+        return _Sums(
+            now.audience, now.accepted, now.failed, now.skipped, now.unresolved, now.waiting, opens, clicks
+        )
+    states = [found.by_state(name) for name in ("accepted", "failed", "skipped", "unresolved")]
+    handled = sum(states)
+    audience = run.audience if run.audience is not None else handled
+    waiting = max(0, audience - handled)
+    return _Sums(audience, *states, waiting, found.trackable_opens, found.trackable_clicks)
+
+
+def links(scope: Run | Sequence[Run]) -> list[LinkFigures]:
+    """Return the links most clicked by people; the one that no reader sees is none."""
+    ids = [run.pk for run in scope_of(scope)]
     with connection.cursor() as cursor:
-        cursor.execute(_LINKS, (run.pk, TOP_LINKS))
+        cursor.execute(_LINKS, (ids, f"%{TRAP_PATH}", TOP_LINKS))
         return [LinkFigures(*row) for row in cursor.fetchall()]
 
 
-def hours(run: Run) -> list[Point]:
+def hours(scope: Run | Sequence[Run]) -> list[Point]:
     """Return opens and clicks by the hour for two days after the launch, by the day after that; no gaps.
 
     The first twelve hours are always there, so that a chart has an axis from its first hit on.
     """
+    several = scope_of(scope)
     with connection.cursor() as cursor:
-        cursor.execute(_HOURS, (run.pk,))
+        cursor.execute(_HOURS, ([run.pk for run in several],))
         rows = cursor.fetchall()
     if not rows:
         return []
-    start = min(rows[0][0], run.launched_at.replace(minute=0, second=0, microsecond=0))
+    start = min(rows[0][0], several[0].launched_at.replace(minute=0, second=0, microsecond=0))
     slots: dict[datetime, list[int]] = {}
     for hour, kind, is_machine, number in rows:
         values = slots.setdefault(_slot(hour, start), [0, 0, 0])
@@ -183,29 +227,22 @@ def _slot(hour: datetime, start: datetime) -> datetime:
     return start + HOURLY_FOR + timedelta(days=days)
 
 
-def skipped_reasons(run: Run) -> list[Reason]:
-    """Return why people of the audience got no mail."""
-    found = runs.counts_by_reason(run.pk)
+def skipped_reasons(found: Breakdown, *, is_whole: bool = False) -> list[Reason]:
+    """Return why people of the audience got no mail.
+
+    Of a launch with its retries (`is_whole`) the failures are left out: some of these people got it later.
+    """
     return [
-        Reason(state, code, recipients.reason_label(code) or state, count) for state, code, count in found
+        Reason(state, code, recipients.reason_label(code) or state, number)
+        for state, code, number in found.states
+        if state != "accepted" and not (is_whole and state == "failed")
     ]
 
 
-def bounce_reasons(run: Run) -> list[Reason]:
+def bounce_reasons(found: Breakdown) -> list[Reason]:
     """Return why accepted mail did not arrive, in plain words."""
     who = {40: "soft_bounced", 50: "rejected", 60: "rejected", 70: "bounced"}
-    with connection.cursor() as cursor:
-        cursor.execute(_REASONS, (run.pk,))
-        return [
-            Reason(who[state], code, bounce_words(code), count) for state, code, count in cursor.fetchall()
-        ]
-
-
-def machine_reasons(run: Run) -> list[tuple[str, int]]:
-    """Return how many hits were put down to machines, by reason."""
-    with connection.cursor() as cursor:
-        cursor.execute(_MACHINES, (run.pk,))
-        return [(str(reason), int(count)) for reason, count in cursor.fetchall()]
+    return [Reason(who[state], code, bounce_words(code), number) for state, code, number in found.reasons]
 
 
 class _Figures(dict[tuple[str, bool], int]):
@@ -213,10 +250,10 @@ class _Figures(dict[tuple[str, bool], int]):
         return 0
 
 
-def _totals(run_id: int) -> tuple[_Figures, _Figures]:
+def _totals(run_ids: list[int]) -> tuple[_Figures, _Figures]:
     events, people = _Figures(), _Figures()
     with connection.cursor() as cursor:
-        cursor.execute(_TOTALS, (run_id,))
+        cursor.execute(_TOTALS, (run_ids,))
         for kind, is_machine, number, persons in cursor.fetchall():
             events[kind, is_machine], people[kind, is_machine] = int(number), int(persons or 0)
     return events, people

@@ -18,7 +18,8 @@ PAGE: Final = 40
 _SQL = """
     WITH happened AS (
         (SELECT e.occurred_at AS at, e.type AS kind, e.run_id, e.link_id, e.machine_reason,
-                coalesce(nullif(e.detail->>'detail', ''), nullif(e.detail->>'subtype', ''), e.detail->>'diagnostic', '') AS reason
+                coalesce(nullif(e.detail->>'detail', ''), nullif(e.detail->>'subtype', ''),
+                         e.detail->>'diagnostic', '') AS reason
          FROM events_event e WHERE e.subscriber_id = %(person)s AND e.occurred_at < %(before)s
          ORDER BY e.occurred_at DESC LIMIT %(limit)s)
         UNION ALL

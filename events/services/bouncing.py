@@ -43,7 +43,8 @@ _ALIVE = """
     SELECT DISTINCT s.email_key FROM subscribers_suppression x
     JOIN subscribers_subscriber s ON s.email_key = x.email_key JOIN events_event e ON e.subscriber_id = s.id
     WHERE x.reason = 'unreachable' AND x.lifted_at IS NULL AND e.type IN ('delivery', 'open', 'click')
-      AND NOT e.is_machine AND e.occurred_at > x.created_at AND e.received_at >= %(since)s AND e.received_at <= %(until)s
+      AND NOT e.is_machine AND e.occurred_at > x.created_at
+      AND e.received_at >= %(since)s AND e.received_at <= %(until)s
 """
 
 
@@ -74,7 +75,7 @@ def apply_policy() -> tuple[int, int]:
 
 
 def soft_bounces_of(person: Subscriber) -> tuple[int, Policy]:
-    """Return how many soft bounces count against a person now, and the policy that counts them."""
+    """Return how many soft bounces count against a person now, and the policy."""
     policy = policies.get()
     with connection.cursor() as cursor:
         rows = _counted(cursor, [person.pk], policy)

@@ -4,8 +4,8 @@ A subject names where its value lives: a column of the narrow profile table, or 
 fields. Names of columns come only from this module, never from a rule, so no rule can inject SQL.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -23,13 +23,16 @@ class Kind(StrEnum):
     CONSENT = "consent"
     MOMENT = "moment"
     ENGAGEMENT = "engagement"
+    REACTION = "reaction"
+    LINK = "link"
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Something known of a person. Exactly one of ``column`` and ``json_key`` is set.
+    """Something known of a person. Exactly one of ``column``, ``json_key`` and ``reactions`` is set.
 
     ``column`` is SQL with the alias ``p`` (profile) or ``s`` (subscriber); ``json_key`` a key of ``s.fields``.
+    ``reactions`` maps operators to conditions over ``p`` with one parameter for each ``%s``, all of them the value.
     ``consent_column`` is set for engagement: without that consent nothing is known, so nothing matches.
     """
 
@@ -40,6 +43,7 @@ class Subject:
     json_key: str = ""
     consent_column: str = ""
     choices: tuple[tuple[str, str], ...] = ()
+    reactions: Mapping[str, str] = field(default_factory=dict)
 
 
 # Operator → how it reads in a sentence. What takes no value, a list of values or a number of days stands below.
@@ -79,6 +83,14 @@ OPERATORS: dict[Kind, dict[str, str]] = {
     Kind.TAG: {"has_any": "is any of", "has_all": "is all of", "has_none": "is none of"},
     Kind.CONSENT: {"is_true": "is given", "is_false": "is not given"},
     Kind.MOMENT: _DATES,
+    Kind.REACTION: {
+        "got": "got",
+        "opened": "opened",
+        "not_opened": "got but did not open",
+        "clicked": "clicked in",
+        "not_clicked": "got but did not click in",
+    },
+    Kind.LINK: {"followed": "followed"},
     Kind.ENGAGEMENT: {"in_last_days": "was in the last days", "not_in_last_days": "was not in the last days"},
 }
 NO_VALUE = frozenset({"is_set", "is_not_set", "is_true", "is_false"})

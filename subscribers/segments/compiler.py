@@ -59,11 +59,18 @@ class _Compiler:
             Kind.CONSENT: self._consent,
             Kind.MOMENT: self._moment,
             Kind.ENGAGEMENT: self._engagement,
+            Kind.REACTION: self._reaction,
+            Kind.LINK: self._reaction,
         }
         return writers[rule.subject.kind](rule)
 
     def _consent(self, rule: Rule) -> str:
         return rule.subject.column
+
+    def _reaction(self, rule: Rule) -> str:
+        sql = rule.subject.reactions[rule.operator]
+        self.params += [rule.value] * sql.count("%s")
+        return f"({sql})"
 
     def _bind(self, value: Any) -> str:
         self.params.append(value)

@@ -2,7 +2,7 @@
 
 Nothing in the product calls it to choose people: the tests hold the compiled SQL against it, and pages may ask it
 about one person. ``facts`` maps subject keys to values; a missing key or None is unknown. Lists and tags are lists
-of ids; engagement is a pair (consent, moment or None).
+of ids; engagement is a pair (consent, moment or None); reactions are pairs (operator, value) that hold.
 """
 
 from collections.abc import Mapping
@@ -51,6 +51,8 @@ def _positive(rule: Rule, fact: Any, now: datetime) -> bool:
         return bool(fact)
     if kind is Kind.ENGAGEMENT:
         return _engagement(rule, fact, now)
+    if kind in {Kind.REACTION, Kind.LINK}:
+        return (rule.operator, str(rule.value)) in (fact or ())
     if kind in {Kind.SEVERAL, Kind.LIST, Kind.TAG}:
         wanted, has = set(cast("list[Any]", rule.value)), set(fact or ())
         return wanted <= has if rule.operator == "has_all" else bool(wanted & has)

@@ -19,6 +19,7 @@ MAX_DEPTH = 5
 MAX_RULES = 100
 MAX_VALUES = 500
 MAX_DAYS = 36_500
+MAX_DIGITS = 19
 _MATCHES = ("all", "any", "none")
 
 
@@ -97,6 +98,8 @@ def _value(subject: Subject, operator: str, raw: object) -> Value:
             return _number(subject, raw)
         case Kind.DATE | Kind.MOMENT:
             return _date(subject, raw)
+        case Kind.REACTION | Kind.LINK:
+            return _number_of(subject, raw)
         case _:
             return _text(subject, raw)
 
@@ -107,6 +110,14 @@ def _text(subject: Subject, raw: object) -> str:
     if len(raw) > MAX_VALUES:
         raise RuleError(f"{subject.label}: the text is too long.")
     return raw.strip()
+
+
+def _number_of(subject: Subject, raw: object) -> str:
+    """The number of a campaign or link, as text; it may be older than those that are offered."""
+    text = str(raw or "").strip()
+    if not (text.isascii() and text.isdecimal() and len(text) < MAX_DIGITS):
+        raise RuleError(f"{subject.label}: choose one of the list.")
+    return text
 
 
 def _number(subject: Subject, raw: object) -> float | int:

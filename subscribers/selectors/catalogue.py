@@ -1,11 +1,22 @@
 """What segments can be made of here and now: the built-in subjects, the custom fields, the lists and tags."""
 
+from collections.abc import Callable, Iterable
+
 from ..models import CustomField, MailingList, Tag
-from ..segments.catalogue import BUILT_IN, Catalogue, field_subject, list_subject, tag_subject
+from ..segments.catalogue import BUILT_IN, Catalogue, Subject, field_subject, list_subject, tag_subject
+
+Provider = Callable[[], Iterable[Subject]]
+_providers: list[Provider] = []
+
+
+def register(provider: Provider) -> None:
+    """Let an app that knows more of people than we do add its subjects; called once, at start-up."""
+    if provider not in _providers:
+        _providers.append(provider)
 
 
 def current() -> Catalogue:
-    """Return the catalogue of this installation (three queries)."""
+    """Return the catalogue of this installation (three queries, and those of other apps' subjects)."""
     fields = CustomField.objects.all()
     lists = MailingList.objects.filter(archived_at=None).values_list("pk", "name")
     tags = Tag.objects.values_list("pk", "name")
@@ -18,5 +29,6 @@ def current() -> Catalogue:
             *BUILT_IN,
             list_subject([(str(key), name) for key, name in lists]),
             tag_subject([(str(key), name) for key, name in tags]),
+            *(subject for provider in _providers for subject in provider()),
         ]
     )

@@ -1,0 +1,53 @@
+"""What segments may ask about a campaign. `subscribers` knows nothing of campaigns: it is told here, at start-up.
+
+Each condition stands beside the rule of the report's number that it follows (`selectors.people`), and asks for the
+consent as it is now.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from campaigns.models import Campaign
+from events.machines import TRAP_PATH
+from events.models import Link
+from subscribers.segments.catalogue import Kind, Subject
+
+CAMPAIGNS: Final = 200
+LINKS: Final = 200
+
+_RUNS = "ARRAY(SELECT id FROM campaigns_run WHERE campaign_id = %s::bigint)"
+_OUTCOME = f"SELECT FROM events_outcome o WHERE o.run_id = ANY({_RUNS}) AND o.subscriber_id = p.subscriber_id"
+_QUIET = (
+    "EXISTS (SELECT FROM campaigns_delivery d JOIN events_outcome o ON o.run_id = d.run_id"
+    f" AND o.subscriber_id = d.subscriber_id WHERE d.run_id = ANY({_RUNS}) AND d.subscriber_id = p.subscriber_id"
+    " AND d.state = 'accepted' AND d.{tracked} AND o.state IN (30, 80) AND o.{hit} IS NULL)"
+)
+CAMPAIGN: Final = {
+    "got": f"EXISTS ({_OUTCOME} AND o.state IN (30, 80))",
+    "opened": f"p.opens_allowed AND EXISTS ({_OUTCOME} AND o.opened_at IS NOT NULL)",
+    "not_opened": f"p.opens_allowed AND {_QUIET.format(tracked='opens_tracked', hit='opened_at')}",
+    "clicked": f"p.clicks_allowed AND EXISTS ({_OUTCOME} AND o.clicked_at IS NOT NULL)",
+    "not_clicked": f"p.clicks_allowed AND {_QUIET.format(tracked='clicks_tracked', hit='clicked_at')}",
+}
+# The same link of a launch and of its retries has a row in each.
+LINK: Final = {
+    "followed": (
+        "p.clicks_allowed AND EXISTS (SELECT FROM events_link l JOIN campaigns_run a ON a.id = l.run_id"
+        " JOIN campaigns_run b ON b.campaign_id = a.campaign_id"
+        " JOIN events_link same ON same.run_id = b.id AND same.url_hash = l.url_hash"
+        " JOIN events_event e ON e.link_id = same.id AND e.run_id = same.run_id"
+        " WHERE l.id = %s::bigint AND e.subscriber_id = p.subscriber_id AND e.type = 'click' AND NOT e.is_machine)"
+    ),
+}
+
+
+def subjects() -> Iterator[Subject]:
+    """Return what can be asked here and now (two queries); nothing before the first campaign went out."""
+    sent = Campaign.objects.exclude(runs=None).order_by("-pk").distinct()[:CAMPAIGNS]
+    names = [(str(pk), name) for pk, name in sent.values_list("pk", "name")]
+    if names:
+        yield Subject("campaign", "Campaign: they", Kind.REACTION, choices=tuple(names), reactions=CAMPAIGN)
+    links = Link.objects.exclude(url__endswith=TRAP_PATH).order_by("-pk").values_list("pk", "url")[:LINKS]
+    found = [(str(pk), url) for pk, url in links]
+    if found:
+        yield Subject("link", "Link: they", Kind.LINK, choices=tuple(found), reactions=LINK)

@@ -1,0 +1,77 @@
+"""From a number of a report to a segment with as many people, in one click; without consent nobody is in it."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from events.selectors import breakdown, people, report
+from events.services import reactions
+from subscribers.models import Profile, Segment
+from subscribers.selectors import segments
+from tests.factories.accounts import UserFactory, ViewerFactory
+from tests.factories.stories import make_finished_campaign
+
+pytestmark = pytest.mark.django_db
+
+
+def size(segment: Segment) -> int | None:
+    return segments.count(segment.rules).total
+
+
+def test_segments_count_what_the_report_counts_and_a_withdrawal_takes_people_out() -> None:
+    run = make_finished_campaign(40)
+    figures, found = report.report(run), breakdown.compute(run)
+    expected = {
+        "delivered": figures.delivered, "opened": figures.opened, "clicked": figures.clicked,
+        "not_opened": found.not_opened, "not_clicked": found.not_clicked,
+    }  # fmt: skip
+    assert set(expected) == set(reactions.REACTIONS)
+    for who, number in expected.items():
+        segment = reactions.make_segment(campaign=run.campaign, who=who)
+        assert size(segment) == number > 0, who
+        ids, params = segments.ids_sql(segment.rules)
+        assert ids
+        assert params
+    for link in report.links(run):
+        assert size(reactions.make_segment(campaign=run.campaign, who="", link_id=link.id)) == link.unique
+    opened = Segment.objects.get(name__endswith=": opened")
+    reader = next(iter(people.stream(run, people.Choice("opened"))))
+    Profile.objects.filter(pk=reader.subscriber_id).update(opens_allowed=False)
+    assert size(opened) == figures.opened - 1
+
+
+def test_same_segment_twice_gets_another_name() -> None:
+    run = make_finished_campaign(12)
+    names = [reactions.make_segment(campaign=run.campaign, who="opened").name for _ in range(2)]
+    assert names[1] == f"{names[0]} (2)"
+
+
+def test_unknown_groups_and_foreign_links_are_refused(client: Client) -> None:
+    run, other = make_finished_campaign(12), make_finished_campaign
+    with pytest.raises(reactions.NoSuchReaction):
+        reactions.make_segment(campaign=run.campaign, who="bounced; DROP TABLE")
+    with pytest.raises(reactions.NoSuchReaction):
+        reactions.make_segment(campaign=run.campaign, who="", link_id=999_999)
+    assert other
+
+
+def test_one_click_on_the_report_leads_to_the_segment(
+    client: Client, django_assert_max_num_queries: Any
+) -> None:
+    run = make_finished_campaign(20)
+    address = reverse("events:campaign_segment", args=[run.campaign.public_id])
+    client.force_login(ViewerFactory.create())
+    assert client.post(address, {"who": "opened"}).status_code == 403
+    client.force_login(UserFactory.create())
+    response = client.post(address, {"who": "not_opened"}, follow=True)
+    text = response.content.decode()
+    assert "got but did not open" in text
+    assert run.campaign.name in text
+    assert client.post(address, {"who": "nonsense"}).status_code == 404
+    with django_assert_max_num_queries(12):
+        assert "did not open" in client.get(reverse("subscribers:segment_list")).content.decode()
+    machines = reverse("events:campaign_machines", args=[run.campaign.public_id])
+    assert "Mail to" in client.get(machines).content.decode()
+    assert client.get(f"{machines}?reason=scanner&after=nonsense").status_code == 200
