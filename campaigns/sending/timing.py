@@ -22,11 +22,11 @@ def _delta(seconds: float, *, least: float) -> dt.timedelta:
 
 # For one call to SES.
 CONNECT_TIMEOUT_S: Final = scaled(5.0, least=0.5)
-READ_TIMEOUT_S: Final = scaled(30.0, least=1.5)
+READ_TIMEOUT_S: Final = scaled(30.0, least=3.0)
 # A batch belongs to one worker for this long after its last cut.
-BATCH_LEASE: Final = _delta(120, least=5.0)
+BATCH_LEASE: Final = _delta(120, least=8.0)
 # Longer than connecting and reading may take (35 s), so that a living worker records before recovery comes.
-CALL_LEASE: Final = _delta(60, least=3.0)
+CALL_LEASE: Final = _delta(60, least=5.0)
 # A drain that did not renew this is gone, and beat starts another.
 DRAIN_LEASE: Final = _delta(45, least=2.5)
 # Neither silence nor a person decides about an unresolved delivery before its call's lease plus this: whoever was

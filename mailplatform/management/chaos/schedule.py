@@ -16,7 +16,7 @@ REDIS: Final = "redis"
 POSTGRES: Final = "postgres"
 FIRST, LAST = 0.03, 0.88
 # The longest that a signature is believed by the sandbox of a trial, in seconds; longer than the calls' lease.
-SIGNATURE_AGE: Final = 8.0
+SIGNATURE_AGE: Final = 10.0
 
 
 class Mode(StrEnum):
@@ -119,9 +119,9 @@ def _flushes(rng: random.Random) -> list[Act]:
 
 
 def _freezes(rng: random.Random) -> list[Act]:
-    """Longer than the lease of a call (3 s), sometimes longer than a signature is believed (8 s)."""
+    """Longer than the lease of a call (5 s), sometimes longer than a signature is believed (10 s)."""
     workers = [
-        Act(0, Kind.FREEZE, (rng.choice(WORKERS),), rng.choice([1.5, 4.0, 6.0, 9.5]))
+        Act(0, Kind.FREEZE, (rng.choice(WORKERS),), rng.choice([1.5, 6.0, 8.0, 11.5]))
         for _ in range(rng.randint(1, 2))
     ]
     other = rng.choice([WEB, REDIS, POSTGRES, rng.choice(BEATS)])
@@ -137,7 +137,7 @@ def _weather(rng: random.Random) -> list[Act]:
         {"drop": {"share": 0.15, "times": 3}},
         {"server_error": {"share": 0.15, "times": 3}},
         {"throttle": rng.uniform(0.1, 0.6)},
-        {"latency": {"share": 0.15, "seconds": 2.5, "times": 4}},
+        {"latency": {"share": 0.15, "seconds": 4.5, "times": 4}},
         {"frozen": True},
         {"entries": [{"status": "TRANSIENT_FAILURE", "share": rng.uniform(0.01, 0.06)}]},
         {"entries": [{"status": "ACCOUNT_THROTTLED", "share": rng.uniform(0.01, 0.1)}]},

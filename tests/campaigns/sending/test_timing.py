@@ -48,7 +48,7 @@ def test_a_scale_shortens_down_to_what_a_busy_machine_can_keep(
     at_scale: Callable[[float], ModuleType],
 ) -> None:
     assert at_scale(0.1).CALL_LEASE.total_seconds() == 6
-    assert at_scale(0.001).CALL_LEASE.total_seconds() == 3
+    assert at_scale(0.001).CALL_LEASE.total_seconds() == 5
     assert at_scale(0.1).DECISION_FENCE.total_seconds() == 180
 
 

@@ -88,7 +88,7 @@ def test_a_failed_friend_is_a_missing_one() -> None:
     ]
 
 
-@pytest.mark.parametrize(("sent_at", "ineligible"), [(99.0, []), (105.0, []), (120.0, [ADA])])
+@pytest.mark.parametrize(("sent_at", "ineligible"), [(99.0, []), (105.0, []), (130.0, [ADA])])
 def test_whoever_left_gets_nothing_that_was_cut_afterwards(sent_at: float, ineligible: list[str]) -> None:
     found = honest()
     people = {**found.people, 1: Person(1, ADA, FRIEND, left_at=100.0)}
