@@ -5,7 +5,7 @@ import os
 import socket
 import uuid
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
@@ -24,14 +24,16 @@ SELECT r.id, %(token)s, %(process)s, clock_timestamp() + %(lease)s, %(now)s
 FROM campaigns_run r WHERE r.id = %(run)s AND r.state = 'sending'
     AND (SELECT count(*) FROM campaigns_drain d WHERE d.run_id = r.id) < %(slots)s
 """
-_RENEW: Final = "UPDATE campaigns_drain SET lease_until = clock_timestamp() + %s WHERE token = %s"
+_RENEW: Final = (
+    "UPDATE campaigns_drain SET lease_until = clock_timestamp() + make_interval(secs => %s) WHERE token = %s"
+)
 _GIVE_UP: Final = "DELETE FROM campaigns_drain WHERE token = %s"
 
 
 def take_slot(run_id: int, *, slots: int) -> uuid.UUID | None:
     """Begin to work on a sending run on which fewer than `slots` work; None when there is no room."""
     token = uuid.uuid4()
-    params = {
+    params: dict[str, Any] = {
         "run": run_id,
         "line": run_id % 2**31,
         "token": token,
@@ -50,7 +52,7 @@ def take_slot(run_id: int, *, slots: int) -> uuid.UUID | None:
 def renew(token: uuid.UUID) -> bool:
     """Go on working. False when the slot is lost: this process was frozen for longer than its lease."""
     with connection.cursor() as cursor:
-        cursor.execute(_RENEW, [timing.DRAIN_LEASE, token])
+        cursor.execute(_RENEW, [timing.DRAIN_LEASE.total_seconds(), token])
         return bool(cursor.rowcount == 1)
 
 

@@ -137,7 +137,7 @@ class Limiter:
 
     def for_claimant(self, claimant: Claimant, *, sleep: Callable[[float], None] | None = None) -> "Limiter":
         """The same limiter, asked in the name of `claimant`. Its `granted_at` is its own."""
-        return Limiter(self._client, sleep=sleep or self._sleep, claimant=claimant)
+        return type(self)(self._client, sleep=sleep or self._sleep, claimant=claimant)
 
     def try_take(
         self,

@@ -3,8 +3,10 @@
 import datetime as dt
 from typing import Any
 
+from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -29,11 +31,11 @@ _PLAN = "warm_up"
 
 @require_role("marketer")
 @require_http_methods(["GET", "POST"])
-def sending_settings_page(request: HttpRequest) -> HttpResponse:
+def sending_settings_page(request: HttpRequest) -> HttpResponseBase:
     """Show everything; an administrator saves the section that was sent."""
     section = request.POST.get("section", "") if request.method == "POST" else None
     row = sending_settings.get()
-    shown = {
+    shown: dict[str, forms.Form] = {
         _PLAN: WarmUpForm(request.POST if section == _PLAN else None, initial=_plan_initial(row)),
         "rules": RulesForm(request.POST if section == "rules" else None, initial=_rules_initial(row)),
     }
@@ -48,8 +50,8 @@ def sending_settings_page(request: HttpRequest) -> HttpResponse:
 def _save(
     request: HttpRequest,
     row: SendingSettings,
-    shown: dict[str, WarmUpForm | RulesForm],
-    form: WarmUpForm | RulesForm | None,
+    shown: dict[str, forms.Form],
+    form: forms.Form | None,
 ) -> HttpResponse:
     if form is None or not form.is_valid():
         return _page(request, row, shown, status=422)
@@ -80,7 +82,7 @@ def read_account(request: HttpRequest) -> HttpResponse:
 def _page(
     request: HttpRequest,
     row: SendingSettings,
-    shown: dict[str, WarmUpForm | RulesForm],
+    shown: dict[str, forms.Form],
     status: int = 200,
 ) -> HttpResponse:
     now = clock.now()

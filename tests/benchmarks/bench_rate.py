@@ -126,7 +126,7 @@ def measure(url: str, limit: int, seconds: float, run_id: int) -> Result:
         for process in processes:
             if process.wait(timeout=seconds + 60):
                 raise SystemExit("a worker ended with an error")
-    stamps: list[tuple[float, int]] = sorted(map(tuple, _ask(url, "/fake/stamps")))  # type: ignore[arg-type]
+    stamps: list[tuple[float, int]] = sorted((at, count) for at, count in _ask(url, "/fake/stamps"))
     return summary(limit, stamps, limiter.capacity(limit))
 
 

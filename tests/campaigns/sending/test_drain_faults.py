@@ -1,7 +1,7 @@
 """The loop when things around it break: Redis, the clock, the account's figures, our own code."""
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -79,10 +79,10 @@ def test_a_wrong_clock_sends_nothing(site: Installation, fake: FakeSes) -> None:
 class _DyingRedis(limiter.Limiter):
     """Gives tokens and is gone before they are spent."""
 
-    def give_back(self, _buckets: Sequence[limiter.Bucket], _count: int) -> None:
+    def give_back(self, *_: Any, **__: Any) -> None:
         raise limiter.LimiterUnavailableError("gone")
 
-    def retake(self, _buckets: Sequence[limiter.Bucket], _count: int) -> bool:
+    def retake(self, *_: Any, **__: Any) -> bool:
         raise limiter.LimiterUnavailableError("gone")
 
 

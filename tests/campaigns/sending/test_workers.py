@@ -92,7 +92,7 @@ def _hand_out_again() -> None:
     """What kombu does when the visibility time-out of a message has passed: put it back into its queue."""
     options = {**settings.CELERY_BROKER_TRANSPORT_OPTIONS, "visibility_timeout": 0}
     with app.connection_for_write(transport_options=options) as connection:
-        channel = connection.default_channel
+        channel: Any = connection.default_channel
         waiting = channel.client.zcard(channel.unacked_index_key)
         assert waiting, "no worker holds a message"
         channel.qos.restore_visible(num=100)
@@ -124,12 +124,12 @@ def test_messages_hold_ids_and_nobodys_data(
 
 def test_a_broker_that_is_away_is_no_error_of_the_page() -> None:
     with app.connection_for_write("redis+socket:///nonexistent/redis.sock") as connection:
-        message = tasks.drain_run.apply_async(kwargs={"run_id": 1}, connection=connection, retry=False)
-    assert message is None
+        message: Any = tasks.drain_run.apply_async(kwargs={"run_id": 1}, connection=connection, retry=False)
+    assert not message
 
 
 def test_celery_is_set_up_so_that_nothing_is_lost_or_kept() -> None:
-    conf = app.conf
+    conf: Any = app.conf
     assert conf.task_acks_late
     assert conf.worker_prefetch_multiplier == 1
     assert conf.result_backend is None
