@@ -147,7 +147,8 @@ def cut(plan: plans.Plan, *, held: int | None, token: uuid.UUID, most: int, call
             return None
         made = Cut(taken.batch_id, taken.is_done, token, time.monotonic(), people=len(taken.ids))
         cursor.execute(
-            plan.people_sql(taken.version_id), {"ids": taken.ids, "run": plan.run_id, "lists": plan.list_ids}
+            plan.people_sql(taken.version_id),
+            {"ids": rows.array(taken.ids), "run": plan.run_id, "lists": plan.list_ids},
         )
         groups, ends = _decide(plan, cursor.fetchall(), taken)
         if taken.resend:
@@ -249,7 +250,7 @@ def _write_calls(
                     taken.resend,
                 )
             )
-            values += [plan.run_id, made.batch_id, ids, name, made.lease_token, until, now]
+            values += [plan.run_id, made.batch_id, rows.array(ids), name, made.lease_token, until, now]
     if made.calls:
         cursor.execute(_CALL.format(values=", ".join([_CALL_VALUES] * len(made.calls))), values)
         for call, (id_,) in zip(made.calls, cursor.fetchall(), strict=True):

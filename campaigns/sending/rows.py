@@ -75,6 +75,11 @@ def accepted(
     return [f"{run_id}\t{id_}\taccepted\t\t{result.message_id}{tail}" for id_, result in pairs]
 
 
+def array(ids: Sequence[int]) -> str:
+    """A bigint[] as text: the driver would make it element by element."""
+    return "{" + ",".join(map(str, ids)) + "}"
+
+
 def copy_deliveries(
     cursor: CursorWrapper, rows: Iterable[DeliveryRow], at: dt.datetime, lines: Sequence[str] = ()
 ) -> int:
