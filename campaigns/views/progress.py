@@ -15,7 +15,7 @@ from mailplatform.accounts.access import current_user, require_role
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
 
-from ..models import Campaign, CampaignState, PauseReason, Run
+from ..models import Campaign, CampaignState, PauseReason, Run, RunState
 from ..selectors import campaigns as selectors
 from ..selectors import forecast as forecasts
 from ..selectors import recipients
@@ -135,6 +135,8 @@ def _moment(text: str | None) -> dt.datetime | None:
 def _forecast(run: Run | None, shown: run_selectors.RunProgress | None) -> forecasts.Forecast | None:
     """When the rest will be out, if it went on now."""
     if run is None or shown is None or not shown.waiting or run.state not in run_selectors.UNFINISHED:
+        return None
+    if run.state == RunState.PAUSED and run.paused_by not in {PauseReason.QUOTA, PauseReason.WARM_UP}:
         return None
     return forecasts.for_run(run)
 
