@@ -28,6 +28,9 @@ _WANTED: Final = {
     kind: frozenset({*names, "SignatureVersion", "Signature", "SigningCertURL"} - {"Subject"})
     for kind, names in _SIGNED.items()
 }
+_READ: Final = {
+    kind: (*names, "SignatureVersion", "Signature", "SigningCertURL") for kind, names in _SIGNED.items()
+}
 HASHES: Final = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303  (version 1 is what SNS signs by default)
 _PATH = re.compile(r"/SimpleNotificationService-[0-9a-f]{32}\.pem")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z")
@@ -94,7 +97,8 @@ def read_fields(body: bytes) -> dict[str, str]:
     kind = data.get("Type") if isinstance(data, dict) else None
     if not isinstance(kind, str) or kind not in _SIGNED:
         raise Refused("the body is not a message of SNS", 400)
-    fields = {key: value for key, value in data.items() if isinstance(value, str)}
+    # What is not signed in a message of this type is not read at all.
+    fields = {key: value for key in _READ[kind] if isinstance(value := data.get(key), str)}
     if not _WANTED[kind] <= fields.keys() or (
         "Subject" in data and data["Subject"] is not None and "Subject" not in fields
     ):
