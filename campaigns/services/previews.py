@@ -127,6 +127,8 @@ def _version_sent(run: Run, subscriber_id: int) -> TemplateVersion:
     """The version in the language of the batch that the person was frozen into."""
     batch = Delivery.objects.filter(run_id=run.pk, subscriber_id=subscriber_id).values("batch_id")
     version_id = Batch.objects.filter(pk__in=batch).values_list("template_version_id", flat=True).first()
+    if version_id is None or version_id == run.template_version_id:
+        return run.template_version
     return TemplateVersion.objects.filter(pk=version_id).first() or run.template_version
 
 

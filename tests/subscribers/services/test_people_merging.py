@@ -191,7 +191,7 @@ def test_erasing_who_stays_erases_all_of_them_and_the_ledger_still_verifies(
 
 
 def test_it_is_in_the_audit_log() -> None:
-    user, keep, other = AdminFactory(), person(), person()
+    user, keep, other = AdminFactory.create(), person(), person()
     other_id = other.pk
     merge(keep, other, actor=user)
     entry = AuditEntry.objects.get(action="subscriber.merged")
