@@ -19,12 +19,14 @@ import redis
 
 from . import limiter_scripts
 
-LAPSE_S: Final = 0.25
+LAPSE_S: Final = 0.5
+# So long tokens that lapsed on the way are waited for again; people were checked at most two seconds ago.
+RETAKE_S: Final = 0.5
 # How much of a second's rate is taken at once, and how much may accrue while nobody takes.
 BLOCK_S: Final = 0.2
 BURST_S: Final = 0.25
-# Room above one whole call, so that a worker that comes a little late loses nothing.
-SLACK_S: Final = 0.05
+# Room above one block, so that a worker that comes late by half a block's time loses nothing.
+SLACK: Final = 1.5
 MAX_BLOCK: Final = 500
 MAX_CALL: Final = 50
 SLOWEST: Final = limiter_scripts.SLOWEST
@@ -75,7 +77,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Permission to send to `count` recipients now; it lapses after 250 ms."""
+    """Permission to send to `count` recipients now; it lapses after half a second."""
 
     count: int
     taken_at: float = field(default_factory=time.monotonic)
@@ -113,7 +115,7 @@ def block_size(rate: float) -> int:
 
 def capacity(rate: float) -> float:
     """The burst: the most that may leave at once after a pause. In recipients, with a fraction."""
-    return max(rate * BURST_S, block_size(rate) + rate * SLACK_S)
+    return max(rate * BURST_S, block_size(rate) * SLACK)
 
 
 class Limiter:
@@ -181,10 +183,26 @@ class Limiter:
                 return None
             self._sleep(max(wait, 0.001))
 
-    def retake(self, buckets: Sequence[Bucket], count: int, *, claimant: Claimant | None = None) -> bool:
-        """At the socket, for tokens that lapsed on the way: take them again at once or not at all."""
-        granted, _ = self.try_take(buckets, least=count, most=count, claimant=claimant, jumps=True)
-        return granted == count
+    def retake(
+        self,
+        buckets: Sequence[Bucket],
+        count: int,
+        *,
+        claimant: Claimant | None = None,
+        patience: float = RETAKE_S,
+    ) -> bool:
+        """At the socket, for tokens that lapsed on the way: take all of them again, before others, or none.
+
+        Without a little patience a machine that is slow enough to let its tokens lapse would never send.
+        """
+        deadline = time.monotonic() + patience
+        while True:
+            granted, wait = self.try_take(buckets, least=count, most=count, claimant=claimant, jumps=True)
+            if granted:
+                return True
+            if time.monotonic() + wait >= deadline:
+                return False
+            self._sleep(max(wait, 0.001))
 
     def give_back(self, buckets: Sequence[Bucket], count: int, *, claimant: Claimant | None = None) -> None:
         """Return tokens that nobody needed, so that people who may not be mailed cost no time."""
