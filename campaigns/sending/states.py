@@ -76,11 +76,13 @@ INSERT INTO campaigns_delivery (run_id, subscriber_id, state, reason, message_id
 SELECT %(run)s, p.id, 'skipped', 'cancelled', '', rest.id, rest.attempt, 0, false, false, %(now)s
 FROM rest CROSS JOIN unnest(rest.ids) p(id) WHERE NOT rest.resend
 """
-# A campaign is where its unfinished run is, or else where its newest is.
+# A campaign is where its unfinished run is, or else where its newest is. A try for those who failed that came to
+# nothing does not undo that the campaign was sent.
 _CAMPAIGN: Final = """
 UPDATE campaigns_campaign c SET updated_at = %(now)s, state = (
     SELECT r.state FROM campaigns_run r WHERE r.campaign_id = c.id
-    ORDER BY r.state IN ('preparing', 'sending', 'paused') DESC, r.number DESC LIMIT 1)
+    ORDER BY r.state IN ('preparing', 'sending', 'paused') DESC,
+        r.purpose = 'failed' AND r.state IN ('failed', 'cancelled'), r.number DESC LIMIT 1)
 WHERE c.id = (SELECT campaign_id FROM campaigns_run WHERE id = %(run)s)
 """
 

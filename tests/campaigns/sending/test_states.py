@@ -88,6 +88,22 @@ def test_a_campaign_is_where_its_unfinished_run_is_and_then_where_its_newest_is(
     assert Campaign.objects.get().state == "cancelled"
 
 
+@pytest.mark.parametrize(
+    ("move", "reason"), [(states.cancel, ""), (lambda pk: states.fail(pk, "away"), "away")]
+)
+def test_another_try_that_came_to_nothing_leaves_the_campaign_sent(
+    move: Callable[[int], bool], reason: str
+) -> None:
+    first = _run(RunState.SENT, audience=0)
+    again = factories.make_run(
+        first.campaign, number=2, state="preparing", purpose="failed", source_run=first
+    )
+    assert move(again.pk)
+    again.refresh_from_db()
+    assert again.pause_reason == reason
+    assert Campaign.objects.get().state == "sent"
+
+
 def _delivery(state: str, reason: str = "") -> None:
     Delivery.objects.create(run_id=1, subscriber_id=7, state=state, reason=reason, at=clock.now())
 

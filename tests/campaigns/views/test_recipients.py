@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from campaigns.models import Delivery, Run, RunState
+from campaigns.sending import states
 from campaigns.services import resending
 from mailplatform.accounts.models import AuditEntry, Role
 from mailplatform.core import clock
@@ -145,6 +146,15 @@ def test_the_button_for_another_try(marketer: Client, run: Run) -> None:
     assert Run.objects.count() == 2
     assert marketer.post(url, {"run": 9, "count": 1}).status_code == 404
     assert marketer.get(url).status_code == 405
+
+
+def test_a_try_that_did_not_go_out_is_told_and_can_be_made_again(marketer: Client, run: Run) -> None:
+    again = resending.retry_failed(run_id=run.pk, actor=None)
+    states.fail(again.pk, "Amazon SES was away.")
+    text = marketer.get(reverse("campaigns:campaign_detail", args=[run.campaign.public_id])).content.decode()
+    assert "Amazon SES was away." in text
+    assert "state=failed&amp;run=1" in text
+    assert "progress-retry" in _get(marketer, run, run=1)
 
 
 def test_a_viewer_starts_no_other_try(client: Client, run: Run) -> None:
