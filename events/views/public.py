@@ -76,10 +76,10 @@ def _undo(request: HttpRequest, claim: UnsubscribeClaim, ip: str) -> HttpRespons
     return _render(request, "back_again", claim)
 
 
-def _left(request: HttpRequest, claim: UnsubscribeClaim, **more: object) -> HttpResponse:
+def _left(request: HttpRequest, claim: UnsubscribeClaim, **more: bool) -> HttpResponse:
     """Show that the person gets no more mail, and whether that can still be undone."""
-    facts = {"can_undo": leaving.can_undo(claim), "is_blocked": leaving.is_blocked(claim)}
-    return _render(request, "unsubscribed", claim, **facts, **more)
+    can_undo, is_blocked = leaving.can_undo(claim), leaving.is_blocked(claim)
+    return _render(request, "unsubscribed", claim, can_undo=can_undo, is_blocked=is_blocked, **more)
 
 
 def _ask(request: HttpRequest, claim: UnsubscribeClaim) -> HttpResponse:
