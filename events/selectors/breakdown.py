@@ -201,8 +201,11 @@ def restore(row: Digest) -> Breakdown:
         not_clicked=kept["not_clicked"],
         reasons=[tuple(item) for item in kept["reasons"]],
         at=row.at,
-        **{name: [Part(**item) for item in kept[name]] for name in ("providers", "lists", "segments")},
-        **{name: [Hits(**item) for item in kept[name]] for name in ("devices", "machines")},
+        providers=[Part(**item) for item in kept["providers"]],
+        lists=[Part(**item) for item in kept["lists"]],
+        segments=[Part(**item) for item in kept["segments"]],
+        devices=[Hits(**item) for item in kept["devices"]],
+        machines=[Hits(**item) for item in kept["machines"]],
     )
 
 

@@ -182,11 +182,18 @@ def _sums(run: Run, found: Breakdown | None) -> _Sums:
         return _Sums(
             now.audience, now.accepted, now.failed, now.skipped, now.unresolved, now.waiting, opens, clicks
         )
-    states = [found.by_state(name) for name in ("accepted", "failed", "skipped", "unresolved")]
-    handled = sum(states)
+    handled = sum(number for _, _, number in found.states)
     audience = run.audience if run.audience is not None else handled
-    waiting = max(0, audience - handled)
-    return _Sums(audience, *states, waiting, found.trackable_opens, found.trackable_clicks)
+    return _Sums(
+        audience=audience,
+        accepted=found.by_state("accepted"),
+        failed=found.by_state("failed"),
+        skipped=found.by_state("skipped"),
+        unresolved=found.by_state("unresolved"),
+        waiting=max(0, audience - handled),
+        trackable_opens=found.trackable_opens,
+        trackable_clicks=found.trackable_clicks,
+    )
 
 
 def links(scope: Run | Sequence[Run]) -> list[LinkFigures]:

@@ -82,7 +82,7 @@ def classify_machines() -> int:
     Looking twice changes nothing.
     """
     with following.window(JOB, lag=SETTLED_AFTER) as window:
-        values = {**window.parameters, "trap": f"%{machines.TRAP_PATH}"}
+        values: dict[str, Any] = {**window.parameters, "trap": f"%{machines.TRAP_PATH}"}
         with connection.cursor() as cursor:
             cursor.execute(_SUSPECTS, values)
             people = cursor.fetchall()

@@ -1,7 +1,7 @@
 """Keeping the digests of runs fresh, so that no page has to look at a million rows."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
@@ -34,7 +34,11 @@ _MARK = """
 def digest_runs() -> int:
     """Compute anew the digests of runs of which something was heard, large runs less often; return how many."""
     with following.window(JOB) as window, connection.cursor() as cursor:
-        values = {**window.parameters, "never": NEVER, "unfinished": [state.value for state in UNFINISHED]}
+        values: dict[str, Any] = {
+            **window.parameters,
+            "never": NEVER,
+            "unfinished": [state.value for state in UNFINISHED],
+        }
         cursor.execute(_MARK, values)
     stale = dict(Digest.objects.filter(is_stale=True).values_list("pk", "at"))
     done = 0

@@ -82,7 +82,7 @@ def _is_worth_a_look(run_id: int, limits: safety.Limits) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(_COUNTED, [run_id])
         bounced, complained, unrendered = cursor.fetchone()
-    return (
+    return bool(
         bounced >= limits.bounces
         or complained >= limits.complaints
         or unrendered >= limits.rendering_failures

@@ -81,7 +81,7 @@ def collect() -> int:
 
 
 def _collect(window: following.Window, types: dict[Any, Any]) -> int:
-    values = {
+    values: dict[str, Any] = {
         **window.parameters,
         "now": clock.now(),
         "kinds": [kind.value for kind in types],

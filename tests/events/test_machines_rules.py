@@ -44,10 +44,9 @@ AGENTS = {
     8: Agent(Kind.CLICK, "python-requests/2.32", "Mozilla/5.0 (X11; Linux; Pythonista) Gecko Firefox/128"),
     9: Agent(Kind.CLICK, "Mozilla/5.0", BROWSER),
 }
-FAST, SLOW = (
-    [(Kind.CLICK, n * 0.5, f"l{n}", {}) for n in range(3)],
-    [(Kind.CLICK, n * 9.0, f"l{n}", {}) for n in range(3)],
-)
+Hits = list[tuple[Kind, float, str, dict[str, object]]]
+FAST: Hits = [(Kind.CLICK, n * 0.5, f"l{n}", {}) for n in range(3)]
+SLOW: Hits = [(Kind.CLICK, n * 9.0, f"l{n}", {}) for n in range(3)]
 COMPANIES = {
     10: (Company([(Kind.OPEN, 0, "", {})], {0}, delivered=5), Company([(Kind.OPEN, 0, "", {})], set(), delivered=0.5)),
     11: (

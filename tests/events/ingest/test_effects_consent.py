@@ -1,6 +1,7 @@
 """Without consent at the moment in which it arrives, an open or click leaves a number and nothing else."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection
 from hypothesis import HealthCheck, Phase, given, settings
@@ -48,7 +49,7 @@ class TestNoTrace(TestCase):
             kind = "Click" if step == "odd" else step
             # A hit that lies in the future cannot be taken in; it must not be kept as a dead letter either.
             at = clock.now() + timedelta(days=3) if step == "odd" else start + timedelta(seconds=30 * number)
-            more = {"link": f"{SECRET_LINK}{number}"} if kind == "Click" else {}
+            more: dict[str, Any] = {"link": f"{SECRET_LINK}{number}"} if kind == "Click" else {}
             last = inbound(payload(kind, run, person, at=at, **more))
             allowed = consent["opens" if kind == "Open" else "clicks"]
             ingest.take_in([last])

@@ -16,7 +16,7 @@ from tests.factories.accounts import AdminFactory
 from tests.factories.events import inbound, make_person, make_run, payload
 
 pytestmark = pytest.mark.django_db
-FULL = {"bounceType": "Transient", "bounceSubType": "MailboxFull"}
+FULL: dict[str, Any] = {"bounceType": "Transient", "bounceSubType": "MailboxFull"}
 
 
 def take(*data: dict[str, Any]) -> None:

@@ -66,7 +66,7 @@ def distinct(hits: Sequence[Hit]) -> list[Hit]:
 def messages(run: Run, person: Subscriber, hits: Sequence[Hit], start: datetime) -> list[Any]:
     found = []
     for kind, at, link, agent in hits:
-        more = {"link": f"https://x.example/{link}"} if kind == "Click" else {}
+        more: dict[str, Any] = {"link": f"https://x.example/{link}"} if kind == "Click" else {}
         if kind != "Delivery":
             more["userAgent"] = agent
         found.append(inbound(payload(kind, run, person, at=start + timedelta(seconds=at), **more)))

@@ -77,7 +77,7 @@ def test_complaints_pause_and_quiet_runs_go_on() -> None:
 def test_mails_that_cannot_be_rendered_pause_the_run() -> None:
     run = make_run()
     people = make_mailed(run, 5) + [make_person() for _ in range(3)]
-    error = {"errorMessage": "Attribute 'voucher' is not present in the rendering data."}
+    error: dict[str, Any] = {"errorMessage": "Attribute 'voucher' is not present in the rendering data."}
     take(*[payload("Rendering Failure", run, person, **error) for person in people[5:]])
     assert stopping.check_safety(limits=LIMITS) == [run.pk]
     run.refresh_from_db()
