@@ -99,7 +99,8 @@ def test_handshake_and_events_of_the_simulator(provisioned: RunningSandbox) -> N
     assert {name: states[person.pk] for name, person in people.items()} == expected
     assert sorted(Suppression.objects.values_list("reason", flat=True)) == ["bounce", "complaint"]
     assert not DeadLetter.objects.exists()
-    assert sum(Heartbeat.objects.values_list("accepted", flat=True)) >= 9
+    # The heartbeat is written beside the events, every few seconds.
+    wait_for(lambda: sum(Heartbeat.objects.values_list("accepted", flat=True)) >= 9)
 
 
 def test_doubled_and_reordered_events_count_once(provisioned: RunningSandbox) -> None:
