@@ -1,7 +1,9 @@
 import pytest
 
 from campaigns import tokens
+from campaigns.models import Batch, Delivery
 from campaigns.services import previews, publishing
+from mailplatform.core import clock
 from tests.factories.campaigns import (
     HTML,
     make_campaign,
@@ -29,6 +31,24 @@ def test_the_browser_copy_is_the_mail_that_was_sent_with_the_reader_s_own_links(
     assert "Hi Zoë &lt;Lee&gt;" in shown.html
     assert shown.subject == "Hello Zoë <Lee>, news"
     assert f"/u/{tokens.make_unsubscribe_token(run.pk, person.pk)}/" in shown.html
+
+
+def test_the_browser_copy_is_in_the_language_that_the_person_was_frozen_in() -> None:
+    run, person = make_run(), make_subscriber(language="en")
+    german = publishing.publish(template=make_template(subject="Hallo {{name}}, Neues"), actor=None)
+    batch = Batch.objects.create(
+        run_id=run.pk,
+        number=0,
+        subscriber_ids=[person.pk],
+        count=1,
+        template_version_id=german.pk,
+        sender_id=1,
+    )
+    Delivery.objects.create(
+        run_id=run.pk, subscriber_id=person.pk, state="accepted", batch_id=batch.pk, at=clock.now()
+    )
+    shown = previews.browser_copy(run_id=run.pk, subscriber_id=person.pk)
+    assert shown.subject.startswith("Hallo ")
 
 
 @pytest.mark.parametrize(("run_known", "person_known"), [(False, True), (True, False)])
