@@ -77,6 +77,7 @@ def subjects(name: str, world: World) -> list[object]:
         "segment": [world.segment],
         "import": [world.job],
         "user": [world.admin],
+        "webhook": [world.webhook],
     }
     return known.get(thing, [])
 

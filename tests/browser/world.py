@@ -14,7 +14,8 @@ from django.core.management import call_command
 from campaigns import tokens
 from campaigns.models import Campaign, Run, RunState, Template
 from campaigns.services import runs
-from events.models import Counter
+from events.models import Counter, WebhookEndpoint
+from events.services import webhooks
 from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit, installation
 from mailplatform.celery import app
@@ -44,6 +45,7 @@ class World:
     segment: Segment
     job: ImportJob
     token: str
+    webhook: WebhookEndpoint
 
 
 def build(sandbox: RunningSandbox, address: str) -> World:
@@ -68,7 +70,16 @@ def build(sandbox: RunningSandbox, address: str) -> World:
         segment=Segment.objects.order_by("pk")[0],
         job=job,
         token=tokens.make_unsubscribe_token(run.pk, reader.pk),
+        webhook=_webhook(admin, address),
     )
+
+
+def _webhook(admin: User, address: str) -> WebhookEndpoint:
+    endpoint = webhooks.create(
+        url=f"{address}/nowhere", types=["mail.bounced"], description="Shop", actor=admin
+    )
+    webhooks.send_test(endpoint=endpoint, actor=admin)
+    return endpoint
 
 
 def install(admin: User, address: str) -> None:
