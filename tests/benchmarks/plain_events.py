@@ -6,7 +6,7 @@ product does in the transaction of its group. Also the settings' URLconf and the
 
 import json
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 import django
 
@@ -48,13 +48,16 @@ GRANT ALL ON SEQUENCE plain_message_id_seq, plain_outcome_id_seq, plain_counter_
 class Message(models.Model):
     """A message as it came."""
 
+    objects: ClassVar[models.Manager["Message"]] = models.Manager()
     message_id = models.UUIDField(unique=True)
     body = models.TextField()
     received_at = models.DateTimeField()
     handled_at = models.DateTimeField(null=True)
 
     class Meta:
-        app_label, managed, db_table = "benchmarks", False, "plain_message"
+        app_label = "benchmarks"
+        managed = False
+        db_table = "plain_message"
 
     def __str__(self) -> str:
         return str(self.message_id)
@@ -63,13 +66,16 @@ class Message(models.Model):
 class Outcome(models.Model):
     """The last thing heard of one person in one run."""
 
+    objects: ClassVar[models.Manager["Outcome"]] = models.Manager()
     run_id = models.BigIntegerField()
     subscriber_id = models.BigIntegerField()
     state = models.CharField(max_length=20)
     at = models.DateTimeField(null=True)
 
     class Meta:
-        app_label, managed, db_table = "benchmarks", False, "plain_outcome"
+        app_label = "benchmarks"
+        managed = False
+        db_table = "plain_outcome"
 
     def __str__(self) -> str:
         return self.state
@@ -78,12 +84,15 @@ class Outcome(models.Model):
 class Counter(models.Model):
     """Events of one type of one run."""
 
+    objects: ClassVar[models.Manager["Counter"]] = models.Manager()
     run_id = models.BigIntegerField()
     type = models.CharField(max_length=20)
     events = models.BigIntegerField(default=0)
 
     class Meta:
-        app_label, managed, db_table = "benchmarks", False, "plain_counter"
+        app_label = "benchmarks"
+        managed = False
+        db_table = "plain_counter"
 
     def __str__(self) -> str:
         return self.type

@@ -3,7 +3,11 @@
 import pytest
 
 from events import kinds
+from events.ingest import merging
 from events.kinds import Kind, Outcome
+from events.models import EventType, OutcomeState
+from events.selectors import timeline
+from events.services import recounting
 
 
 def test_a_late_delivery_never_outweighs_a_complaint_or_a_bounce() -> None:
@@ -74,3 +78,12 @@ def test_every_kind_has_an_outcome(kind: Kind) -> None:
 
 def test_complaint_off_the_accounts_own_list_was_never_delivered() -> None:
     assert kinds.outcome_of(Kind.COMPLAINT, "", "OnAccountSuppressionList") is Outcome.HARD_BOUNCE
+
+
+def test_every_type_of_event_has_what_the_guide_asks_for() -> None:
+    """docs/events.md, "Adding a type of event"."""
+    assert {kind.value for kind in Kind} <= set(EventType.values) <= set(timeline.LOOKS)
+    states = {int(outcome) for outcome in Outcome} - {int(Outcome.NONE)}
+    assert states == set(OutcomeState.values) == set(merging.GROUP_TYPES)
+    # A new state must also be recounted; every other group of people is named there with its number.
+    assert all(f"WHEN {state} " in recounting._PEOPLE for state in states - {int(Outcome.COMPLAINT)})
