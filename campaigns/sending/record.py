@@ -213,7 +213,7 @@ def _count(tally: Tally, state: str) -> None:
 
 
 def _settle_late(cursor: CursorWrapper, run_id: int, answer: Answer, tally: Tally) -> None:
-    """Recovery took the call; what SES said all the same settles its people."""
+    """Recovery took the call; what SES said all the same settles its people, where it is their end."""
     tally.late += len(answer.call.subscriber_ids)
     settled: list[settle.Settlement] = []
     for number, id_ in enumerate(answer.call.subscriber_ids):
@@ -223,9 +223,12 @@ def _settle_late(cursor: CursorWrapper, run_id: int, answer: Answer, tally: Tall
             verdict, status, message_id = result.verdict, result.status, result.message_id
         if verdict is Verdict.ACCEPTED:
             settled.append((run_id, id_, DeliveryState.ACCEPTED.value, message_id, ""))
-        elif verdict is Verdict.REFUSED or (verdict is not Verdict.LOST and not answer.call.resend):
-            # Of somebody re-sent a busy SES says nothing: the first mail may have gone out.
+        elif verdict is Verdict.REFUSED and (
+            answer.results is not None or len(answer.call.subscriber_ids) == 1
+        ):
             settled.append((run_id, id_, DeliveryState.FAILED.value, "", _reason(status)))
+        # A busy SES refused nobody, a malformed call perhaps one of many: in time they would have been tried again,
+        # so late they must not end as failed. They stay listed.
     settle.settle(cursor, settled)
 
 

@@ -9,7 +9,7 @@ from campaigns.models import Call, Delivery, Run
 from campaigns.sending import recover
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
-from mailplatform.aws import ses
+from mailplatform.aws import errors, ses
 from tests.factories.sending import (
     FakeSes,
     addresses,
@@ -67,10 +67,37 @@ def test_a_call_that_recovery_took_settles_on_its_late_answer(site: Installation
     assert _reasons(run) == {
         ("accepted", ""): 2,
         ("failed", "message_rejected"): 1,
-        ("failed", "transient_failure"): 1,
+        # In time this one would have been tried again: it is no end.
+        ("unresolved", "worker_lost"): 1,
     }
     assert Call.objects.get().state == "lost"
     assert Delivery.objects.filter(state="accepted", message_id="m").count() == 2
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.call_error(429, "TooManyRequestsException", "Maximum sending rate exceeded."),
+        errors.call_error(400, "BadRequestException", "one of you is malformed"),
+        errors.NotReachedError("refused"),
+    ],
+    ids=["throttled", "malformed", "not-reached"],
+)
+def test_a_late_answer_that_is_nobody_s_end_fails_nobody(
+    site: Installation, fake: FakeSes, error: errors.SesError
+) -> None:
+    audience = make_list()
+    make_people(4, audience)
+    run = make_run(audience)
+
+    def slow(_: dict[str, Any]) -> list[ses.EntryResult]:
+        expire()
+        recover.recover()
+        raise error
+
+    fake.script = [slow]
+    drain_all(run, fake)
+    assert states_of(run) == {"unresolved": 4}
 
 
 def test_a_held_batch_that_was_taken_away_is_let_go(site: Installation, fake: FakeSes) -> None:
