@@ -13,6 +13,8 @@ from .schedule import SIGNATURE_AGE, Mode
 # was frozen with a signed request, until the signature is refused.
 ON_ITS_WAY_S: Final = SIGNATURE_AGE + 2.0
 MOST_RESENT: Final = 0.25
+# With fewer kills while calls were in flight a trial has shown too little.
+FEWEST_KILLS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Found:
     resent_by_operator: set[int]
     resent_by_itself: set[int]
     wrong_sums: int
+    kills_in_flight: int
 
 
 def judge(found: Found) -> Verdict:
@@ -104,6 +107,8 @@ def _broken(verdict: Verdict, found: Found) -> list[str]:
     broken = [f"{count} {words}" for words, count in faults.items() if count]
     if len(found.resent_by_operator) > MOST_RESENT * mailable:
         broken.append(f"the operator had to re-send {len(found.resent_by_operator)} of {mailable}")
+    if found.kills_in_flight < FEWEST_KILLS:
+        broken.append(f"only {found.kills_in_flight} kills met calls in flight: the trial shows too little")
     if found.resent_by_itself and found.mode is not Mode.ON:
         broken.append(f"{len(found.resent_by_itself)} people were re-sent by itself with mode {found.mode}")
     return broken

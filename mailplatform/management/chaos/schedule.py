@@ -102,13 +102,13 @@ def _spread(rng: random.Random, acts: list[Act]) -> list[Act]:
 
 
 def _kills(rng: random.Random) -> list[Act]:
-    """At least seven kills. `child` and `parent` leave the rest of a worker's processes alive."""
+    """At least eight kills. `child` and `parent` leave the rest of a worker's processes alive."""
 
     def kill(*targets: str, how: str = "group") -> Act:
         return Act(0, Kind.KILL, targets, rng.uniform(0.2, 2.5), how)
 
     ways = ["group", "group", "child", "parent", "terminate"]
-    workers = [kill(rng.choice(WORKERS), how=rng.choice(ways)) for _ in range(rng.randint(3, 5))]
+    workers = [kill(rng.choice(WORKERS), how=rng.choice(ways)) for _ in range(rng.randint(4, 6))]
     services = [kill(POSTGRES, how=rng.choice(["immediate", "kill"])), kill(REDIS), kill(WEB)]
     everybody = [kill(*WORKERS)] if rng.random() < 0.4 else []
     return [*workers, *services, *everybody, kill(rng.choice(BEATS)), *_flushes(rng)]

@@ -95,6 +95,7 @@ class Trial:
             resent_by_operator=self.ledger.resent(self.run_id, by_itself=False),
             resent_by_itself=self.ledger.resent(self.run_id, by_itself=True),
             wrong_sums=len(self.tally.wrong_sums),
+            kills_in_flight=self.tally.kills_in_flight,
         )
 
     def _prepare(self) -> None:
@@ -113,7 +114,7 @@ class Trial:
     def _storm(self) -> None:
         """Every act at its place, until the last was done and undone or the run is over."""
         acts = list(self.plan.acts)
-        while acts or self._undo:
+        while acts or self._undo or (self._has_killed_too_few() and not self._is_over()):
             self._watch()
             share = self.sums.share if self.sums else 0.0
             if acts and share >= acts[0].at and not self._is_over():
@@ -121,7 +122,12 @@ class Trial:
             elif acts and self._is_over():
                 self._note(f"{len(acts)} acts came too late")
                 acts.clear()
+            elif not acts and not self._undo and not self._is_over() and self._has_killed_too_few():
+                self._do(Act(share, Kind.KILL, (WORKERS[self.tally.kills % len(WORKERS)],), 0.5, "group"))
             time.sleep(TICK_S)
+
+    def _has_killed_too_few(self) -> bool:
+        return self.tally.kills_in_flight <= judge.FEWEST_KILLS
 
     def _calm(self) -> None:
         """Heal everything, and wait until the run is through and the events have come."""

@@ -37,6 +37,7 @@ def honest() -> Found:
         resent_by_operator=set(),
         resent_by_itself=set(),
         wrong_sums=0,
+        kills_in_flight=7,
     )
 
 
@@ -55,6 +56,7 @@ def test_an_honest_campaign_breaks_nothing() -> None:
         ({"mailbox": {ADA: [mail("other")]}}, "do not agree"),
         ({"mailbox": {ADA: [mail("m1")], COY: [mail("m2")]}}, "do not agree"),
         ({"wrong_sums": 1}, "add up"),
+        ({"kills_in_flight": 4}, "shows too little"),
         ({"resent_by_itself": {1}}, "by itself with mode off"),
         ({"mode": Mode.DEAF, "resent_by_itself": {1}}, "by itself with mode deaf"),
         ({"resent_by_operator": {1, 2}}, "the operator had to re-send"),
