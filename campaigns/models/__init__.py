@@ -16,6 +16,7 @@ from .ledger import (
 from .run import PauseReason, Run, RunPurpose, RunState
 from .sending_settings import SendingSettings
 from .template import Template, TemplateVersion
+from .welcome import Welcome
 
 __all__ = [
     "Batch",
@@ -41,4 +42,5 @@ __all__ = [
     "Template",
     "TemplateVersion",
     "Translation",
+    "Welcome",
 ]

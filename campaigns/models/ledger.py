@@ -62,6 +62,7 @@ class CallKind(models.TextChoices):
     CAMPAIGN = "campaign", "Campaign"
     TEST = "test", "Test mail"
     ACCOUNT = "account", "Mail about a user account"
+    HOSTED = "hosted", "Mail that a reader asked for on a page"
 
 
 class CallState(models.TextChoices):

@@ -34,6 +34,7 @@ class RunPurpose(models.TextChoices):
 
     LAUNCH = "launch", "Launch"
     FAILED = "failed", "Another try for those who failed"
+    SIGNUP = "signup", "Welcome after signing up"
 
 
 class Run(TimestampedModel):

@@ -17,6 +17,7 @@ from .lists import MailingList, OptIn, Subscription, SubscriptionState
 from .merge import PersonMerge
 from .profile import MarketingBasis, Profile
 from .segments import Segment
+from .signup import OwedKind, OwedMail, OwedState, SignupForm, SignupRequest, SignupText
 from .subscriber import Subscriber
 from .suppression import Suppression, SuppressionReason
 
@@ -35,12 +36,18 @@ __all__ = [
     "MarketingBasis",
     "Method",
     "OptIn",
+    "OwedKind",
+    "OwedMail",
+    "OwedState",
     "PersonMerge",
     "Profile",
     "Purpose",
     "RefusedRow",
     "Segment",
     "SigningKey",
+    "SignupForm",
+    "SignupRequest",
+    "SignupText",
     "Subscriber",
     "Subscription",
     "SubscriptionState",

@@ -29,6 +29,8 @@ class Act(models.TextChoices):
     OBJECTED = "objected", "Objected"
     ERASED = "erased", "Erased"
     MERGED = "merged", "Merged"
+    PAUSED = "paused", "Paused"
+    RESUMED = "resumed", "Resumed"
 
 
 class LawfulBasis(models.TextChoices):
