@@ -62,9 +62,15 @@ def run(people: list[Subscriber]) -> Run:
 def and_then(fake: FakeSes, act: Callable[[], object]) -> Script:
     """A call that is accepted while somebody does something."""
 
+    def in_a_thread_of_its_own() -> None:
+        try:
+            act()
+        finally:
+            connections.close_all()
+
     def script(request: dict[str, Any]) -> list[ses.EntryResult]:
         found = fake.accept(request)
-        thread = threading.Thread(target=lambda: (act(), connections.close_all()))
+        thread = threading.Thread(target=in_a_thread_of_its_own)
         thread.start()
         thread.join(20)
         return found
