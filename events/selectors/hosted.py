@@ -6,6 +6,7 @@ from campaigns.models import Run
 from campaigns.tokens import UnsubscribeClaim
 from mailplatform.accounts.services import installation
 from subscribers.models import MailingList, Profile, Subscriber, Subscription, SubscriptionState
+from subscribers.selectors import merging
 
 KEPT = 2
 
@@ -46,9 +47,14 @@ def masked(address: str) -> str:
     return f"{local[:KEPT]}…@{name[:1]}…{dot}{rest}" if domain else "…"
 
 
+def person_of(claim: UnsubscribeClaim) -> int:
+    """Return the number of the person of a link today: they may have been merged into another record since."""
+    return merging.current_id(claim.subscriber_id)
+
+
 def reader_of(claim: UnsubscribeClaim) -> Reader:
     """Return the person of a link; `exists` is False for test mails and erased people."""
-    person = None if claim.is_test else Subscriber.objects.filter(pk=claim.subscriber_id).first()
+    person = None if claim.is_test else Subscriber.objects.filter(pk=person_of(claim)).first()
     if person is None:
         return Reader(exists=False)
     frozen = Run.objects.filter(pk=claim.run_id).values_list("frozen", flat=True).first() or {}
@@ -63,9 +69,8 @@ def reader_of(claim: UnsubscribeClaim) -> Reader:
 
 def preferences_of(claim: UnsubscribeClaim) -> Preferences:
     """Return the reader's lists (public ones and their own) and tracking consents."""
-    on = dict(
-        Subscription.objects.filter(subscriber_id=claim.subscriber_id).values_list("mailing_list_id", "state")
-    )
+    person = person_of(claim)
+    on = dict(Subscription.objects.filter(subscriber_id=person).values_list("mailing_list_id", "state"))
     shown = MailingList.objects.filter(archived_at=None, is_public=True) | MailingList.objects.filter(
         pk__in=[pk for pk, state in on.items() if state == SubscriptionState.CONFIRMED]
     )
@@ -74,7 +79,7 @@ def preferences_of(claim: UnsubscribeClaim) -> Preferences:
         for row in shown.distinct()
         if row.pk in on
     ]
-    profile = Profile.objects.filter(pk=claim.subscriber_id).first()
+    profile = Profile.objects.filter(pk=person).first()
     return Preferences(
         topics,
         opens_allowed=bool(profile and profile.opens_allowed),

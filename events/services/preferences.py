@@ -36,12 +36,16 @@ def save(
     source = source_of(claim)
     if leaving:
         changed |= unsubscribe.leave(
-            subscriber_id=claim.subscriber_id, list_ids=leaving, withdraw_marketing=False, source=source,
+            subscriber_id=hosted.person_of(claim), list_ids=leaving, withdraw_marketing=False, source=source,
             method="page", ip=ip,
         )  # fmt: skip
     if joining:
         changed |= unsubscribe.undo(
-            subscriber_id=claim.subscriber_id, list_ids=joining, restore_marketing=True, source=source, ip=ip
+            subscriber_id=hosted.person_of(claim),
+            list_ids=joining,
+            restore_marketing=True,
+            source=source,
+            ip=ip,
         )
     entries = [
         _entry(claim, purpose, allowed=allowed, ip=ip)
@@ -58,7 +62,7 @@ def save(
 
 def _entry(claim: UnsubscribeClaim, purpose: Purpose, *, allowed: bool, ip: str) -> consent.ConsentEntry:
     return consent.ConsentEntry(
-        subscriber_id=claim.subscriber_id, purpose=purpose, act=Act.GRANTED if allowed else Act.WITHDRAWN,
+        subscriber_id=hosted.person_of(claim), purpose=purpose, act=Act.GRANTED if allowed else Act.WITHDRAWN,
         lawful_basis=LawfulBasis.CONSENT if allowed else LawfulBasis.NONE, method=Method.PAGE,
         source=source_of(claim), occurred_at=clock.now(), actor="person", ip=ip, page="/p/",
         notice=consent.ensure_notice(purpose=purpose, text=WORDINGS[purpose]),

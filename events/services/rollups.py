@@ -9,6 +9,7 @@ from subscribers.services import profiles
 
 MOST: Final = 1_000
 
+# Whoever was merged into somebody left them the time of the last mail, and nothing of what they read.
 # Opens and clicks of machines are no person's. Where old months were dropped, profiles rightly know more than the
 # rows that are left: then only what is too little is wrong.
 _TOLD = """
@@ -23,10 +24,14 @@ _TOLD = """
 _COMPARE = f"""
     WITH told AS ({_TOLD})
     SELECT p.subscriber_id, p.opens, coalesce(t.opens, 0), p.clicks, coalesce(t.clicks, 0),
-           p.last_opened_at, t.last_opened_at, p.last_clicked_at, t.last_clicked_at, p.last_sent_at, t.last_sent_at
+           p.last_opened_at, t.last_opened_at, p.last_clicked_at, t.last_clicked_at,
+           p.last_sent_at, greatest(t.last_sent_at, m.sent)
     FROM subscribers_profile p LEFT JOIN told t ON t.subscriber_id = p.subscriber_id
+    LEFT JOIN (SELECT x.survivor_id, max(o.last_sent_at) AS sent FROM subscribers_personmerge x
+               JOIN told o ON o.subscriber_id = x.old_id GROUP BY 1) m ON m.survivor_id = p.subscriber_id
     WHERE (p.opens, p.clicks, p.last_opened_at, p.last_clicked_at, p.last_sent_at) IS DISTINCT FROM
-          (coalesce(t.opens, 0), coalesce(t.clicks, 0), t.last_opened_at, t.last_clicked_at, t.last_sent_at)
+          (coalesce(t.opens, 0), coalesce(t.clicks, 0), t.last_opened_at, t.last_clicked_at,
+           greatest(t.last_sent_at, m.sent))
       AND (%(exact)s OR p.opens < t.opens OR p.clicks < t.clicks OR p.last_opened_at < t.last_opened_at
            OR p.last_clicked_at < t.last_clicked_at OR p.last_sent_at < t.last_sent_at
            OR (p.last_opened_at IS NULL AND t.last_opened_at IS NOT NULL)

@@ -8,16 +8,21 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
+from campaigns import tokens
 from campaigns.models import Run
 from events import ingest, machines
 from events.kinds import Kind
+from events.selectors import hosted
 from events.services import classifying, recounting, rollups
 from mailplatform.core import clock
 from subscribers.models import Profile, Subscriber
+from subscribers.services import people_merging
 from tests.factories.events import PERSON_AGENT, inbound, make_person, make_run, payload
 
 AGENTS = (PERSON_AGENT, "curl/8", "Mozilla/5.0")
@@ -132,3 +137,18 @@ def test_where_old_months_are_gone_a_profile_may_know_more_but_not_less() -> Non
     assert rollups.compare(exact=False) == []
     Profile.objects.filter(pk=person.pk).update(opens=0)
     assert [item.name for item in rollups.compare(exact=False)] == ["opens"]
+
+
+@pytest.mark.django_db
+def test_merged_records_leave_the_time_of_the_last_mail_and_nothing_read(client: Client) -> None:
+    run, keep, other = make_run(), make_person(opens=True), make_person(opens=True)
+    earlier = clock.now() - timedelta(days=2)
+    ingest.take_in([inbound(payload("Delivery", run, keep, at=earlier))])
+    ingest.take_in([inbound(payload("Delivery", run, other)), inbound(payload("Open", run, other))])
+    people_merging.merge(keep_id=keep.pk, other_id=other.pk, actor=None)
+    assert rollups.compare() == []
+    # The link of the old mail leads to the preferences of who stays.
+    token = tokens.make_unsubscribe_token(run.pk, other.pk)
+    response = client.get(reverse("events:preferences", args=[token]))
+    assert response.status_code == 200
+    assert hosted.reader_of(tokens.UnsubscribeClaim(run.pk, other.pk)).address == hosted.masked(keep.email)
