@@ -29,6 +29,15 @@ CAMPAIGN: Final = {
     "clicked": f"p.clicks_allowed AND EXISTS ({_OUTCOME} AND o.clicked_at IS NOT NULL)",
     "not_clicked": f"p.clicks_allowed AND {_QUIET.format(tracked='clicks_tracked', hit='clicked_at')}",
 }
+# Of whom we can know it: they agree now, and every mail that they got of it was measured.
+_MEASURED = (
+    "p.{consent} AND NOT EXISTS (SELECT FROM campaigns_delivery d"
+    f" WHERE d.run_id = ANY({_RUNS}) AND d.subscriber_id = p.subscriber_id"
+    " AND d.state = 'accepted' AND NOT d.{tracked})"
+)
+_OPENS = _MEASURED.format(consent="opens_allowed", tracked="opens_tracked")
+_CLICKS = _MEASURED.format(consent="clicks_allowed", tracked="clicks_tracked")
+KNOWN: Final = {"opened": _OPENS, "not_opened": _OPENS, "clicked": _CLICKS, "not_clicked": _CLICKS}
 # The same link of a launch and of its retries has a row in each.
 LINK: Final = {
     "followed": (
@@ -46,8 +55,17 @@ def subjects() -> Iterator[Subject]:
     sent = Campaign.objects.exclude(runs=None).order_by("-pk").distinct()[:CAMPAIGNS]
     names = [(str(pk), name) for pk, name in sent.values_list("pk", "name")]
     if names:
-        yield Subject("campaign", "Campaign: they", Kind.REACTION, choices=tuple(names), reactions=CAMPAIGN)
+        yield Subject(
+            "campaign", "Campaign: they", Kind.REACTION, choices=tuple(names), reactions=CAMPAIGN, known=KNOWN
+        )
     links = Link.objects.exclude(url__endswith=TRAP_PATH).order_by("-pk").values_list("pk", "url")[:LINKS]
     found = [(str(pk), url) for pk, url in links]
     if found:
-        yield Subject("link", "Link: they", Kind.LINK, choices=tuple(found), reactions=LINK)
+        yield Subject(
+            "link",
+            "Link: they",
+            Kind.LINK,
+            choices=tuple(found),
+            reactions=LINK,
+            known={"followed": "p.clicks_allowed"},
+        )

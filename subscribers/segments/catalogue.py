@@ -23,6 +23,7 @@ class Kind(StrEnum):
     CONSENT = "consent"
     MOMENT = "moment"
     ENGAGEMENT = "engagement"
+    COUNTED = "counted"
     REACTION = "reaction"
     LINK = "link"
 
@@ -32,8 +33,10 @@ class Subject:
     """Something known of a person. Exactly one of ``column``, ``json_key`` and ``reactions`` is set.
 
     ``column`` is SQL with the alias ``p`` (profile) or ``s`` (subscriber); ``json_key`` a key of ``s.fields``.
-    ``reactions`` maps operators to conditions over ``p`` with one parameter for each ``%s``, all of them the value.
-    ``consent_column`` is set for engagement: without that consent nothing is known, so nothing matches.
+    ``reactions`` maps operators to conditions over ``p`` with one parameter for each ``%s``, all of them the value;
+    ``known`` maps those of them that can be unknown to the condition under which they are known.
+    ``consent_column`` is set for engagement: without that consent nothing is known, so nothing matches, neither
+    the rule nor its contrary.
     """
 
     key: str
@@ -44,6 +47,7 @@ class Subject:
     consent_column: str = ""
     choices: tuple[tuple[str, str], ...] = ()
     reactions: Mapping[str, str] = field(default_factory=dict)
+    known: Mapping[str, str] = field(default_factory=dict)
 
 
 # Operator → how it reads in a sentence. What takes no value, a list of values or a number of days stands below.
@@ -58,7 +62,13 @@ _TEXT = {
     "is_not_set": "is not known",
 }
 _ORDERED = {"is_set": "is known", "is_not_set": "is not known"}
-_DATES = {"on": "is on", "before": "is before", "after": "is after", "in_last_days": "is in the last days"}
+_DATES = {
+    "on": "is on",
+    "before": "is before",
+    "after": "is after",
+    "in_last_days": "is in the last days",
+    "more_days_ago": "is more days ago than",
+}
 OPERATORS: dict[Kind, dict[str, str]] = {
     Kind.TEXT: _TEXT,
     Kind.CHOICE: {key: _TEXT[key] for key in ("equals", "not_equals", "in", "is_set", "is_not_set")},
@@ -71,7 +81,7 @@ OPERATORS: dict[Kind, dict[str, str]] = {
         "at_least": "is at least",
         **_ORDERED,
     },
-    Kind.DATE: {**_DATES, **_ORDERED},
+    Kind.DATE: {**_DATES, "in_next_days": "is in the next days", **_ORDERED},
     Kind.BOOLEAN: {"is_true": "is yes", "is_false": "is no", **_ORDERED},
     Kind.SEVERAL: {
         "has_any": "has any of",
@@ -91,17 +101,24 @@ OPERATORS: dict[Kind, dict[str, str]] = {
         "not_clicked": "got but did not click in",
     },
     Kind.LINK: {"followed": "followed"},
-    Kind.ENGAGEMENT: {"in_last_days": "was in the last days", "not_in_last_days": "was not in the last days"},
+    Kind.ENGAGEMENT: {
+        "in_last_days": "in the last days",
+        "not_in_last_days": "not in the last days",
+        "ever": "at least once",
+        "never": "never",
+    },
+    Kind.COUNTED: {"at_least": "is at least", "at_most": "is at most", "equals": "is"},
 }
-NO_VALUE = frozenset({"is_set", "is_not_set", "is_true", "is_false"})
+NO_VALUE = frozenset({"is_set", "is_not_set", "is_true", "is_false", "ever", "never"})
 SEVERAL = frozenset({"in", "has_any", "has_all", "has_none"})
 NEGATED = frozenset({"not_equals", "not_contains", "is_not_set", "is_false", "has_none"})
-DAYS = frozenset({"in_last_days", "not_in_last_days"})
+DAYS = frozenset({"in_last_days", "not_in_last_days", "more_days_ago", "in_next_days"})
 
 BUILT_IN = (
     Subject("email", "E-mail address", Kind.TEXT, column="s.email"),
     Subject("name", "Name", Kind.TEXT, column="s.name"),
     Subject("language", "Language", Kind.TEXT, column="s.language"),
+    Subject("source", "How they came", Kind.TEXT, column="s.source"),
     Subject("joined", "Joined", Kind.MOMENT, column="p.joined_at"),
     Subject(
         "consent.marketing",
@@ -111,8 +128,13 @@ BUILT_IN = (
     ),
     Subject("consent.opens", "Consent to open tracking", Kind.CONSENT, column="p.opens_allowed"),
     Subject("consent.clicks", "Consent to click tracking", Kind.CONSENT, column="p.clicks_allowed"),
-    Subject("opened", "Last open", Kind.ENGAGEMENT, "p.last_opened_at", consent_column="p.opens_allowed"),
-    Subject("clicked", "Last click", Kind.ENGAGEMENT, "p.last_clicked_at", consent_column="p.clicks_allowed"),
+    Subject("received", "Got a mail", Kind.ENGAGEMENT, "p.last_sent_at", consent_column="TRUE"),
+    Subject("opened", "Opened a mail", Kind.ENGAGEMENT, "p.last_opened_at", consent_column="p.opens_allowed"),
+    Subject(
+        "clicked", "Clicked a link", Kind.ENGAGEMENT, "p.last_clicked_at", consent_column="p.clicks_allowed"
+    ),
+    Subject("opens", "Number of opens", Kind.COUNTED, "p.opens", consent_column="p.opens_allowed"),
+    Subject("clicks", "Number of clicks", Kind.COUNTED, "p.clicks", consent_column="p.clicks_allowed"),
 )
 
 

@@ -1,18 +1,20 @@
 """From a checked rule tree to one SQL condition.
 
-The condition is total: every leaf is true or false, never NULL, so that “is not”, “none of” and NOT mean what
-people read. All values travel as parameters; SQL text comes from this file and the catalogue only.
+The condition is total: every leaf is true or false, never NULL, so that “is not” and “none of” mean what people
+read. What was never measured is neither: of a person who did not agree to tracking, “opened” does not hold and nor
+does “none of: opened”. So a node can be written in two ways, that it surely holds and that it surely does not, and
+NOT never stands before what may be unknown (Kleene's three values).
+All values travel as parameters; SQL text comes from this file and the catalogue only.
 """
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from .catalogue import DAYS, NEGATED, Kind, Subject
-from .rules import Group, Rule
+from .catalogue import DAYS, NEGATED, NO_VALUE, Kind, Subject
+from .rules import Group, Rule, walk
 
 _COMPARE = {"less": "<", "at_most": "<=", "more": ">", "at_least": ">=", "equals": "=", "not_equals": "="}
-_JOINS = {"all": " AND ", "any": " OR ", "none": " OR "}
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,24 @@ class _Compiler:
         self.params: list[Any] = []
         self.needs_subscriber = False
 
-    def node(self, node: Rule | Group) -> str:
+    def node(self, node: Rule | Group, *, holds: bool = True) -> str:
+        """Return the SQL that the node surely holds, or else that it surely does not."""
         if isinstance(node, Rule):
-            return self._rule(node)
-        inner = _JOINS[node.match].join(self.node(rule) for rule in node.rules)
-        return f"NOT ({inner})" if node.match == "none" else f"({inner})"
+            return self._rule(node) if holds else self._contrary(node)
+        inner = holds if node.match != "none" else not holds
+        # “None of” is “all of” the contraries; the contrary of “all” is that any of them does not hold.
+        every = (node.match != "any") is holds
+        return f"({(' AND ' if every else ' OR ').join(self.node(rule, holds=inner) for rule in node.rules)})"
+
+    def _contrary(self, rule: Rule) -> str:
+        known = self._known(rule)
+        contrary = f"NOT {self._rule(rule)}"
+        return f"({known} AND {contrary})" if known else contrary
+
+    def _known(self, rule: Rule) -> str:
+        sql = rule.subject.known.get(rule.operator, "") or rule.subject.consent_column
+        self.params += [rule.value] * sql.count("%s")
+        return sql
 
     def _rule(self, rule: Rule) -> str:
         subject = rule.subject
@@ -59,6 +74,7 @@ class _Compiler:
             Kind.CONSENT: self._consent,
             Kind.MOMENT: self._moment,
             Kind.ENGAGEMENT: self._engagement,
+            Kind.COUNTED: self._counted,
             Kind.REACTION: self._reaction,
             Kind.LINK: self._reaction,
         }
@@ -125,7 +141,7 @@ class _Compiler:
         """Return the first and the last day that match."""
         today = self._now.date()
         if rule.operator in DAYS:
-            return today - timedelta(days=int(str(rule.value))), today
+            return _around(today, rule.operator, timedelta(days=int(str(rule.value))))
         day = date.fromisoformat(str(rule.value))
         one = timedelta(days=1)
         return {"on": (day, day), "before": (None, day - one), "after": (day + one, None)}[rule.operator]
@@ -157,7 +173,8 @@ class _Compiler:
     def _moment(self, rule: Rule) -> str:
         column = rule.subject.column
         if rule.operator in DAYS:
-            return f"{column} >= {self._bind(self._now - timedelta(days=int(str(rule.value))))}"
+            sign = "<" if rule.operator == "more_days_ago" else ">="
+            return f"{column} {sign} {self._bind(self._now - timedelta(days=int(str(rule.value))))}"
         day = datetime.fromisoformat(str(rule.value)).replace(tzinfo=self._now.tzinfo)
         next_day = day + timedelta(days=1)
         match rule.operator:
@@ -169,15 +186,32 @@ class _Compiler:
                 return f"{column} >= {self._bind(day)} AND {column} < {self._bind(next_day)}"
 
     def _engagement(self, rule: Rule) -> str:
-        subject, limit = rule.subject, self._now - timedelta(days=int(str(rule.value)))
-        recent = f"COALESCE({subject.column} >= {self._bind(limit)}, FALSE)"
+        column, known = rule.subject.column, rule.subject.consent_column
+        if rule.operator in NO_VALUE:
+            return f"{known} AND {column} IS {'NOT ' if rule.operator == 'ever' else ''}NULL"
+        limit = self._now - timedelta(days=int(str(rule.value)))
+        recent = f"COALESCE({column} >= {self._bind(limit)}, FALSE)"
         if rule.operator == "not_in_last_days":
             recent = f"NOT {recent}"
-        return f"{subject.consent_column} AND {recent}"
+        return f"{known} AND {recent}"
+
+    def _counted(self, rule: Rule) -> str:
+        return f"{rule.subject.consent_column} AND {self._compared(rule.subject.column, rule)}"
+
+
+def _around(today: date, operator: str, days: timedelta) -> tuple[date | None, date | None]:
+    """Return the first and the last day of a span that is counted from today."""
+    match operator:
+        case "in_next_days":
+            return today, today + days
+        case "more_days_ago":
+            return None, today - days - timedelta(days=1)
+        case _:
+            return today - days, today
 
 
 def compile_rules(rules: Group, *, now: datetime) -> Condition:
-    """Return the condition that is true for exactly the people of the rules.
+    """Return the condition that is true for exactly the people of whom the rules surely hold.
 
     ``now`` is aware; its zone decides where a day begins.
     """
@@ -186,7 +220,26 @@ def compile_rules(rules: Group, *, now: datetime) -> Condition:
     return Condition(sql, tuple(compiler.params), compiler.needs_subscriber)
 
 
+def compile_unknown(rules: Group, *, now: datetime) -> Condition | None:
+    """Return the condition of the people of whom the rules neither hold nor do not hold: engagement unknown.
+
+    None where every rule asks for something that is known of everybody.
+    """
+    asked = list[Rule]()
+    walk(rules, asked.append)
+    if not any(rule.subject.consent_column not in {"", "TRUE"} or rule.subject.known for rule in asked):
+        return None
+    compiler = _Compiler(now)
+    sql = f"NOT {compiler.node(rules)} AND NOT {compiler.node(rules, holds=False)}"
+    return Condition(sql, tuple(compiler.params), compiler.needs_subscriber)
+
+
+def source(condition: Condition) -> str:
+    """Return the FROM of a condition: the narrow profiles alone wherever that is enough."""
+    join = " JOIN subscribers_subscriber s ON s.id = p.subscriber_id" if condition.needs_subscriber else ""
+    return f"subscribers_profile p{join}"
+
+
 def select_ids(condition: Condition) -> str:
     """Return the query of the subscriber ids that meet the condition; its parameters are the condition's."""
-    join = "JOIN subscribers_subscriber s ON s.id = p.subscriber_id " if condition.needs_subscriber else ""
-    return f"SELECT p.subscriber_id FROM subscribers_profile p {join}WHERE {condition.sql}"  # noqa: S608
+    return f"SELECT p.subscriber_id FROM {source(condition)} WHERE {condition.sql}"  # noqa: S608

@@ -2,14 +2,15 @@
 
 Nothing in the product calls it to choose people: the tests hold the compiled SQL against it, and pages may ask it
 about one person. ``facts`` maps subject keys to values; a missing key or None is unknown. Lists and tags are lists
-of ids; engagement is a pair (consent, moment or None); reactions are pairs (operator, value) that hold.
+of ids; engagement is a pair (consent, moment or None) or (consent, number); reactions map pairs (operator, value) to
+True, or to None where it is unknown.
 """
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 
-from .catalogue import NEGATED, Kind
+from .catalogue import DAYS, NEGATED, NO_VALUE, Kind
 from .rules import Group, Rule
 
 Facts = Mapping[str, Any]
@@ -17,16 +18,30 @@ Facts = Mapping[str, Any]
 
 def matches(node: Rule | Group, facts: Facts, *, now: datetime) -> bool:
     """Return whether a person with these facts is chosen; ``now`` is aware, its zone decides where days begin."""
+    return _truth(node, facts, now) is True
+
+
+def _truth(node: Rule | Group, facts: Facts, now: datetime) -> bool | None:
+    """Return True, False, or None where nobody can know (Kleene's logic)."""
     if isinstance(node, Rule):
         return _rule(node, facts.get(node.subject.key), now)
-    results = [matches(rule, facts, now=now) for rule in node.rules]
-    if node.match == "all":
-        return all(results)
-    return any(results) if node.match == "any" else not any(results)
+    results = [_truth(rule, facts, now) for rule in node.rules]
+    if node.match == "none":
+        results = [None if result is None else not result for result in results]
+    decisive = node.match == "any"
+    if decisive in results:
+        return decisive
+    return None if None in results else not decisive
 
 
-def _rule(rule: Rule, fact: Any, now: datetime) -> bool:
+def _rule(rule: Rule, fact: Any, now: datetime) -> bool | None:
     kind, operator = rule.subject.kind, rule.operator
+    if kind in {Kind.ENGAGEMENT, Kind.COUNTED}:
+        allowed, value = fact or (False, None)
+        return _engagement(rule, value, now) if allowed else None
+    if kind in {Kind.REACTION, Kind.LINK}:
+        known: bool | None = (fact or {}).get((operator, str(rule.value)), False)
+        return known
     if kind is Kind.BOOLEAN:
         return _boolean(operator, fact)
     if operator in {"is_set", "is_not_set"}:
@@ -49,10 +64,6 @@ def _positive(rule: Rule, fact: Any, now: datetime) -> bool:
     kind = rule.subject.kind
     if kind is Kind.CONSENT:
         return bool(fact)
-    if kind is Kind.ENGAGEMENT:
-        return _engagement(rule, fact, now)
-    if kind in {Kind.REACTION, Kind.LINK}:
-        return (rule.operator, str(rule.value)) in (fact or ())
     if kind in {Kind.SEVERAL, Kind.LIST, Kind.TAG}:
         wanted, has = set(cast("list[Any]", rule.value)), set(fact or ())
         return wanted <= has if rule.operator == "has_all" else bool(wanted & has)
@@ -91,19 +102,27 @@ def _number(rule: Rule, fact: float) -> bool:
 
 
 def _date(rule: Rule, fact: date, now: datetime) -> bool:
-    if rule.operator == "in_last_days":
-        return now.date() - timedelta(days=cast("int", rule.value)) <= fact <= now.date()
+    if rule.operator in DAYS:
+        ago = (now.date() - fact).days
+        days = cast("int", rule.value)
+        return {"in_last_days": 0 <= ago <= days, "in_next_days": -days <= ago <= 0}.get(
+            rule.operator, ago > days
+        )
     day = date.fromisoformat(str(rule.value))
     return {"on": fact == day, "before": fact < day, "after": fact > day}[rule.operator]
 
 
 def _moment(rule: Rule, fact: datetime, now: datetime) -> bool:
-    if rule.operator == "in_last_days":
-        return fact >= now - timedelta(days=cast("int", rule.value))
+    if rule.operator in DAYS:
+        recent = fact >= now - timedelta(days=cast("int", rule.value))
+        return recent is (rule.operator == "in_last_days")
     return _date(rule, fact.astimezone(now.tzinfo).date(), now)
 
 
-def _engagement(rule: Rule, fact: Any, now: datetime) -> bool:
-    allowed, moment = fact or (False, None)
-    recent = moment is not None and moment >= now - timedelta(days=cast("int", rule.value))
-    return allowed and (recent is (rule.operator == "in_last_days"))
+def _engagement(rule: Rule, value: Any, now: datetime) -> bool:
+    if rule.subject.kind is Kind.COUNTED:
+        return _number(rule, float(value or 0))
+    if rule.operator in NO_VALUE:
+        return (value is not None) is (rule.operator == "ever")
+    recent = value is not None and value >= now - timedelta(days=cast("int", rule.value))
+    return recent is (rule.operator == "in_last_days")

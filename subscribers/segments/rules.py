@@ -19,6 +19,7 @@ MAX_DEPTH = 5
 MAX_RULES = 100
 MAX_VALUES = 500
 MAX_DAYS = 36_500
+MAX_TIMES = 1_000_000
 MAX_DIGITS = 19
 _MATCHES = ("all", "any", "none")
 
@@ -79,7 +80,7 @@ def _group(node: dict[str, Any], catalogue: Catalogue, depth: int, counter: list
 def _rule(node: dict[str, Any], catalogue: Catalogue) -> Rule:
     key, operator = node.get("subject"), node.get("operator")
     if not isinstance(key, str) or key not in catalogue.subjects:
-        raise RuleError(f"There is no field “{key}” (any more)." if key else "Choose a field for every rule.")
+        raise RuleError(_missing(key))
     subject = catalogue[key]
     if operator not in OPERATORS[subject.kind]:
         raise RuleError(f"{subject.label}: choose how to compare.")
@@ -88,20 +89,19 @@ def _rule(node: dict[str, Any], catalogue: Catalogue) -> Rule:
     return Rule(subject, operator, _value(subject, operator, node.get("value")))
 
 
+def _missing(key: object) -> str:
+    if not key:
+        return "Choose a field for every rule, or remove the rule."
+    return f"There is no field “{str(key)[:80]}” any more. Remove that rule or choose another field."
+
+
 def _value(subject: Subject, operator: str, raw: object) -> Value:
     if operator in DAYS:
         return _days(subject, raw)
     if operator in SEVERAL:
         return _several(subject, raw)
-    match subject.kind:
-        case Kind.NUMBER:
-            return _number(subject, raw)
-        case Kind.DATE | Kind.MOMENT:
-            return _date(subject, raw)
-        case Kind.REACTION | Kind.LINK:
-            return _number_of(subject, raw)
-        case _:
-            return _text(subject, raw)
+    reader = _READERS.get(subject.kind, _text)
+    return reader(subject, raw)
 
 
 def _text(subject: Subject, raw: object) -> str:
@@ -144,6 +144,13 @@ def _days(subject: Subject, raw: object) -> int:
     return number
 
 
+def _times(subject: Subject, raw: object) -> int:
+    number = _number(subject, raw)
+    if not isinstance(number, int) or not 0 <= number <= MAX_TIMES:
+        raise RuleError(f"{subject.label}: fill in how often, 0 to {MAX_TIMES:,}.")
+    return number
+
+
 def _several(subject: Subject, raw: object) -> list[str] | list[int]:
     values = raw if isinstance(raw, list) else [part.strip() for part in str(raw or "").split(",")]
     values = [value for value in values if value != ""]
@@ -159,6 +166,16 @@ def _ids(subject: Subject, values: list[object]) -> list[int]:
     if any(str(value) not in known for value in values):
         raise RuleError(f"{subject.label}: one of the values does not exist (any more).")
     return [int(str(value)) for value in values]
+
+
+_READERS: dict[Kind, Callable[[Subject, object], Value]] = {
+    Kind.NUMBER: _number,
+    Kind.COUNTED: _times,
+    Kind.DATE: _date,
+    Kind.MOMENT: _date,
+    Kind.REACTION: _number_of,
+    Kind.LINK: _number_of,
+}
 
 
 def walk(node: Rule | Group, visit: Callable[[Rule], None]) -> None:

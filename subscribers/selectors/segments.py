@@ -1,6 +1,8 @@
 """Reading segments: the saved ones, and how many people a rule tree chooses right now."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,22 +14,29 @@ from mailplatform.accounts.services import installation
 from mailplatform.core import clock
 
 from ..models import Segment
-from ..segments.compiler import Condition, compile_rules, select_ids
+from ..segments.compiler import Condition, compile_rules, compile_unknown, select_ids, source
 from ..segments.rules import parse_rules
 from . import catalogue
 from .eligibility import reason_sql
 
-COUNT_TIMEOUT_MS = 4_000
+# While somebody builds, the page answers quickly; what is not counted then is counted after it was shown.
+QUICK_MS = 800
+COUNT_TIMEOUT_MS = 15_000
 SAMPLE = 5
 
 
 @dataclass(frozen=True)
 class SegmentCount:
-    """People chosen by a rule tree; ``total`` is None where counting took too long and was given up."""
+    """People chosen by a rule tree; each number is None where counting it took too long and was given up."""
 
-    total: int | None
+    total: int | None = None
     mailable: int | None = None
-    without_tracking: int | None = None
+    unknown: int | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether every number is there."""
+        return None not in {self.total, self.mailable, self.unknown}
 
 
 @dataclass(frozen=True)
@@ -51,46 +60,80 @@ def access_segment(public_id: UUID) -> Segment:
 
 def compile_tree(rules: dict[str, Any]) -> Condition:
     """Return the compiled condition of a rule tree as of now. Raises RuleError."""
-    zone = ZoneInfo(installation.get().time_zone)
-    return compile_rules(parse_rules(rules, catalogue.current()), now=clock.now().astimezone(zone))
+    return compile_rules(parse_rules(rules, catalogue.current()), now=_now())
+
+
+def _now() -> datetime:
+    return clock.now().astimezone(ZoneInfo(installation.get().time_zone))
 
 
 def count(rules: dict[str, Any], *, timeout_ms: int = COUNT_TIMEOUT_MS) -> SegmentCount:
-    """Count the people a rule tree chooses; gives up after ``timeout_ms``.
+    """Count the people a rule tree chooses; each of three counts is cancelled after ``timeout_ms``.
 
-    Also counts those who may get marketing mail, and those without consent to open tracking. Raises RuleError.
+    The others: those of them who may get marketing mail; and, apart, those whose engagement is unknown, so that
+    nobody can say whether the rules hold. Raises RuleError.
     """
+    tree, now = parse_rules(rules, catalogue.current()), _now()
+    condition = compile_rules(tree, now=now)
+    total = _number(_total_sql(condition), condition, timeout_ms)
+    if total is None:
+        return SegmentCount()
+    mailable = _number(_mailable_sql(condition), condition, timeout_ms) if total else 0
+    unknown = compile_unknown(tree, now=now)
+    return SegmentCount(total, mailable, _number(_total_sql(unknown), unknown, timeout_ms) if unknown else 0)
+
+
+def total(rules: dict[str, Any], *, timeout_ms: int = COUNT_TIMEOUT_MS) -> int | None:
+    """Return how many people a rule tree chooses; None when that takes too long. Raises RuleError."""
     condition = compile_tree(rules)
-    sql = f"""
-        SELECT count(*), count(*) FILTER (WHERE {reason_sql("marketing")} = ''),
-            count(*) FILTER (WHERE NOT p.opens_allowed)
-        FROM subscribers_profile p JOIN subscribers_subscriber s ON s.id = p.subscriber_id
-        WHERE {condition.sql}
+    return _number(_total_sql(condition), condition, timeout_ms)
+
+
+def _number(sql: str, condition: Condition, timeout_ms: int) -> int | None:
+    rows = _in_time(sql, condition.params, timeout_ms)
+    return rows[0][0] if rows else None
+
+
+def _total_sql(condition: Condition) -> str:
+    return f"SELECT count(*) FROM {source(condition)} WHERE {condition.sql}"  # noqa: S608 - values are parameters
+
+
+def _mailable_sql(condition: Condition) -> str:
+    return f"""
+        SELECT count(*) FROM subscribers_profile p JOIN subscribers_subscriber s ON s.id = p.subscriber_id
+        WHERE {condition.sql} AND {reason_sql("marketing")} = ''
     """  # noqa: S608 - the condition's values are parameters
+
+
+def _in_time(sql: str, params: Sequence[Any], timeout_ms: int) -> list[Any]:
+    """Return the rows, or none where the database did not answer in time and the query was cancelled."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(timeout_ms)])
-            cursor.execute(sql, condition.params)
-            found = SegmentCount(*cursor.fetchone())
+            cursor.execute(sql, params)
+            rows = cursor.fetchall()
             cursor.execute("SELECT set_config('statement_timeout', '0', true)")
-            return found
+            return rows
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", "") != "57014":  # query_canceled
             raise
-        return SegmentCount(None)
+        return []
 
 
-def sample(rules: dict[str, Any], *, limit: int = SAMPLE) -> list[SamplePerson]:
-    """Return some of the people a rule tree chooses, the newest first. Raises RuleError."""
+def sample(
+    rules: dict[str, Any], *, limit: int = SAMPLE, timeout_ms: int = COUNT_TIMEOUT_MS
+) -> list[SamplePerson]:
+    """Return some of the people a rule tree chooses, the newest first; none when that takes too long.
+
+    Raises RuleError.
+    """
     condition = compile_tree(rules)
     sql = f"""
-        SELECT s.public_id::text, s.email, s.name
-        FROM subscribers_subscriber s JOIN subscribers_profile p ON p.subscriber_id = s.id
-        WHERE {condition.sql} ORDER BY s.created_at DESC, s.id DESC LIMIT %s
+        SELECT s.public_id::text, s.email, s.name FROM ({select_ids(condition)}
+            ORDER BY p.subscriber_id DESC LIMIT %s) chosen
+        JOIN subscribers_subscriber s ON s.id = chosen.subscriber_id ORDER BY s.id DESC
     """  # noqa: S608 - the condition's values are parameters
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [*condition.params, limit])
-        return [SamplePerson(*row) for row in cursor.fetchall()]
+    return [SamplePerson(*row) for row in _in_time(sql, [*condition.params, limit], timeout_ms)]
 
 
 def ids_sql(rules: dict[str, Any]) -> tuple[str, list[Any]]:

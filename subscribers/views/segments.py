@@ -20,6 +20,10 @@ from ..selectors import segments as selector
 from ..services import segments as service
 
 MATCHES = (("all", "all of these"), ("any", "any of these"), ("none", "none of these"))
+FRAGMENTS = {
+    "segment-rows": "subscribers/_segment_rows.html",
+    "segment-count": "subscribers/_segment_count.html",
+}
 
 
 @require_role("viewer")
@@ -50,7 +54,10 @@ def segment_edit(request: HttpRequest, public_id: UUID) -> HttpResponse:
 @require_GET
 def segment_count(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """How many people a saved segment chooses now; loaded by the list of segments, one by one."""
-    context = _counted(_segment(public_id).rules)
+    try:
+        context: dict[str, Any] = {"total": selector.total(_segment(public_id).rules), "incomplete": ""}
+    except RuleError as error:
+        context = {"incomplete": str(error)}
     return render(request, "subscribers/_segment_number.html", context)
 
 
@@ -69,6 +76,7 @@ def _build(request: HttpRequest, segment: Segment | None) -> HttpResponse:
     name, error = segment.name if segment else "", ""
     if request.method == "POST":
         builder = forms.from_post(request.POST, known)
+        builder.complex = bool(segment and request.POST.get("complex"))
         name = request.POST.get("name", "")
         if request.POST.get("action") == "save":
             try:
@@ -80,40 +88,50 @@ def _build(request: HttpRequest, segment: Segment | None) -> HttpResponse:
                 return redirect("subscribers:segment_list")
     else:
         builder = forms.from_rules(segment.rules if segment else None, known)
+    target = request.headers.get("HX-Target", "")
     context = {
         "segment": segment,
         "name": name,
         "error": error,
         "matches": MATCHES,
         **_shown(builder, segment, known),
+        **_counted(_rules(builder, segment), patient=target == "segment-count"),
     }
-    fragment = request.headers.get("HX-Target") == "segment-rows"
-    page = "subscribers/_segment_rows.html" if fragment else "subscribers/segment_form.html"
+    page = FRAGMENTS.get(target, "subscribers/segment_form.html")
     return render(request, page, context, status=422 if error else 200)
 
 
 def _save(request: HttpRequest, segment: Segment | None, name: str, builder: forms.Builder) -> Segment:
-    actor = current_user(request)
+    actor, rules = current_user(request), _rules(builder, segment, whole=True)
     if segment is None:
-        return service.create(name=name, rules=builder.tree(), actor=actor)
-    rules = segment.rules if request.POST.get("complex") else builder.tree()
-    return service.update(segment=segment, name=name, rules=rules, actor=actor)
+        return service.create(name=name, rules=rules, actor=actor)
+    return service.update(
+        segment=segment, name=name, rules=rules, description=segment.description, actor=actor
+    )
+
+
+def _rules(builder: forms.Builder, segment: Segment | None, *, whole: bool = False) -> dict[str, Any]:
+    return segment.rules if builder.complex and segment else builder.tree(whole=whole)
 
 
 def _shown(builder: forms.Builder, segment: Segment | None, known: Catalogue) -> dict[str, Any]:
-    rules = segment.rules if builder.complex and segment else builder.tree()
-    subjects = [(key, subject.label) for key, subject in known.subjects.items()]
-    lines = forms.sentences(rules, known) if builder.complex else []
-    return {"builder": builder, "subjects": subjects, "lines": lines, **_counted(rules, with_sample=True)}
+    return {
+        "builder": builder,
+        "row_count": sum(1 for _ in builder.all_rows()),
+        "subjects": [(key, subject.label) for key, subject in known.subjects.items()],
+        "lines": forms.sentences(_rules(builder, segment), known) if builder.complex else [],
+    }
 
 
-def _counted(rules: dict[str, Any], *, with_sample: bool = False) -> dict[str, Any]:
+def _counted(rules: dict[str, Any], *, patient: bool) -> dict[str, Any]:
+    """Count quickly, or patiently once the page is there; ``again`` asks the page to come back for the rest."""
+    limit = selector.COUNT_TIMEOUT_MS if patient else selector.QUICK_MS
     try:
-        count = selector.count(rules)
-        sample = selector.sample(rules) if with_sample and count.total else []
+        count = selector.count(rules, timeout_ms=limit)
+        sample = selector.sample(rules, timeout_ms=limit) if count.total else []
     except RuleError as error:
         return {"count": None, "sample": [], "incomplete": str(error)}
-    return {"count": count, "sample": sample, "incomplete": ""}
+    return {"count": count, "sample": sample, "incomplete": "", "again": not (patient or count.is_whole)}
 
 
 def _segment(public_id: UUID) -> Segment:
