@@ -17,3 +17,9 @@ def check_import(*, job_id: int, **_: Any) -> None:
 def run_import(*, job_id: int, **_: Any) -> None:
     """Import a file."""
     run.run_job(job_id=job_id)
+
+
+@shared_task(name="subscribers.undo_import")
+def undo_import(*, job_id: int, **_: Any) -> None:
+    """Take an import back."""
+    run.undo_job(job_id=job_id)

@@ -36,6 +36,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_import}reread/", imports.import_reread, name="import_reread"),
     path(f"{_import}start/", imports.import_commit, name="import_commit"),
     path(f"{_import}cancel/", imports.import_cancel, name="import_cancel"),
+    path(f"{_import}undo/", imports.import_undo, name="import_undo"),
     path(f"{_import}refused.csv", imports.import_refused, name="import_refused"),
     path("consent/", register.register, name="register"),
     path("consent/check/", register.register_verify, name="register_verify"),

@@ -68,9 +68,14 @@ class DeclarationForm(PermissionForm):
     )
     existing = forms.ChoiceField(
         label="People you have already",
-        choices=(("update", "Update them with this file"), ("keep", "Leave their data as it is")),
-        initial="update",
+        choices=(
+            ("overwrite", "Overwrite their data with this file"),
+            ("fill", "Fill in only what is empty"),
+            ("skip", "Leave their data as it is"),
+        ),
+        initial="overwrite",
         widget=forms.RadioSelect,
+        help_text="An empty cell changes nothing. List and consent below count for them in any case.",
     )
     segments = forms.BooleanField(
         label="Make a segment for each value of the columns of type “One of a list”", required=False

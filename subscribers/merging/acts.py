@@ -39,7 +39,8 @@ _EVIDENCE: Final = f"""
     || ',"sha256":"' || %(sha256)s || '"}}'
 """
 # What is not yet recorded. A purpose on which somebody already has any record is left to that record: a file
-# neither repeats a grant nor asks again after a refusal; it may only take a permission away.
+# neither repeats a grant nor asks again after a refusal; it may only take a permission away. What an undo annulled
+# was never said.
 _ACTS: Final = f"""
 INSERT INTO {ACTS} (position, subscriber_id, subject, purpose, act, lawful_basis, source, occurred_at,
     notice_hash, notice_version, email, email_key, evidence)
@@ -55,7 +56,9 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT bool_or(y.purpose = 'marketing_email') AS marketing, bool_or(y.purpose = 'open_tracking') AS opens,
         bool_or(y.purpose = 'click_tracking') AS clicks
-    FROM subscribers_consentrecord y WHERE y.subject = c.public_id AND c.kind <> 'new') k ON TRUE
+    FROM subscribers_consentrecord y WHERE y.subject = c.public_id AND c.kind <> 'new' AND y.act <> 'annulled'
+        AND NOT EXISTS (SELECT FROM subscribers_consentrecord z WHERE z.subject = c.public_id
+            AND z.act = 'annulled' AND z.confirms = y.id)) k ON TRUE
 CROSS JOIN LATERAL (VALUES
     (1, 'marketing_email', 'granted', st.basis, {_PROOF_KEYS},
         CASE st.basis WHEN 'contract' THEN NOT COALESCE(p.contract_basis, FALSE)

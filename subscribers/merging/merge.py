@@ -11,7 +11,7 @@ from mailplatform.core import clock
 
 from ..models import ImportJob, Method
 from ..services import basis, profiles, sealing
-from . import sorting
+from . import policy, sorting, tracing
 from .acts import Acts
 from .statement import Statement
 
@@ -26,17 +26,13 @@ SELECT count(*) FROM (
     SELECT s.id FROM subscribers_subscriber s JOIN import_chunk c ON c.subscriber_id = s.id
     WHERE c.kind <> 'new' AND c.reason IS NULL ORDER BY s.id FOR NO KEY UPDATE OF s) locked
 """
-_CHANGED: Final = """
-UPDATE subscribers_subscriber s SET
-    name = CASE WHEN st.name = '' THEN s.name ELSE st.name END,
-    language = CASE WHEN st.language = '' THEN s.language ELSE st.language END,
-    time_zone = CASE WHEN st.time_zone = '' THEN s.time_zone ELSE st.time_zone END,
-    fields = s.fields || st.fields, updated_at = %(now)s
+_CHANGED: Final = f"""
+UPDATE subscribers_subscriber s SET name = {policy.text_after("name")}, language = {policy.text_after("language")},
+    time_zone = {policy.text_after("time_zone")}, fields = {policy.FIELDS_AFTER}, updated_at = %(now)s
 FROM import_chunk c, subscribers_importstaging st
 WHERE st.job_id = %(job)s AND st.seq = c.seq AND s.id = c.subscriber_id AND c.kind = 'changed' AND c.reason IS NULL
-    AND ((st.name <> '' AND st.name <> s.name) OR (st.language <> '' AND st.language <> s.language)
-        OR (st.time_zone <> '' AND st.time_zone <> s.time_zone) OR NOT s.fields @> st.fields)
-"""
+    AND ({policy.CHANGES})
+"""  # noqa: S608 - made of our own fragments; every value is a parameter
 _NEW: Final = """
 INSERT INTO subscribers_subscriber
     (id, public_id, email, email_key, name, language, time_zone, fields, source, created_at, updated_at)
@@ -50,7 +46,7 @@ INSERT INTO subscribers_subscriber_tags (subscriber_id, tag_id)
 SELECT c.subscriber_id, t.id
 FROM import_chunk c JOIN subscribers_importstaging st ON st.job_id = %(job)s AND st.seq = c.seq
 JOIN subscribers_tag t ON t.name = ANY(st.tags)
-WHERE c.reason IS NULL AND (c.kind = 'new' OR %(update)s) AND cardinality(st.tags) > 0
+WHERE c.reason IS NULL AND (c.kind = 'new' OR %(policy)s <> 'skip') AND cardinality(st.tags) > 0
 ORDER BY 1, 2 ON CONFLICT DO NOTHING
 """
 _SUBSCRIPTIONS: Final = """
@@ -110,16 +106,17 @@ class Merge:
                 return
 
     def _run(self, after: int, upto: int) -> None:
-        params = {
+        params: dict[str, Any] = {
             "job": self._job.pk,
             "after": after,
             "upto": upto,
-            "update": self._job.options.get("existing", "update") == "update",
+            "policy": self._job.options.get("existing", policy.OVERWRITE),
             "list": self._job.mailing_list_id or 0,
             "now": clock.now(),
             "source": f"import {self._job.pk}",
         }
         with connection.cursor() as cursor:
+            params["chunk"] = tracing.next_chunk(cursor, self._job.pk)
             counts = sorting.sort_rows(cursor, params, number=True)
             known = self._people(cursor, params, counts)
             cursor.execute(self._profiles, {**params, **self._slot_params})
@@ -132,8 +129,8 @@ class Merge:
             )
             cursor.execute(sealing.WAITING_TABLE)
             cursor.execute(sealing.EMPTY_WAITING_TABLE)
-            if self._acts.collect(cursor):
-                self._record(cursor, known)
+            records = self._record(cursor, known) if self._acts.collect(cursor) else range(0)
+            tracing.note_chunk(cursor, params, records)
 
     def _people(self, cursor: CursorWrapper, params: dict[str, Any], counts: sorting.Counts) -> list[int]:
         """Write people, tags and subscriptions; return the ids of those who were known before."""
@@ -143,7 +140,9 @@ class Merge:
         known = [row[0] for row in cursor.fetchall()]
         if found < len(known):
             raise _OvertakenError("somebody was erased meanwhile")
-        if params["update"] and counts.changed:
+        if known:
+            tracing.remember(cursor, params)
+        if params["policy"] != policy.SKIP and counts.changed:
             cursor.execute(_CHANGED, params)
         cursor.execute(_NEW, params)
         if cursor.rowcount < counts.new:
@@ -153,11 +152,11 @@ class Merge:
             cursor.execute(_SUBSCRIPTIONS, params)
         return known
 
-    def _record(self, cursor: CursorWrapper, known: list[int]) -> None:
-        """Last, because it takes the ledger's lock until the commit."""
+    def _record(self, cursor: CursorWrapper, known: list[int]) -> range:
+        """Last, because it takes the ledger's lock until the commit. Returns the ids of the records."""
         if known:
             basis.lock_profiles(cursor, known)
-        sealing.append_waiting(
+        records = sealing.append_waiting(
             method=str(Method.IMPORT.value),
             language=self._statement.language,
             actor=f"import:{self._job.pk}",
@@ -165,3 +164,4 @@ class Merge:
         )
         if known:
             basis.derive(cursor, known)
+        return records

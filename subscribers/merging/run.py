@@ -16,7 +16,7 @@ from ..importing.columns import MAX_CHOICE_VALUES
 from ..importing.errors import FileRefusedError
 from ..models import ImportJob, ImportState, RefusedRow
 from ..services import fields, segments
-from . import sorting
+from . import policy, sorting, undo
 from . import table as staging_table
 from .merge import CHUNK, Merge
 from .staging import Staging
@@ -60,15 +60,17 @@ def check_job(*, job_id: int) -> None:
 def _note_findings(job: ImportJob, staging: Staging) -> None:
     params = {
         "job": job.pk,
-        "update": job.options.get("existing", "update") == "update",
+        "policy": job.options.get("existing", policy.OVERWRITE),
         "list": job.mailing_list_id or 0,
     }
-    counts, sample = sorting.Counts(), list[dict[str, Any]]()
+    counts, sample, changes = sorting.Counts(), list[dict[str, Any]](), list[dict[str, Any]]()
     for after in range(0, staging.total, CHUNK):
         with transaction.atomic(), connection.cursor() as cursor:
             counts += sorting.sort_rows(cursor, {**params, "after": after, "upto": after + CHUNK})
             if len(sample) < SAMPLE_ROWS:
                 sample += sorting.sample(cursor, job.pk, SAMPLE_ROWS - len(sample))
+            if len(changes) < SAMPLE_ROWS:
+                changes += sorting.differences(cursor, params, SAMPLE_ROWS - len(changes))
     staging.store_set_aside()
     preview = {
         "new": counts.new,
@@ -78,6 +80,7 @@ def _note_findings(job: ImportJob, staging: Staging) -> None:
         "refused": RefusedRow.objects.filter(job=job).count(),
         "reasons": _reasons(job),
         "sample": _readable(sample),
+        "changes": changes,
         "warnings": staging.warnings,
         "choices": {key: _choices(job, key) for key in _choice_keys(job)},
         "staged": staging_table.count(job.pk),
@@ -137,6 +140,17 @@ def run_job(*, job_id: int) -> None:
             forget_file(job)
 
 
+def undo_job(*, job_id: int) -> None:
+    """Take an import back, chunk by chunk; a run that was killed goes on after its last whole chunk."""
+    job = ImportJob.objects.filter(pk=job_id, state=ImportState.UNDOING).first()
+    if job is None:
+        return
+    with alone_with(job) as mine:
+        if mine and _is_still(job, ImportState.UNDOING):
+            undo.undo_chunks(job)
+            forget_file(job)
+
+
 def _staged_again(job: ImportJob) -> Staging:
     """The rows of the dry run; read from the file once more where a crash of Postgres emptied their table."""
     staging = Staging(job)
@@ -160,7 +174,7 @@ def forget_file(job: ImportJob) -> None:
     What was in it stays provable by its SHA-256.
     """
     job.refresh_from_db()
-    job.mapping, job.preview = {**job.mapping, "sample": []}, {**job.preview, "sample": []}
+    job.mapping, job.preview = {**job.mapping, "sample": []}, {**job.preview, "sample": [], "changes": []}
     job.save(update_fields=["mapping", "preview", "updated_at"])
     staging_table.clear(job.pk)
     transaction.on_commit(partial(job.file.storage.delete, str(job.file.name)), robust=True)

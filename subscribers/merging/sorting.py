@@ -4,11 +4,14 @@ Nobody who left, complained, bounced or was erased comes back through a file: su
 reason. The same query serves the dry run (all rows) and the merge (each chunk again, in its transaction).
 """
 
+import json
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import transaction
 from django.db.backends.utils import CursorWrapper
+
+from . import policy
 
 CREATE: Final = """
 CREATE TEMP TABLE IF NOT EXISTS import_chunk (
@@ -18,7 +21,7 @@ CREATE TEMP TABLE IF NOT EXISTS import_chunk (
 # People are looked up one by one, by index, whatever the statistics of a young table say.
 BY_INDEX: Final = "SELECT set_config('enable_seqscan', 'off', TRUE)"
 
-_SORT: Final = """
+_SORT: Final = f"""
 INSERT INTO import_chunk (seq, line, subscriber_id, public_id, kind, reason)
 SELECT seq, line,
     CASE WHEN %(number)s AND kind = 'new' AND reason IS NULL
@@ -26,12 +29,10 @@ SELECT seq, line,
     CASE WHEN %(number)s AND kind = 'new' AND reason IS NULL THEN gen_random_uuid() ELSE public_id END, kind, reason
 FROM (SELECT st.seq, st.line, s.id, s.public_id, CASE
         WHEN s.id IS NULL THEN 'new'
-        WHEN %(update)s AND (
-            (st.name <> '' AND st.name <> s.name) OR (st.language <> '' AND st.language <> s.language)
-            OR (st.time_zone <> '' AND st.time_zone <> s.time_zone) OR NOT s.fields @> st.fields
-            OR (cardinality(st.tags) > 0 AND EXISTS (
-                SELECT 1 FROM subscribers_tag t WHERE t.name = ANY(st.tags)
-                AND NOT t.id = ANY(COALESCE(p.tag_ids, '{}')))))
+        WHEN {policy.CHANGES}
+            OR (%(policy)s <> 'skip' AND cardinality(st.tags) > 0 AND (
+                SELECT count(*) FROM subscribers_tag t WHERE t.name = ANY(st.tags)
+                AND t.id = ANY(COALESCE(p.tag_ids, '{{}}'))) < cardinality(st.tags))
             OR (%(list)s > 0 AND l.state IS DISTINCT FROM 'confirmed')
             OR (st.basis IN ('consent', 'soft_opt_in') AND COALESCE(p.marketing_basis, 'none') = 'none')
         THEN 'changed' ELSE 'same' END AS kind,
@@ -40,6 +41,8 @@ FROM (SELECT st.seq, st.line, s.id, s.public_id, CASE
         WHEN 'complaint' = ANY(x.reasons) THEN 'set aside: this person complained about our mail'
         WHEN 'unsubscribe' = ANY(x.reasons) THEN 'set aside: this person unsubscribed from all mail'
         WHEN 'bounce' = ANY(x.reasons) THEN 'set aside: mail to this address bounced'
+        WHEN 'unreachable' = ANY(x.reasons)
+            THEN 'set aside: mail to this address could not be delivered several times'
         WHEN x.reasons IS NOT NULL THEN 'set aside: this address is blocked'
         WHEN p.marketing_basis = 'withdrawn' THEN 'set aside: this person withdrew their consent'
         WHEN l.state = 'unsubscribed' THEN 'set aside: this person unsubscribed from the list'
@@ -55,7 +58,7 @@ LEFT JOIN LATERAL (
     WHERE y.subscriber_id = s.id AND y.mailing_list_id = %(list)s OFFSET 0) l ON TRUE
 WHERE st.job_id = %(job)s AND st.seq > %(after)s AND st.seq <= %(upto)s
     AND (st.reason IS NULL OR st.reason LIKE 'set aside: %%') OFFSET 0) sorted
-"""
+"""  # noqa: S608 - made of our own fragments; every value is a parameter
 # Rows that are set aside are few; where somebody came back by their own act since the dry run, the reason goes.
 _ANY_SET_ASIDE: Final = """
 SELECT EXISTS (SELECT FROM import_chunk WHERE reason IS NOT NULL) OR EXISTS (
@@ -76,6 +79,21 @@ SELECT st.line, st.email, st.name, st.fields, c.kind, st.basis, st.consent_at::d
 FROM import_chunk c JOIN subscribers_importstaging st ON st.job_id = %s AND st.seq = c.seq
 WHERE c.reason IS NULL ORDER BY c.seq LIMIT %s
 """
+# Of people we know: what would change, with the values before and after.
+_DIFF: Final = f"""
+SELECT s.email, {policy.FORMER}, {policy.GIVEN},
+    ARRAY(SELECT x FROM unnest(CASE WHEN %(policy)s = 'skip' THEN '{{}}' ELSE st.tags END) x WHERE NOT EXISTS (
+        SELECT FROM subscribers_subscriber_tags h JOIN subscribers_tag t ON t.id = h.tag_id
+        WHERE h.subscriber_id = s.id AND t.name = x)),
+    %(list)s > 0 AND NOT EXISTS (SELECT FROM subscribers_subscription l WHERE l.subscriber_id = s.id
+        AND l.mailing_list_id = %(list)s AND l.state = 'confirmed')
+FROM (SELECT * FROM import_chunk WHERE kind = 'changed' AND reason IS NULL ORDER BY seq LIMIT %(limit)s) c
+JOIN subscribers_importstaging st ON st.job_id = %(job)s AND st.seq = c.seq
+JOIN subscribers_subscriber s ON s.id = c.subscriber_id ORDER BY c.seq
+"""  # noqa: S608 - as above
+
+
+_LABELS: Final = {"name": "Name", "language": "Language", "time_zone": "Time zone"}
 
 
 @dataclass(frozen=True)
@@ -100,7 +118,7 @@ class Counts:
 def sort_rows(cursor: CursorWrapper, params: dict[str, Any], *, number: bool = False) -> Counts:
     """Fill `import_chunk` with the staged rows of a job with ``after < seq <= upto``; return the counts.
 
-    `params` holds job, after, upto, list (0 for none) and update (whether data of people we know may change).
+    `params` holds job, after, upto, list (0 for none) and policy (what becomes of data of people we know).
     With `number`, people who are new get the ids under which they are going to be written.
     Runs in the caller's transaction, with whose end the chunk is gone.
     """
@@ -122,3 +140,30 @@ def sample(cursor: CursorWrapper, job_id: int, limit: int) -> list[dict[str, Any
     cursor.execute(_SAMPLE, [job_id, limit])
     names = ("line", "email", "name", "fields", "kind", "basis", "consent_at")
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def differences(cursor: CursorWrapper, params: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+    """What would change of the first people of the chunk: ``{"email", "changes": [[label, before, after], ...]}``."""
+    cursor.execute(_DIFF, {**params, "limit": limit})
+    return [
+        {"email": email, "changes": _changes(json.loads(former), json.loads(given), tags, joins=joins)}
+        for email, former, given, tags, joins in cursor.fetchall()
+    ]
+
+
+def _changes(
+    former: dict[str, Any], given: dict[str, Any], tags: list[str], *, joins: bool
+) -> list[list[str]]:
+    rows = [[_LABELS[name], former[name], given[name]] for name in policy.TEXTS if name in given]
+    rows += [[key, _text(former["fields"].get(key)), _text(value)] for key, value in given["fields"].items()]
+    if tags:
+        rows.append(["Tags", "", ", ".join(tags)])
+    if joins:
+        rows.append(["List", "", "joins"])
+    return rows
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

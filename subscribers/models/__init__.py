@@ -12,7 +12,7 @@ from .consent import (
     SigningKey,
 )
 from .fields import CustomField, FieldType, Tag
-from .imports import ImportJob, ImportState, RefusedRow
+from .imports import ImportJob, ImportKind, ImportState, ImportTrace, RefusedRow
 from .lists import MailingList, OptIn, Subscription, SubscriptionState
 from .merge import PersonMerge
 from .profile import MarketingBasis, Profile
@@ -30,7 +30,9 @@ __all__ = [
     "CustomField",
     "FieldType",
     "ImportJob",
+    "ImportKind",
     "ImportState",
+    "ImportTrace",
     "LawfulBasis",
     "MailingList",
     "MarketingBasis",

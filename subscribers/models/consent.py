@@ -29,6 +29,8 @@ class Act(models.TextChoices):
     OBJECTED = "objected", "Objected"
     ERASED = "erased", "Erased"
     MERGED = "merged", "Merged"
+    # By us, of the record that `confirms` names: it was entered by mistake and gives no basis. No word of the person.
+    ANNULLED = "annulled", "Annulled"
     PAUSED = "paused", "Paused"
     RESUMED = "resumed", "Resumed"
 

@@ -1,13 +1,19 @@
 """Reading imports: how they stand, and which rows were refused."""
 
+import datetime as dt
 from collections.abc import Iterator
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import QuerySet
 
-from ..models import ImportJob, ImportState, RefusedRow
+from mailplatform.core import clock
+
+from ..models import ImportJob, ImportState, ImportTrace, RefusedRow, Subscriber
 
 SAMPLE = 10
+UNDO_FOR = dt.timedelta(hours=24)
+WORKING = (ImportState.CHECKING, ImportState.RUNNING, ImportState.UNDOING)
 _STEPS = {
     ImportState.UPLOADED: 2,
     ImportState.CHECKING: 3,
@@ -16,6 +22,8 @@ _STEPS = {
     ImportState.CANCELLED: 3,
     ImportState.RUNNING: 4,
     ImportState.DONE: 5,
+    ImportState.UNDOING: 5,
+    ImportState.UNDONE: 5,
 }
 
 
@@ -36,12 +44,39 @@ def is_open(job: ImportJob) -> bool:
 
 def is_working(job: ImportJob) -> bool:
     """Return whether a worker is, or will be, at it."""
-    return job.state in {ImportState.CHECKING, ImportState.RUNNING}
+    return job.state in WORKING
 
 
 def unfinished() -> list[ImportJob]:
     """Return the imports that a worker should be at."""
-    return list(ImportJob.objects.filter(state__in=(ImportState.CHECKING, ImportState.RUNNING)))
+    return list(ImportJob.objects.filter(state__in=WORKING))
+
+
+def undo_until(job: ImportJob) -> dt.datetime | None:
+    """Return until when an import that wrote something can be taken back; None where it cannot (any more)."""
+    if job.state not in {ImportState.DONE, ImportState.FAILED} or not job.made or not job.finished_at:
+        return None
+    until = job.finished_at + UNDO_FOR
+    return until if clock.now() < until else None
+
+
+class Kept(NamedTuple):
+    """Somebody whom an undo left as they are, and why; `person` is None where they were erased since."""
+
+    person: Subscriber | None
+    reason: str
+
+
+def kept(job: ImportJob, limit: int = 50) -> list[Kept]:
+    """Return the first of those whom an undo left as they are."""
+    rows = list(
+        ImportTrace.objects.filter(job=job)
+        .exclude(outcome="")
+        .order_by("pk")
+        .values_list("subscriber_id", "outcome")[:limit]
+    )
+    people = Subscriber.objects.in_bulk([number for number, _ in rows])
+    return [Kept(people.get(number), reason) for number, reason in rows]
 
 
 def step(job: ImportJob) -> int:

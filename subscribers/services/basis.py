@@ -1,9 +1,11 @@
 """The columns of `Profile` that are derived from the ledger: on what basis we may write to or track people.
 
 For each topic (marketing, a contract, legitimate interest, opens, clicks) the newest grant counts, unless a
-"no" (withdrawn, objected, refused) came after it. After a "no" only the person's own act counts again:
-granted by them through a link that only their mailbox has. A grant for somebody who is suppressed counts only
-if it is their own and was recorded since. Records about one list (`form` = "list:...") move no basis.
+"no" (withdrawn, objected, refused) came after it. A grant that a record `annulled` names (an import that was
+taken back) counts for nothing, and is no "no" either: the same people can be imported again. After a "no" only the
+person's own act counts again: granted by them through a link that only their mailbox has. A grant for somebody who
+is suppressed counts only if it is their own and was recorded since. Records about one list (`form` = "list:...")
+move no basis.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +27,7 @@ LOCK_PROFILES = """
 # would loop over them.
 DERIVE = """
 WITH said AS (
-    SELECT s.id AS subscriber_id, s.email_key, r.id, r.act, r.lawful_basis, r.recorded_at,
+    SELECT s.id AS subscriber_id, s.email_key, r.id, r.act, r.confirms, r.lawful_basis, r.recorded_at,
            r.actor = 'person' AND r.method IN ('double_opt_in', 'page', 'one_click') AS own,
            CASE WHEN r.purpose = 'marketing_email' AND r.lawful_basis IN ('contract', 'legitimate_interest')
                 THEN r.lawful_basis ELSE r.purpose END AS topic
@@ -33,10 +35,12 @@ WITH said AS (
     WHERE s.id = ANY(%(ids)s) AND r.form NOT LIKE 'list:%%'
 ), weighed AS (
     SELECT *, max(id) FILTER (WHERE act IN ('withdrawn', 'objected', 'refused'))
-                  OVER (PARTITION BY subscriber_id, topic) AS no_id
+                  OVER (PARTITION BY subscriber_id, topic) AS no_id,
+              array_agg(confirms) FILTER (WHERE act = 'annulled') OVER (PARTITION BY subscriber_id) AS annulled
     FROM said
 ), counted AS (
-    SELECT *, act = 'granted' AND (no_id IS NULL OR id > no_id AND (own OR topic = 'contract')) AS counts
+    SELECT *, act = 'granted' AND id <> ALL(coalesce(annulled, '{}'))
+              AND (no_id IS NULL OR id > no_id AND (own OR topic = 'contract')) AS counts
     FROM weighed
 ), derived AS (
     SELECT subscriber_id,

@@ -18,6 +18,7 @@ from ..merging import table as staging
 from ..models import (
     Act,
     ConsentPersonal,
+    ImportTrace,
     LawfulBasis,
     Method,
     PersonMerge,
@@ -69,6 +70,7 @@ def erase(*, subscriber_id: int, actor: User | None, source: str) -> int:
     _record_former(former, source, record.actor)
     ids = [subscriber_id, *(each.old_id for each in former)]
     ConsentPersonal.objects.filter(subscriber_id__in=ids).delete()
+    ImportTrace.objects.filter(subscriber_id__in=ids).delete()
     Profile.objects.filter(subscriber_id=subscriber_id).delete()
     subscriber.delete()
     audit.record(
@@ -112,7 +114,7 @@ def _forget_rows_of_imports(email: str) -> None:
         cursor.execute(
             """
             UPDATE subscribers_importjob SET mapping = jsonb_set(mapping, '{sample}', '[]', false),
-                preview = jsonb_set(preview, '{sample}', '[]', false)
+                preview = jsonb_set(jsonb_set(preview, '{sample}', '[]', false), '{changes}', '[]', false)
             WHERE position(%s IN lower(mapping::text || preview::text)) > 0
             """,
             [email],

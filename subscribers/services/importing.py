@@ -24,10 +24,10 @@ from ..importing import columns as mapping
 from ..importing.columns import Column
 from ..importing.errors import FileRefusedError
 from ..importing.reading import open_table
-from ..merging import run
+from ..merging import policy, run
 from ..merging.staging import byte_stream
 from ..merging.statement import Statement, StatementError, check_statement
-from ..models import CustomField, ImportJob, ImportState, MailingList, RefusedRow
+from ..models import CustomField, ImportJob, ImportState, ImportTrace, MailingList, RefusedRow
 from ..selectors import imports as selector
 
 MAX_FILE = 1_000_000_000  # bytes
@@ -37,6 +37,12 @@ SAMPLE_ROWS = 10
 GUESS_ROWS = 500
 _BLOCK = 1 << 20
 _OPEN_STATES = (ImportState.UPLOADED, ImportState.READY, ImportState.FAILED)
+
+_TASKS = {
+    ImportState.CHECKING: tasks.check_import,
+    ImportState.RUNNING: tasks.run_import,
+    ImportState.UNDOING: tasks.undo_import,
+}
 
 # What a caller may catch: the file as a whole, the mapping, the declaration.
 __all__ = [
@@ -54,6 +60,8 @@ __all__ = [
     "resume_unfinished",
     "start_check",
     "start_import",
+    "start_undo",
+    "undo",
 ]
 
 
@@ -133,11 +141,12 @@ def declare(
     statement: Statement,
     mailing_list: MailingList | None = None,
     create_segments: Sequence[str] = (),
-    update_existing: bool = True,
+    existing: str = policy.OVERWRITE,
     actor: User | None = None,
 ) -> ImportJob:
     """Fix what the columns mean and on what basis the people may be written to; the dry run comes next.
 
+    ``existing`` is what becomes of the data of people we know, see `merging.policy`.
     ``create_segments`` are keys of choice fields that get one segment per value. Raises MappingError or
     StatementError with words for the person, ImportStateError when the import is running or over.
     """
@@ -145,9 +154,11 @@ def declare(
     targets = {column.target for column in columns}
     check_statement(statement, targets, now=clock.now())
     keys = {column.field_key for column in columns if column.type == "choice"}
+    if existing not in policy.POLICIES:
+        raise ValueError(existing)
     options = {
         "statement": statement.to_json(),
-        "existing": "update" if update_existing else "keep",
+        "existing": existing,
         "create_segments": [key for key in create_segments if key in keys],
     }
     with transaction.atomic():
@@ -208,15 +219,38 @@ def _set_running(job: ImportJob, actor: User | None) -> None:
     audit.record(actor=actor, action="import.started", obj=job, detail={"rows": job.rows_total})
 
 
+def start_undo(*, job: ImportJob, actor: User | None = None) -> None:
+    """Queue taking an import back. Raises ImportStateError when it is too late, or somebody was faster."""
+    with transaction.atomic():
+        _set_undoing(job, actor)
+        transaction.on_commit(partial(tasks.undo_import.delay, job_id=job.pk), robust=True)
+
+
+def undo(*, job: ImportJob, actor: User | None = None) -> ImportJob:
+    """Take an import back now; `merging.undo` says what that means. Raises as `start_undo`."""
+    with transaction.atomic():
+        _set_undoing(job, actor)
+    run.undo_job(job_id=job.pk)
+    job.refresh_from_db()
+    return job
+
+
+def _set_undoing(job: ImportJob, actor: User | None) -> None:
+    locked = ImportJob.objects.select_for_update().get(pk=job.pk)
+    if selector.undo_until(locked) is None:
+        raise ImportStateError
+    ImportJob.objects.filter(pk=job.pk).update(state=ImportState.UNDOING, undo={"chunks": 0}, error="")
+    audit.record(actor=actor, action="import.undo_started", obj=job)
+
+
 def resume_unfinished() -> int:
-    """Queue the work of every import that is being checked or running, after a worker or the broker died.
+    """Queue the work of every import that is being checked, running or taken back, after a worker or the broker died.
 
     A worker that is at an import holds its lock, so the second one does nothing. Returns how many were queued.
     """
     jobs = selector.unfinished()
     for job in jobs:
-        task = tasks.run_import if job.state == ImportState.RUNNING else tasks.check_import
-        task.delay(job_id=job.pk)
+        _TASKS[ImportState(job.state)].delay(job_id=job.pk)
     return len(jobs)
 
 
@@ -246,4 +280,15 @@ def forget_old() -> int:
             cancel(job=job)
             given_up += 1
     RefusedRow.objects.filter(job__finished_at__lt=now - KEEP_REFUSED).delete()
+    _forget_traces(now)
     return given_up
+
+
+def _forget_traces(now: dt.datetime) -> None:
+    """Former values are kept for the time of the undo alone; the names of whom it left, as long as refused rows."""
+    settled = ImportJob.objects.exclude(state__in=selector.WORKING)
+    over = settled.exclude(state=ImportState.UNDONE).filter(finished_at__lt=now - selector.UNDO_FOR)
+    ImportTrace.objects.filter(job__in=over).delete()
+    over.exclude(made=[]).update(made=[])
+    old = settled.filter(finished_at__lt=now - KEEP_REFUSED)
+    ImportTrace.objects.filter(job__in=old).delete()

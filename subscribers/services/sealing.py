@@ -35,11 +35,12 @@ WAITING_TABLE = f"""
 CREATE TEMP TABLE IF NOT EXISTS {ACTS} (
     position bigint PRIMARY KEY, subscriber_id bigint, subject uuid, purpose text, act text, lawful_basis text,
     source text, occurred_at text, notice_hash text, notice_version integer, email text, email_key bytea,
-    evidence text, salt bytea DEFAULT ({sql.SALT})
+    evidence text, ip text DEFAULT '', confirms bigint DEFAULT 0, salt bytea DEFAULT ({sql.SALT})
 ) ON COMMIT DELETE ROWS
 """
 EMPTY_WAITING_TABLE = "DELETE FROM ledger_acts"
-_PERSONAL_JSON = f"""'{{"email":' || {sql.json_text("w.email")} || ',"evidence":' || w.evidence || '}}'"""
+_PERSONAL_JSON = f"""'{{"email":' || {sql.json_text("w.email")} || ',"evidence":' || w.evidence
+    || CASE WHEN w.ip <> '' THEN ',"ip":' || {sql.json_text("w.ip")} ELSE '' END || '}}'"""
 _LEAF = sql.leaf(
     [
         "id::text",
@@ -56,7 +57,7 @@ _LEAF = sql.leaf(
         "''::text",
         "source",
         "%(actor)s::text",
-        "'0'::text",
+        "confirms::text",
         "occurred_at",
         "%(recorded)s::text",
         "encode(commitment, 'hex')",
@@ -71,11 +72,12 @@ WITH numbered AS MATERIALIZED (
     INSERT INTO subscribers_consentrecord (id, schema_version, subject, purpose, act, lawful_basis, method, notice_hash,
         notice_version, language, form, page, source, actor, confirms, occurred_at, recorded_at, commitment)
     SELECT id, {writing.SCHEMA_VERSION}, subject, purpose, act, lawful_basis, %(method)s, notice_hash, notice_version,
-        %(language)s, '', '', source, %(actor)s, 0, occurred_at::timestamptz, %(recorded)s::timestamptz, commitment
+        %(language)s, '', '', source, %(actor)s, confirms, occurred_at::timestamptz, %(recorded)s::timestamptz,
+        commitment
     FROM numbered ORDER BY id
 ), personal AS (
     INSERT INTO subscribers_consentpersonal (record_id, subscriber_id, email, email_key, ip, evidence, salt)
-    SELECT id, subscriber_id, email, email_key, '', evidence::jsonb, salt FROM numbered ORDER BY id
+    SELECT id, subscriber_id, email, email_key, ip, evidence::jsonb, salt FROM numbered ORDER BY id
 )
 SELECT {_LEAF} FROM numbered ORDER BY id
 """  # noqa: S608 - made of our own fragments; every value is a parameter

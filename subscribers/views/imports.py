@@ -19,7 +19,7 @@ from ..forms import imports as forms
 from ..importing.cells import spreadsheet_safe
 from ..importing.columns import MappingError
 from ..merging.statement import StatementError
-from ..models import CustomField, ImportJob
+from ..models import CustomField, ImportJob, ImportState
 from ..selectors import imports as selector
 from ..selectors import lists
 from ..services import importing as service
@@ -88,7 +88,7 @@ def _declare(
             statement=form.statement(),
             mailing_list=data["mailing_list"],
             create_segments=choices,
-            update_existing=data["existing"] == "update",
+            existing=data["existing"],
             actor=current_user(request),
         )
     except (MappingError, StatementError) as error:
@@ -107,7 +107,7 @@ def _declared(job: ImportJob) -> dict[str, Any]:
     moment = str(statement.get("occurred_at", ""))
     return {
         "basis": "consent",
-        "existing": job.options.get("existing", "update"),
+        "existing": job.options.get("existing", "overwrite"),
         "segments": True,
         "mailing_list": job.mailing_list_id,
         **{key: value for key, value in statement.items() if key != "occurred_at"},
@@ -146,6 +146,8 @@ def import_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "refused": selector.refused_sample(job),
         "share": round(100 * job.rows_done / job.rows_total) if job.rows_total else 0,
         "can_edit": current_user(request).has_role(Role.MARKETER),
+        "undo_until": selector.undo_until(job),
+        "kept": selector.kept(job) if job.state == ImportState.UNDONE else [],
     }
     fragment = request.headers.get("HX-Target") == "import-state"
     return render(
@@ -177,6 +179,18 @@ def import_cancel(request: HttpRequest, public_id: UUID) -> HttpResponse:
         return redirect("subscribers:import_detail", job.public_id)
     messages.success(request, "The import was cancelled and the file removed.")
     return redirect("subscribers:import_list")
+
+
+@require_role("marketer")
+@require_POST
+def import_undo(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Take an import back."""
+    job = _job(public_id)
+    try:
+        service.start_undo(job=job, actor=current_user(request))
+    except service.ImportStateError:
+        messages.error(request, "This import can no longer be taken back.")
+    return redirect("subscribers:import_detail", job.public_id)
 
 
 @require_role("marketer")

@@ -172,7 +172,7 @@ def test_the_same_file_twice_records_nothing_new() -> None:
 
 def test_data_of_people_we_know_can_be_left_alone() -> None:
     bring_in("email,name,city\nann@example.com,Ann,Berlin\n")
-    job = bring_in("email,name,city\nann@example.com,Changed,Paris\n", update_existing=False)
+    job = bring_in("email,name,city\nann@example.com,Changed,Paris\n", existing="skip")
     assert job.rows_unchanged == 1
     ann = Subscriber.objects.get()
     assert (ann.name, ann.fields) == ("Ann", {"city": "Berlin"})

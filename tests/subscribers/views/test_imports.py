@@ -6,8 +6,10 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from mailplatform.accounts.models import AuditEntry
+from mailplatform.core import clock
 from subscribers.merging import run
-from subscribers.models import CustomField, ImportJob, ImportState, Segment, Subscriber
+from subscribers.models import CustomField, ImportJob, ImportState, Profile, Segment, Subscriber
 from subscribers.services import importing
 from tests.factories.accounts import UserFactory, ViewerFactory
 
@@ -18,7 +20,7 @@ DECLARED = {
     "source": "form",
     "occurred_on": "2025-01-01",
     "wording": "Yes, send me news.",
-    "existing": "update",
+    "existing": "overwrite",
     "agreed": "on",
     "segments": "on",
 }
@@ -164,3 +166,23 @@ def test_viewers_see_imports_but_export_nobody(client: Client, marketer: Client)
     assert client.get(f"/imports/{job.public_id}/").status_code == 200
     assert client.get(f"/imports/{job.public_id}/refused.csv").status_code == 403
     assert client.get("/imports/00000000-0000-4000-8000-000000000000/").status_code == 404
+
+
+def test_taking_an_import_back_in_the_browser(marketer: Client) -> None:
+    job = upload(marketer)
+    marketer.post(f"/imports/{job.public_id}/map/", {**DECLARED, **columns(job)})
+    importing.commit(job=importing.check(job=job))
+    assert "Take this import back" in marketer.get(f"/imports/{job.public_id}/").content.decode()
+    ann = Subscriber.objects.get(email="ann@example.com")
+    Profile.objects.filter(pk=ann.pk).update(last_sent_at=clock.now())
+    marketer.post(f"/imports/{job.public_id}/undo/")
+    assert "Taking the import back" in marketer.get(f"/imports/{job.public_id}/").content.decode()
+    run.undo_job(job_id=job.pk)
+    page = marketer.get(f"/imports/{job.public_id}/").content.decode()
+    assert "This import was taken back" in page
+    assert "was mailed since" in page
+    assert list(Subscriber.objects.values_list("email", flat=True)) == ["ann@example.com"]
+    again = marketer.post(f"/imports/{job.public_id}/undo/", follow=True)
+    assert "can no longer be taken back" in again.content.decode()
+    words = list(AuditEntry.objects.order_by("pk").values_list("action", flat=True))
+    assert words[-2:] == ["import.undo_started", "import.undone"]
