@@ -10,7 +10,7 @@ from mailplatform.aws import errors, session
 from . import tasks
 from .selectors import sending as selectors
 from .sending import quota, recover
-from .services import runs, starting, thinning
+from .services import hosted_mails, runs, starting, thinning, welcoming
 
 log = structlog.get_logger(__name__)
 
@@ -51,3 +51,17 @@ def refresh_account(**_: Any) -> None:
 def thin_ledger(**_: Any) -> None:
     """Let go of the calls and batches of runs that ended long ago; deliveries stay."""
     thinning.thin_ledger()
+
+
+@shared_task(
+    name="campaigns.send_owed_mails", base=tasks.Reissued, ignore_result=True, expires=tasks.EXPIRES_S
+)
+def send_owed_mails(**_: Any) -> None:
+    """Send the mails that readers asked for on hosted pages; also started by the page, so that nobody waits."""
+    hosted_mails.send_due()
+
+
+@shared_task(name="campaigns.greet_newcomers", ignore_result=True)
+def greet_newcomers(**_: Any) -> None:
+    """Send the welcome mail to whoever confirmed a sign-up."""
+    welcoming.greet_newcomers()

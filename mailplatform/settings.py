@@ -193,6 +193,7 @@ CELERY_TASK_ROUTES = {
     "campaigns.recover": {"queue": "urgent"},
     "campaigns.refresh_account": {"queue": "urgent"},
     "events.check_safety": {"queue": "urgent"},
+    "campaigns.send_owed_mails": {"queue": "urgent"},
     "campaigns.drain_run": {"queue": "sending"},
     "events.*": {"queue": "ingest"},
 }

@@ -4,7 +4,7 @@ from typing import Any
 
 from celery import shared_task
 
-from .services import importing
+from .services import importing, owed_mails, signup
 
 
 @shared_task(name="subscribers.resume_imports")
@@ -17,3 +17,10 @@ def resume_imports(**_: Any) -> None:
 def forget_imports(**_: Any) -> None:
     """Remove the files of imports that nobody finished, and refused rows that nobody mended."""
     importing.forget_old()
+
+
+@shared_task(name="subscribers.forget_signups")
+def forget_signups(**_: Any) -> None:
+    """Forget sign-ups that nobody confirmed in time, and the notes of mails long sent."""
+    signup.forget_expired()
+    owed_mails.forget_old()

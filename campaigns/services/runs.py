@@ -166,7 +166,7 @@ def _create_run(campaign: Campaign, versions: dict[str, TemplateVersion], actor:
         campaign=campaign,
         number=newest + 1,
         template_version=versions[""],
-        frozen=_frozen(campaign)
+        frozen=frozen_content(campaign)
         | {"versions": {language: version.pk for language, version in versions.items()}}
         | _local_time(campaign),
         launched_by=actor,
@@ -183,7 +183,7 @@ def _local_time(campaign: Campaign) -> dict[str, str]:
     return {"local_at": wall.isoformat(), "local_zone": installation.get().time_zone}
 
 
-def _frozen(campaign: Campaign) -> dict[str, Any]:
+def frozen_content(campaign: Campaign) -> dict[str, Any]:
     """Everything that the workers need and nobody may change afterwards."""
     site = installation.get()
     sender = campaign.sender
