@@ -30,16 +30,18 @@ _INSERT: Final = """
     INSERT INTO campaigns_batch (run_id, number, attempt, state, subscriber_ids, count, cursor,
         template_version_id, sender_id, language, not_before)
 """
+# A million ids are sorted in memory (56 MB), not on disk; until the end of the transaction.
+_MEMORY: Final = "SELECT set_config('work_mem', '64MB', true)"
 _COUNT: Final = "SELECT count(*), coalesce(sum(count), 0) FROM made"
 _FREEZE: Final = f"""
 WITH audience AS ({{audience}}),
 numbered AS (
     SELECT subscriber_id,
-        (row_number() OVER (ORDER BY hashint8extended(subscriber_id, %s), subscriber_id) - 1) / %s AS number
+        (row_number() OVER (ORDER BY hashint8extended(subscriber_id, %s)) - 1) / %s AS number
     FROM audience
 ),
 made AS ({_INSERT}
-    SELECT %s, number, 1, 'waiting', array_agg(subscriber_id ORDER BY subscriber_id), count(*), 0, %s, %s, '', NULL
+    SELECT %s, number, 1, 'waiting', array_agg(subscriber_id), count(*), 0, %s, %s, '', NULL
     FROM numbered GROUP BY number
     RETURNING count
 )
@@ -61,12 +63,12 @@ placed AS (
 ),
 numbered AS (
     SELECT *, (row_number() OVER (PARTITION BY version, language, at
-        ORDER BY hashint8extended(subscriber_id, %(run)s), subscriber_id) - 1) / %(size)s AS part
+        ORDER BY hashint8extended(subscriber_id, %(run)s)) - 1) / %(size)s AS part
     FROM placed
 ),
 made AS ({_INSERT}
     SELECT %(run)s, row_number() OVER (ORDER BY at NULLS FIRST, part, version) - 1, 1, 'waiting',
-        array_agg(subscriber_id ORDER BY subscriber_id), count(*), 0, version, %(sender)s, language, at
+        array_agg(subscriber_id), count(*), 0, version, %(sender)s, language, at
     FROM numbered GROUP BY version, language, at, part
     RETURNING count
 )
@@ -88,6 +90,7 @@ def freeze(run: Run) -> None:
     sql, found = _audience(run)
     others = {language: id_ for language, id_ in run.frozen.get("versions", {}).items() if language}
     with connection.cursor() as cursor:
+        cursor.execute(_MEMORY)
         if others or run.frozen.get("local_at"):
             cursor.execute(*_split(run, sql, found, others))
         else:
@@ -99,10 +102,12 @@ def freeze(run: Run) -> None:
 
 
 def _audience(run: Run) -> tuple[str, list[Any]]:
-    """Whom the launch chose, or exactly those who failed in the run that this one tries again."""
+    """Whom the launch chose, those who failed in the run that this one tries again, or the first newcomers."""
     if run.purpose == RunPurpose.FAILED and run.source_run_id is not None:
         sql, ids = failed.audience_sql(run.source_run_id)
         return sql, list(ids)
+    if run.purpose == RunPurpose.SIGNUP:
+        return "SELECT unnest(%s::bigint[]) AS subscriber_id", [run.frozen["people"]]
     sql, found = audience_selector.audience_sql(spec_of(run.frozen))
     return sql, list(found)
 

@@ -77,8 +77,11 @@ def _members(spec: AudienceSpec) -> tuple[str, list[Any]]:
     for condition in chosen:
         parts.append(f"SELECT subscriber_id, NULL FROM ({select_ids(condition)}) segment")  # noqa: S608
         params += condition.params
-    members = " UNION ALL ".join(parts)
     where, excluded_params = _exclusion(spec)
+    if len(spec.list_ids) == 1 and not chosen:
+        # Nobody is on one list twice: a million people need not be compared with each other.
+        return f"SELECT subscriber_id, way FROM ({_LIST_MEMBERS}) m {where}", params + excluded_params  # noqa: S608
+    members = " UNION ALL ".join(parts)
     sql = f"SELECT subscriber_id, bool_or(way) AS way FROM ({members}) m {where} GROUP BY subscriber_id"  # noqa: S608
     return sql, params + excluded_params
 
