@@ -9,9 +9,11 @@ class EventsConfig(AppConfig):
     name = "events"
 
     def ready(self) -> None:
-        """Tell segments what they may ask about campaigns."""
-        from subscribers.selectors import catalogue
+        """Tell segments what they may ask about campaigns, and requests for access what is held of a person."""
+        from subscribers.selectors import catalogue, holdings
 
-        from .selectors import reactions
+        from .selectors import held, reactions
 
         catalogue.register(reactions.subjects)
+        holdings.register("mails", held.mails)
+        holdings.register("events", held.happened)

@@ -2,13 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from .views import imports, lists, merging, register, segments, subscribers
+from .views import imports, lists, merging, register, rights, segments, subscribers
 
 app_name = "subscribers"
 
 _person = "subscribers/<uuid:public_id>/"
 _list = "lists/<uuid:public_id>/"
 _segment = "segments/<uuid:public_id>/"
+_rights = "privacy-requests/<uuid:public_id>/"
 _import = "imports/<uuid:public_id>/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -38,6 +39,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_import}cancel/", imports.import_cancel, name="import_cancel"),
     path(f"{_import}undo/", imports.import_undo, name="import_undo"),
     path(f"{_import}refused.csv", imports.import_refused, name="import_refused"),
+    path("privacy-requests/", rights.rights_list, name="rights_list"),
+    path("privacy-requests/add/", rights.rights_add, name="rights_add"),
+    path(_rights, rights.rights_case, name="rights_case"),
+    path(f"{_rights}act/", rights.rights_act, name="rights_act"),
+    path(f"{_rights}data/", rights.rights_data, name="rights_data"),
     path("consent/", register.register, name="register"),
     path("consent/check/", register.register_verify, name="register_verify"),
     path("consent/export/", register.register_export, name="register_export"),

@@ -61,6 +61,13 @@ NAVIGATION: Sequence[tuple[str, Sequence[Place]]] = (
                 names=("subscribers:register", "subscribers:consent"),
             ),
             Place(
+                "Privacy requests",
+                "subscribers:rights_list",
+                icon="shield-check",
+                names=("subscribers:rights",),
+                role=Role.ADMIN,
+            ),
+            Place(
                 "Settings",
                 "accounts:settings",
                 icon="settings",
@@ -68,6 +75,8 @@ NAVIGATION: Sequence[tuple[str, Sequence[Place]]] = (
                     "accounts:settings",
                     "accounts:user",
                     "accounts:audit",
+                    "accounts:api",
+                    "subscribers:retention",
                     "campaigns:sending_settings",
                     "events:dead",
                     "events:policy",

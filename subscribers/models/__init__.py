@@ -16,6 +16,7 @@ from .imports import ImportJob, ImportKind, ImportState, ImportTrace, RefusedRow
 from .lists import MailingList, OptIn, Subscription, SubscriptionState
 from .merge import PersonMerge
 from .profile import MarketingBasis, Profile
+from .rights import RetentionRule, RetentionRun, RightsCase, RightsKind, RightsState, RightsStep
 from .segments import Segment
 from .signup import OwedKind, OwedMail, OwedState, SignupForm, SignupRequest, SignupText
 from .subscriber import Subscriber
@@ -45,6 +46,12 @@ __all__ = [
     "Profile",
     "Purpose",
     "RefusedRow",
+    "RetentionRule",
+    "RetentionRun",
+    "RightsCase",
+    "RightsKind",
+    "RightsState",
+    "RightsStep",
     "Segment",
     "SigningKey",
     "SignupForm",

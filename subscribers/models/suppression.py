@@ -15,6 +15,7 @@ class SuppressionReason(models.TextChoices):
     ERASED = "erased", "Erased on request"
     UNREACHABLE = "unreachable", "Could not be reached several times"
     MERGED = "merged", "Merged with another person"
+    RESTRICTED = "restricted", "Processing restricted on request"
 
 
 class Suppression(models.Model):

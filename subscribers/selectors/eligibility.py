@@ -59,6 +59,10 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("merged", "Merged with another person", EVERY,
          _suppressed("merged"),
          lambda facts, _: "merged" in facts.suppressions),
+    # GDPR Art. 18: stored, and nothing else.
+    Rule("restricted", "Asked for restriction", EVERY,
+         _suppressed("restricted"),
+         lambda facts, _: "restricted" in facts.suppressions),
     Rule("bounced", "The address does not exist (hard bounce)", EVERY,
          _suppressed("bounce"),
          lambda facts, _: "bounce" in facts.suppressions),
@@ -96,6 +100,7 @@ RULES: Final[tuple[Rule, ...]] = (
 REASONS: Final[dict[str, str]] = {
     "erased": "Erased",
     "merged": "Merged with another person",
+    "restricted": "Asked for restriction (GDPR Art. 18)",
     "bounced": "The address does not exist (hard bounce)",
     "complained": "Complained about our mail",
     "unsubscribed": "Unsubscribed",

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit
 from mailplatform.core import clock
+from mailplatform.core.keys import email_key
 
 from ..ledger import encoding, writing
 from ..merging import table as staging
@@ -24,11 +25,13 @@ from ..models import (
     PersonMerge,
     Profile,
     Purpose,
+    RightsCase,
+    RightsState,
     Subscriber,
     SuppressionReason,
 )
 from ..selectors import merging
-from . import basis, consent, sealing, suppression
+from . import basis, consent, sealing, signup, suppression
 
 
 class NobodyToErase(LookupError):
@@ -36,10 +39,11 @@ class NobodyToErase(LookupError):
 
 
 @transaction.atomic
-def erase(*, subscriber_id: int, actor: User | None, source: str) -> int:
+def erase(*, subscriber_id: int, actor: User | None, source: str, automatic: bool = False) -> int:
     """Erase one person; return the id of the record that says so. `actor` None is the person themselves.
 
-    Whoever was merged into them is the same person and goes with them.
+    With `automatic` it is a rule of retention that acts. Whoever was merged into them is the same person and goes
+    with them.
     """
     subscriber = Subscriber.objects.filter(id=subscriber_id).first()
     if subscriber is None:
@@ -55,6 +59,7 @@ def erase(*, subscriber_id: int, actor: User | None, source: str) -> int:
         )
     for key in keys:
         staging.forget_person(key)
+    signup.forget_person(email_keys=keys)
     for email in {subscriber.email, *_addresses(former)}:
         _forget_rows_of_imports(email)
     record = consent.record(
@@ -62,21 +67,43 @@ def erase(*, subscriber_id: int, actor: User | None, source: str) -> int:
         purpose=Purpose.MARKETING,
         act=Act.ERASED,
         lawful_basis=LawfulBasis.NONE,
-        method=Method.MANUAL if actor else Method.PAGE,
+        method=_method(actor, automatic=automatic),
         source=source,
         occurred_at=clock.now(),
-        actor=f"user:{actor.pk}" if actor else "person",
+        actor=f"user:{actor.pk}" if actor else "retention" if automatic else "person",
     )
     _record_former(former, source, record.actor)
     ids = [subscriber_id, *(each.old_id for each in former)]
     ConsentPersonal.objects.filter(subscriber_id__in=ids).delete()
     ImportTrace.objects.filter(subscriber_id__in=ids).delete()
     Profile.objects.filter(subscriber_id=subscriber_id).delete()
+    RightsCase.objects.filter(email_key__in=keys).exclude(state=RightsState.OPEN).update(email="")
     subscriber.delete()
     audit.record(
         actor=actor, action="subscriber.erased", detail={"subscriber": subscriber_id, "record": record.id}
     )
     return record.id
+
+
+@transaction.atomic
+def erase_address(*, email: str, source: str) -> None:
+    """Forget an address under which nobody is known (any more), and let no import bring it.
+
+    What waits for a confirmation goes, rows of imports, and the address in cases that are decided.
+    """
+    key = email_key(email)
+    with connection.cursor() as cursor:
+        suppression.suppress_keys(cursor, [(key, SuppressionReason.ERASED.value, source, "", clock.now())])
+    staging.forget_person(key)
+    signup.forget_person(email_keys=[key])
+    _forget_rows_of_imports(email)
+    RightsCase.objects.filter(email_key=key).exclude(state=RightsState.OPEN).update(email="")
+
+
+def _method(actor: User | None, *, automatic: bool) -> Method:
+    if automatic:
+        return Method.SYSTEM
+    return Method.MANUAL if actor else Method.PAGE
 
 
 def _addresses(former: Sequence[PersonMerge]) -> set[str]:

@@ -24,9 +24,19 @@ LIFTED_BY_USERS = frozenset(
 )
 # About the person, not about one of their addresses.
 ABOUT_PERSON = frozenset(
-    {SuppressionReason.COMPLAINT, SuppressionReason.UNSUBSCRIBE, SuppressionReason.MANUAL}
+    {
+        SuppressionReason.COMPLAINT,
+        SuppressionReason.UNSUBSCRIBE,
+        SuppressionReason.MANUAL,
+        SuppressionReason.RESTRICTED,
+    }
 )
-LIFTED_BY_PERSON = tuple(reason for reason in SuppressionReason.values if reason != SuppressionReason.MANUAL)
+# A restriction ends where it began, in the case of the person's request.
+LIFTED_BY_PERSON = tuple(
+    reason
+    for reason in SuppressionReason.values
+    if reason not in {SuppressionReason.MANUAL, SuppressionReason.RESTRICTED}
+)
 
 TAKE_LOCKS = """
     SELECT pg_advisory_xact_lock(%s, hashtext(encode(key, 'hex')))
@@ -196,6 +206,18 @@ def lift_unreachable(cursor: Any, *, email_keys: Sequence[bytes], because: str) 
         email_key__in=list(email_keys), reason=SuppressionReason.UNREACHABLE, lifted_at=None
     )
     return live.update(lifted_at=clock.now(), lifted_because=because[:200])
+
+
+@transaction.atomic
+def lift_restriction(*, email_key: bytes, because: str) -> int:
+    """End a restriction of processing (GDPR Art. 18); return how many were live (0 or 1)."""
+    with connection.cursor() as cursor:
+        lock_keys(cursor, [email_key])
+        lifted = _lift(email_key, [SuppressionReason.RESTRICTED], because)
+        subscriber_ids = list(Subscriber.objects.filter(email_key=email_key).values_list("id", flat=True))
+        basis.lock_profiles(cursor, subscriber_ids)
+        basis.derive(cursor, subscriber_ids)
+    return lifted
 
 
 def _lift(email_key: bytes, reasons: Sequence[str], because: str) -> int:
