@@ -9,11 +9,13 @@ class EventsConfig(AppConfig):
     name = "events"
 
     def ready(self) -> None:
-        """Tell segments what they may ask about campaigns, and requests for access what is held of a person."""
+        """Tell segments what they may ask about campaigns, requests for access what is held, and for how long."""
         from subscribers.selectors import catalogue, holdings
 
         from .selectors import held, reactions
+        from .services import retention
 
         catalogue.register(reactions.subjects)
         holdings.register("mails", held.mails)
         holdings.register("events", held.happened)
+        retention.register()

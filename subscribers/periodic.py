@@ -4,7 +4,7 @@ from typing import Any
 
 from celery import shared_task
 
-from .services import importing, owed_mails, signup
+from .services import importing, owed_mails, retention, signup
 
 
 @shared_task(name="subscribers.resume_imports")
@@ -24,3 +24,9 @@ def forget_signups(**_: Any) -> None:
     """Forget sign-ups that nobody confirmed in time, and the notes of mails long sent."""
     signup.forget_expired()
     owed_mails.forget_old()
+
+
+@shared_task(name="subscribers.keep_retention")
+def keep_retention(**_: Any) -> None:
+    """Let go of what was kept for long enough; each rule once a day."""
+    retention.run_due()

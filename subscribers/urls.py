@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from .views import imports, lists, merging, register, rights, segments, subscribers
+from .views import imports, lists, merging, register, retention, rights, segments, subscribers
 
 app_name = "subscribers"
 
@@ -39,6 +39,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_import}cancel/", imports.import_cancel, name="import_cancel"),
     path(f"{_import}undo/", imports.import_undo, name="import_undo"),
     path(f"{_import}refused.csv", imports.import_refused, name="import_refused"),
+    path("settings/retention/", retention.retention, name="retention"),
     path("privacy-requests/", rights.rights_list, name="rights_list"),
     path("privacy-requests/add/", rights.rights_add, name="rights_add"),
     path(_rights, rights.rights_case, name="rights_case"),

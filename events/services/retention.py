@@ -4,7 +4,7 @@ What goes are the rows of events, a month at a time as a whole table; outcomes o
 stay. The dedupe rows of messages are kept for the months in which a message would still be accepted.
 """
 
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 import structlog
@@ -16,6 +16,7 @@ from events.selectors import intake
 from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit
 from mailplatform.core import clock
+from subscribers.services import retention as rules
 
 log = structlog.get_logger(__name__)
 SHORTEST: Final = 3
@@ -61,6 +62,29 @@ def may_lack_events(run_id: int) -> bool:
     launched = Run.objects.filter(pk=run_id).values_list("launched_at", flat=True).first()
     kept = intake.months()
     return launched is not None and bool(kept) and f"{launched:%Y-%m}" < kept[0].name
+
+
+def register() -> None:
+    """Put the months of events on the page of all rules; they are dropped by this module's own schedule."""
+    rules.register(
+        rules.DataClass(
+            "events", "Single events",
+            "Deliveries, bounces, opens and clicks, dropped by whole months once an hour. Reports keep their numbers.",
+            24, find=_find, shortest=SHORTEST, longest=LONGEST, may_keep=False, months=months,
+            set_months=_set,
+        )
+    )  # fmt: skip
+
+
+def _set(number: int, actor: User | None) -> None:
+    set_months(number=number, actor=actor)
+
+
+def _find(before: datetime) -> rules.Found:
+    """Return the months that would be dropped, and about how many events they hold."""
+    first = f"{before:%Y-%m}"
+    old = [month for month in intake.months() if month.name < first]
+    return rules.Found(sum(max(month.rows, 0) for month in old), tuple(month.name for month in old))
 
 
 def _months_back(day: date, number: int) -> date:

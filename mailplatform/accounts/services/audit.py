@@ -1,5 +1,6 @@
 """The audit log: what users and the system did, for those who must answer for it."""
 
+import datetime as dt
 from typing import Any
 
 from django.db.models import Model
@@ -23,3 +24,14 @@ def record(
         object_id=str(obj.pk) if obj else "",
         detail=detail or {},
     )
+
+
+def count_before(before: dt.datetime) -> int:
+    """Return how many entries are older."""
+    return AuditEntry.objects.filter(at__lt=before).count()
+
+
+def forget_before(before: dt.datetime, *, limit: int) -> int:
+    """Delete at most `limit` entries that are older, the oldest first; return how many."""
+    old = AuditEntry.objects.filter(at__lt=before).order_by("at", "pk").values_list("pk", flat=True)[:limit]
+    return AuditEntry.objects.filter(pk__in=list(old)).delete()[0]

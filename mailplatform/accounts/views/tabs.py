@@ -10,6 +10,7 @@ TABS = (
     ("Bounces and complaints", "events:policy"),
     ("Webhooks", "events:webhook_list"),
     ("Undelivered events", "events:dead_letters"),
+    ("Retention", "subscribers:retention"),
 )
 
 
