@@ -30,6 +30,7 @@ app.conf.beat_schedule = {
     "campaigns-owed-mails": {"task": "campaigns.send_owed_mails", "schedule": every(5)},
     "campaigns-welcome": {"task": "campaigns.greet_newcomers", "schedule": every(10)},
     "subscribers-signups": {"task": "subscribers.forget_signups", "schedule": every(3600)},
+    "subscribers-bulk": {"task": "subscribers.resume_bulk", "schedule": every(300)},
     "subscribers-imports": {"task": "subscribers.resume_imports", "schedule": every(300)},
     "subscribers-forget": {"task": "subscribers.forget_imports", "schedule": every(3600)},
     "subscribers-retention": {"task": "subscribers.keep_retention", "schedule": every(3600)},

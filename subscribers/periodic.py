@@ -4,7 +4,7 @@ from typing import Any
 
 from celery import shared_task
 
-from .services import importing, owed_mails, retention, signup
+from .services import bulk, importing, owed_mails, retention, signup
 
 
 @shared_task(name="subscribers.resume_imports")
@@ -24,6 +24,12 @@ def forget_signups(**_: Any) -> None:
     """Forget sign-ups that nobody confirmed in time, and the notes of mails long sent."""
     signup.forget_expired()
     owed_mails.forget_old()
+
+
+@shared_task(name="subscribers.resume_bulk")
+def resume_bulk(**_: Any) -> None:
+    """Queue again acts over many people that a killed worker left."""
+    bulk.resume_unfinished()
 
 
 @shared_task(name="subscribers.keep_retention")

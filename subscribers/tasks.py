@@ -4,6 +4,7 @@ from typing import Any
 
 from celery import shared_task
 
+from . import bulk
 from .merging import run
 
 
@@ -23,3 +24,9 @@ def run_import(*, job_id: int, **_: Any) -> None:
 def undo_import(*, job_id: int, **_: Any) -> None:
     """Take an import back."""
     run.undo_job(job_id=job_id)
+
+
+@shared_task(name="subscribers.run_bulk")
+def run_bulk(*, job_id: int, **_: Any) -> None:
+    """Do one act over many people."""
+    bulk.run(job_id=job_id)

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from .views import imports, lists, merging, register, retention, rights, segments, subscribers
+from .views import bulk, imports, lists, merging, register, retention, rights, segments, subscribers
 
 app_name = "subscribers"
 
@@ -15,6 +15,9 @@ _import = "imports/<uuid:public_id>/"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("subscribers/", subscribers.subscriber_list, name="subscriber_list"),
     path("subscribers/add/", subscribers.subscriber_add, name="subscriber_add"),
+    path("subscribers/bulk/", bulk.bulk, name="subscriber_bulk"),
+    path("subscribers/bulk/<uuid:public_id>/", bulk.bulk_job, name="subscriber_bulk_job"),
+    path("subscribers/export/", bulk.export, name="subscriber_export"),
     path(_person, subscribers.subscriber_detail, name="subscriber_detail"),
     path(f"{_person}edit/", subscribers.subscriber_edit, name="subscriber_edit"),
     path(f"{_person}basis/", subscribers.subscriber_basis, name="subscriber_basis"),

@@ -1,5 +1,6 @@
 """People, what they agreed to, and how they are grouped."""
 
+from .bulk import BlockedDomain, BulkAction, BulkJob, BulkState
 from .consent import (
     Act,
     ConsentBlock,
@@ -24,6 +25,10 @@ from .suppression import Suppression, SuppressionReason
 
 __all__ = [
     "Act",
+    "BlockedDomain",
+    "BulkAction",
+    "BulkJob",
+    "BulkState",
     "ConsentBlock",
     "ConsentNotice",
     "ConsentPersonal",

@@ -26,6 +26,7 @@ class Facts:
 
     exists: bool = True
     suppressions: frozenset[str] = field(default_factory=frozenset)
+    domain_blocked: bool = False
     marketing_basis: str | None = None
     contract_basis: bool = False
     service_basis: bool = False
@@ -79,6 +80,10 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("blocked", "Blocked by hand", EVERY,
          _suppressed("manual"),
          lambda facts, _: "manual" in facts.suppressions),
+    Rule("blocked", "The domain is blocked by hand", EVERY,
+         "EXISTS (SELECT FROM subscribers_blockeddomain d"
+         " WHERE d.domain = split_part({s}.email, '@', 2) AND d.lifted_at IS NULL)",
+         lambda facts, _: facts.domain_blocked),
     Rule("no_basis", "No consent or other basis for marketing mail", MARKETING,
          "coalesce({p}.marketing_basis, 'none') NOT IN ('consent', 'soft_opt_in', 'withdrawn')",
          lambda facts, _: facts.marketing_basis not in {"consent", "soft_opt_in", "withdrawn"}),

@@ -15,7 +15,7 @@ from mailplatform.core import clock
 
 from ..models import Segment
 from ..segments.compiler import Condition, compile_rules, compile_unknown, select_ids, source
-from ..segments.rules import parse_rules
+from ..segments.rules import RuleError, parse_rules
 from . import catalogue
 from .eligibility import reason_sql
 
@@ -56,6 +56,18 @@ def live() -> QuerySet[Segment]:
 def access_segment(public_id: UUID) -> Segment:
     """Return a segment; Segment.DoesNotExist when there is none or it is archived."""
     return live().get(public_id=public_id)
+
+
+def trouble(segment_id: int) -> str:
+    """Return why a segment cannot be used, or nothing."""
+    found = live().filter(pk=segment_id).first()
+    if found is None:
+        return "It does not exist, or it is out of use."
+    try:
+        compile_tree(found.rules)
+    except RuleError as error:
+        return str(error)
+    return ""
 
 
 def compile_tree(rules: dict[str, Any]) -> Condition:

@@ -2,7 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,8 @@ from uuid import UUID
 from django.db import connection
 
 from ..models import Subscriber
+from ..segments.rules import RuleError
+from . import segments
 from .eligibility import REASONS, reason_sql
 
 PAGE = 50
@@ -20,6 +23,8 @@ COUNT_LIMIT = 10_000
 # Among so many people reading all of them takes a moment; among more the beginnings are looked up by index.
 CONTAINS_LIMIT = 200_000
 
+_FROM = "subscribers_subscriber s LEFT JOIN subscribers_profile p ON p.subscriber_id = s.id"
+_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SIZE = "SELECT reltuples FROM pg_class WHERE oid = 'subscribers_subscriber'::regclass"
 _CONTAINS = "(s.email || ' ' || lower(s.name)) LIKE %s"
 _PREFIX = "(s.email LIKE %s OR lower(s.name) LIKE %s)"
@@ -34,6 +39,7 @@ class Filters:
     tag_id: int = 0
     state: str = ""
     after: str = ""
+    segment_id: int = 0
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> "Filters":
@@ -45,18 +51,25 @@ class Filters:
             tag_id=_number(query.get("tag", "")),
             state=state if state == "mailable" or state in REASONS else "",
             after=query.get("after", ""),
+            segment_id=_number(query.get("segment", "")),
         )
 
     def address(self, **changes: Any) -> str:
         """Return the query string of these filters, with changes."""
-        values = {"q": self.q, "list": self.list_id or "", "tag": self.tag_id or "", "state": self.state}
+        values = {
+            "q": self.q,
+            "state": self.state,
+            "list": self.list_id or "",
+            "tag": self.tag_id or "",
+            "segment": self.segment_id or "",
+        }
         values |= changes
         return urlencode({key: value for key, value in values.items() if value})
 
     @property
     def active(self) -> bool:
         """Return whether anything is filtered at all."""
-        return bool(self.q or self.list_id or self.tag_id or self.state)
+        return bool(self.q or self.list_id or self.tag_id or self.state or self.segment_id)
 
 
 @dataclass(frozen=True)
@@ -137,6 +150,31 @@ def count(filters: Filters, *, limit: int = COUNT_LIMIT) -> tuple[int, bool]:
     return min(found, limit), found <= limit
 
 
+def total(filters: Filters) -> int:
+    """Return exactly how many people are found."""
+    where, params = _where(filters)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {_FROM} WHERE {where}", params)  # noqa: S608 - values are parameters
+        return int(cursor.fetchone()[0])
+
+
+def ids(filters: Filters, *, below: int | None, limit: int) -> list[int]:
+    """Return the ids of people found, descending, those below ``below``: for work in chunks."""
+    where, params = _where(filters)
+    if below is not None:
+        where, params = f"{where} AND s.id < %s", [*params, below]
+    sql = f"SELECT s.id FROM {_FROM} WHERE {where} ORDER BY s.id DESC LIMIT %s"  # noqa: S608 - values are parameters
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*params, limit])
+        return [row[0] for row in cursor.fetchall()]
+
+
+def numbers_of(public_ids: Iterable[str]) -> list[int]:
+    """Return the ids of the people of these public ids; those who are gone are left out."""
+    valid = [text for text in public_ids if _UUID.fullmatch(text)]
+    return list(Subscriber.objects.filter(public_id__in=valid).values_list("pk", flat=True))
+
+
 def _where(filters: Filters) -> tuple[str, list[Any]]:
     parts, params = ["TRUE"], list[Any]()
     if filters.q:
@@ -147,10 +185,24 @@ def _where(filters: Filters) -> tuple[str, list[Any]]:
         if value:
             parts.append(f"%s = ANY({column})")
             params.append(value)
+    if filters.segment_id:
+        part, values = _segment(filters.segment_id)
+        parts.append(part)
+        params += values
     if filters.state:
         parts.append(f"({reason_sql('marketing')}) = %s")
         params.append("" if filters.state == "mailable" else filters.state)
     return " AND ".join(parts), params
+
+
+def _segment(segment_id: int) -> tuple[str, list[Any]]:
+    """Return the condition of a segment; nobody for one that is gone or names something that is."""
+    found = segments.live().filter(pk=segment_id).first()
+    try:
+        condition = segments.compile_tree(found.rules) if found else None
+    except RuleError:
+        condition = None
+    return (f"({condition.sql})", list(condition.params)) if condition else ("FALSE", [])
 
 
 def _search(text: str) -> tuple[str, list[Any]]:

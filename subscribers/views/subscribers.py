@@ -10,10 +10,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from mailplatform.accounts.access import current_user, require_role
 from mailplatform.accounts.models import Role
 
+from ..forms import bulk
 from ..forms.people import BasisForm, NewPersonForm, PersonForm
 from ..merging.statement import StatementError
 from ..models import CustomField, Subscriber, Subscription, Tag
-from ..selectors import eligibility, lists, merging, profiles, timeline
+from ..selectors import eligibility, lists, merging, profiles, segments, timeline
 from ..selectors import subscribers as selector
 from ..services import erasure, unsubscribe
 from ..services import subscribers as service
@@ -37,6 +38,10 @@ def subscriber_list(request: HttpRequest) -> HttpResponse:
             (row, _names(row.list_ids, list_names), _names(row.tag_ids, tag_names)) for row in page.rows
         ],
         "filters": filters,
+        "query": filters.address(),
+        "bulk_actions": bulk.CHOICES,
+        "segments": segments.live(),
+        "broken_segment": segments.trouble(filters.segment_id) if filters.segment_id else "",
         "found": found,
         "exact": exact,
         "lists": all_lists,

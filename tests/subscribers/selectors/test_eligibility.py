@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from mailplatform.core import clock
 from mailplatform.core.keys import email_key
-from subscribers.models import MarketingBasis, Profile, Subscriber, Suppression, SuppressionReason
+from subscribers.models import (
+    BlockedDomain,
+    MarketingBasis,
+    Profile,
+    Subscriber,
+    Suppression,
+    SuppressionReason,
+)
 from subscribers.selectors import eligibility
 from subscribers.selectors.eligibility import Facts, Kind, reason_for, reason_sql
 
@@ -48,6 +55,8 @@ def store(facts: Facts, number: int) -> int:
             service_basis=facts.service_basis,
             paused_until=facts.paused_until,
         )
+    if facts.domain_blocked:
+        Subscriber.objects.filter(pk=person.pk).update(email=f"p{number}@blocked.test")
     for reason in facts.suppressions:
         Suppression.objects.create(email_key=person.email_key, reason=reason, source="test")
     for reason in set(REASONS) - facts.suppressions:  # lifted ones do not count
@@ -64,6 +73,7 @@ def some_facts() -> st.SearchStrategy[Facts]:
         contract_basis=st.booleans(),
         service_basis=st.booleans(),
         paused_until=moments,
+        domain_blocked=st.booleans(),
     )
     without = st.builds(Facts, suppressions=st.frozensets(st.sampled_from(REASONS)))
     return st.one_of(with_profile, without, st.just(Facts(exists=False)))
@@ -74,6 +84,9 @@ def some_facts() -> st.SearchStrategy[Facts]:
 @given(st.lists(some_facts(), min_size=1, max_size=8))
 def test_the_sql_is_the_oracle(people: list[Facts]) -> None:
     with transaction.atomic():
+        BlockedDomain.objects.create(domain="blocked.test", reason="test")
+        BlockedDomain.objects.create(domain="example.test", reason="lifted again", lifted_at=NOW)
+        BlockedDomain.objects.create(domain="test", reason="not the domain of anybody here")
         numbers = [store(facts, number) for number, facts in enumerate(people)]
         for kind in KINDS:
             assert reasons_in_sql(kind, numbers) == [reason_for(kind, facts, now=NOW) for facts in people]
@@ -120,6 +133,7 @@ def test_the_sql_is_the_oracle_on_every_combination() -> None:
          "unsubscribed", "", ""),
         (Facts(contract_basis=True, suppressions=frozenset({"complaint"})), "complained", "complained", "complained"),
         (Facts(marketing_basis="consent", suppressions=frozenset({"manual"})), "blocked", "blocked", "blocked"),
+        (Facts(marketing_basis="consent", contract_basis=True, domain_blocked=True), "blocked", "blocked", "blocked"),
         (Facts(marketing_basis="consent", suppressions=frozenset(REASONS)), "erased", "erased", "erased"),
     ],
 )  # fmt: skip
@@ -132,6 +146,7 @@ def test_nobody_is_mailed_for_marketing_without_a_basis(facts: Facts) -> None:
     if reason_for("marketing", facts, now=NOW) == "":
         assert facts.marketing_basis in {"consent", "soft_opt_in"}
         assert not facts.suppressions
+        assert not facts.domain_blocked
 
 
 def test_every_code_has_words() -> None:
