@@ -9,7 +9,7 @@ from django import forms
 from ..importing.cells import as_text
 from ..importing.columns import FIELD_PREFIX, Column, field_key
 from ..importing.sniffing import ENCODINGS
-from ..models import CustomField, FieldType, MailingList
+from ..models import CustomField, FieldType, ImportKind, MailingList
 from .permission import PermissionForm
 
 TARGET_WORDS = {
@@ -20,11 +20,15 @@ TARGET_WORDS = {
     "language": "Language",
     "time_zone": "Time zone",
     "tags": "Tags",
+    "status": "Status: refuse who left",
     "consent_basis": "Consent: basis",
     "consent_at": "Consent: date",
     "consent_source": "Consent: where",
     "consent_wording": "Consent: wording",
     "consent_reference": "Consent: order or contract",
+    "consent_ip": "Consent: IP address",
+    "requested_at": "Consent: date of the sign-up",
+    "requested_ip": "Consent: IP address of the sign-up",
     "opens": "Consent: measure opens",
     "clicks": "Consent: measure clicks",
 }
@@ -33,14 +37,85 @@ NEW = "new"
 
 
 class UploadForm(forms.Form):
-    """The file."""
+    """The file, or the name of one that lies in the storage."""
 
+    kind = forms.ChoiceField(
+        label="What is in the file?",
+        choices=ImportKind.choices,
+        initial=ImportKind.PEOPLE,
+        required=False,
+        widget=forms.RadioSelect,
+    )
     file = forms.FileField(
         label="File",
-        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.tsv,.txt,.json"}),
-        help_text="CSV, TSV or JSON, with or without quotes, in any usual encoding. The first line names the columns.",
-        error_messages={"empty": "The file is empty.", "required": "Choose a file."},
+        required=False,
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.tsv,.txt,.json,.xlsx,.zip"}),
+        help_text=(
+            "CSV, TSV, JSON, an Excel workbook (.xlsx) or a ZIP of one of the first three, in any usual encoding. "
+            "The first line names the columns."
+        ),
+        error_messages={"empty": "The file is empty."},
     )
+    storage_key = forms.CharField(
+        label="Or a file in the storage",
+        required=False,
+        max_length=500,
+        help_text="Its key in the bucket, for example subscribers/subscribers.json.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """One of both, not none and not both."""
+        data: dict[str, Any] = super().clean() or {}
+        if not self.errors and bool(data.get("file")) == bool(data.get("storage_key")):
+            message = "Choose a file." if not data.get("file") else "Choose a file, or name one: not both."
+            self.add_error("file", message)
+        return data
+
+
+class SuppressionForm(forms.Form):
+    """Whom a file of people who must get no mail means, and why."""
+
+    column = forms.TypedChoiceField(label="Column with the addresses, or their keyed hashes", coerce=int)
+    reason_column = forms.TypedChoiceField(
+        label="Column with the reason of each", coerce=int, required=False, empty_value=None
+    )
+    reason = forms.ChoiceField(
+        label="Why must they get no mail?",
+        choices=(
+            ("unsubscribe", "They unsubscribed: only they themselves can come back"),
+            ("complaint", "They complained: only they themselves can come back"),
+            ("bounce", "Mail to them bounced"),
+            ("manual", "We block them for another reason"),
+        ),
+        initial="unsubscribe",
+        widget=forms.RadioSelect,
+    )
+    detail = forms.CharField(
+        label="Note", max_length=200, required=False, help_text="Where this list comes from."
+    )
+
+    def __init__(self, *args: Any, mapping: Mapping[str, Any], **options: Any) -> None:
+        """Offer the columns, the likeliest first chosen."""
+        super().__init__(*args, **options)
+        columns = [(index, column["name"]) for index, column in enumerate(mapping["columns"])]
+        self.fields["column"].choices = columns  # type: ignore[attr-defined]
+        self.fields["reason_column"].choices = [("", "None"), *columns]  # type: ignore[attr-defined]
+        self.fields["column"].initial = likely_addresses(mapping)
+        named = [index for index, name in columns if field_key(name) == "reason"]
+        self.fields["reason_column"].initial = named[0] if named else ""
+
+
+def likely_addresses(mapping: Mapping[str, Any]) -> int:
+    """Return the column that was matched as e-mail, or one that holds hashes of 64 digits, or the first."""
+    for index, column in enumerate(mapping["columns"]):
+        if column["target"] == "email":
+            return index
+    for row in mapping["sample"][:1]:
+        for index, cell in enumerate(row):
+            text = as_text(cell).strip().lower()
+            if len(text) == 64 and set(text) <= set("0123456789abcdef"):
+                return index
+    return 0
 
 
 class ReadingForm(forms.Form):
@@ -48,16 +123,30 @@ class ReadingForm(forms.Form):
 
     encoding = forms.ChoiceField(choices=[])
     delimiter = forms.ChoiceField(choices=DELIMITER_CHOICES, required=False)
+    sheet = forms.ChoiceField(choices=[], required=False)
 
     def __init__(self, *args: Any, mapping: Mapping[str, Any], **options: Any) -> None:
         """Offer the usual encodings and the one that was guessed."""
         guessed = mapping.get("encoding", "utf-8")
-        options.setdefault("initial", {"encoding": guessed, "delimiter": mapping.get("delimiter", "")})
+        names = ("delimiter", "sheet")
+        options.setdefault(
+            "initial", {"encoding": guessed, **{name: mapping.get(name, "") for name in names}}
+        )
         super().__init__(*args, **options)
         choices = {guessed: ENCODINGS.get(guessed, guessed.upper()), **ENCODINGS}
         self.fields["encoding"].choices = list(choices.items())  # type: ignore[attr-defined]
-        if not mapping.get("delimiter"):
-            del self.fields["delimiter"]
+        sheets = mapping.get("sheets", [])
+        self.fields["sheet"].choices = [(name, name) for name in sheets]  # type: ignore[attr-defined]
+        # A sheet of a workbook has neither an encoding nor a delimiter to choose.
+        for name in ("encoding", "delimiter"):
+            if sheets or not mapping.get(name):
+                del self.fields[name]
+        if not sheets:
+            del self.fields["sheet"]
+
+    def chosen(self) -> dict[str, str]:
+        """Return what was chosen, as the service takes it."""
+        return {name: self.cleaned_data.get(name) or "" for name in ("encoding", "delimiter", "sheet")}
 
 
 class DeclarationForm(PermissionForm):

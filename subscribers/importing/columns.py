@@ -1,7 +1,8 @@
 """What each column of a file means: the automatic match, and the checked mapping a person confirmed.
 
-A target is ``email``, ``name``, ``first_name``, ``last_name``, ``language``, ``tags``, one of the consent
-targets, ``field:<key>`` for a custom field, or empty for a column that is not imported.
+A target is ``email``, ``name``, ``first_name``, ``last_name``, ``language``, ``time_zone``, ``tags``, ``status``
+(another product's word for whether somebody may be mailed), one of the consent targets,
+``field:<key>`` for a custom field, or empty for a column that is not imported.
 """
 
 import re
@@ -12,6 +13,7 @@ from typing import Any
 
 from .addresses import looks_like_address
 from .cells import Cell, as_text
+from .exports import LEFT_COLUMNS, departure
 from .values import NO, READERS, YES, ValueRefusedError
 
 CONSENT_TARGETS = (
@@ -20,6 +22,9 @@ CONSENT_TARGETS = (
     "consent_source",
     "consent_wording",
     "consent_reference",
+    "consent_ip",
+    "requested_at",
+    "requested_ip",
     "opens",
     "clicks",
 )
@@ -31,6 +36,7 @@ FIXED_TARGETS = (
     "language",
     "time_zone",
     "tags",
+    "status",
     *CONSENT_TARGETS,
 )
 FIELD_PREFIX = "field:"
@@ -53,11 +59,18 @@ _SYNONYMS = {
     "consent_source": "consent_source optin_source opt_in_source signup_source",
     "consent_wording": "consent_wording consent_text",
     "consent_reference": "consent_reference order order_id order_number contract contract_number",
+    "consent_ip": "consent_ip confirm_ip optin_ip opt_in_ip",
     "opens": "opens open_tracking track_opens tracking_opens tracking_opens_consent consent_opens opens_consent",
     "clicks": "clicks click_tracking track_clicks tracking_clicks tracking_clicks_consent consent_clicks "
     "clicks_consent",
 }
+# Where both are there, one is the sign-up and the other its confirmation.
+_SIGN_UP = {"optin_time": ("requested_at", "confirm_time"), "optin_ip": ("requested_ip", "confirm_ip")}
+# What our own file of refused rows adds to the columns.
+REFUSED_COLUMNS = ("Refused: line", "Refused: reason")
+_STATUS_KEYS = {"status", "subscription_status", "member_status", "email_status", *LEFT_COLUMNS}
 _TARGET_OF = {name: target for target, names in _SYNONYMS.items() for name in names.split()}
+_REFUSED_KEYS = {"refused_line", "refused_reason"}
 _RESERVED_KEYS = {*FIXED_TARGETS, "unsubscribe_url", "subscriber_id", "id"}
 
 
@@ -98,9 +111,10 @@ def match_columns(
     """
     taken: set[str] = set()
     columns = []
+    keys = set(map(field_key, names))
     for index, name in enumerate(names):
         cells = [row[index] for row in samples if index < len(row)]
-        column = _match(name, cells, known)
+        column = _match(name, cells, known, keys)
         if column.target in taken:
             column = Column(name)
         taken.add(column.target)
@@ -108,16 +122,25 @@ def match_columns(
     return columns if "email" in taken else _with_email_by_content(columns, samples)
 
 
-def _match(name: str, cells: list[Cell], known: dict[str, str]) -> Column:
+def _match(name: str, cells: list[Cell], known: dict[str, str], keys: set[str]) -> Column:
     key = field_key(name)
-    target = _TARGET_OF.get(key, "")
+    sign_up, confirmation = _SIGN_UP.get(key, ("", ""))
+    target = sign_up if confirmation in keys else _TARGET_OF.get(key, "")
     if target:
         return Column(name, target)
-    if not key:
+    if key in _STATUS_KEYS and all(departure(key, as_text(cell)) is not None for cell in cells if cell):
+        return Column(name, "status")
+    if not key or key in _REFUSED_KEYS or _holds_objects(cells):
         return Column(name)
     if key in _RESERVED_KEYS:
         key = f"{key}_field"
     return Column(name, f"{FIELD_PREFIX}{key}", known.get(key) or guess_type(cells))
+
+
+def _holds_objects(cells: list[Cell]) -> bool:
+    """Return whether the column holds JSON objects, whose keys are columns of their own."""
+    filled = [cell for cell in map(as_text, cells) if cell.strip()]
+    return bool(filled) and all(cell.lstrip().startswith("{") for cell in filled)
 
 
 def _with_email_by_content(columns: list[Column], samples: Sequence[Sequence[Cell]]) -> list[Column]:

@@ -5,7 +5,9 @@ own row (the row is refused) or has swallowed what follows (the file is refused,
 """
 
 import csv
+import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import TextIO
 
 from .addresses import looks_like_address
@@ -16,6 +18,7 @@ from .records import MAX_COLUMNS, Record, Table
 Reader = Iterator[list[str]]
 MAX_LINE = 1 << 20  # characters; longer lines are dropped while they are read
 _KEPT_OF_LONG_LINE = 200
+_KEY = re.compile(r"[0-9a-fA-F]{64}")
 _LINE_ENDS = ("\n", "\r")
 _TOO_LONG = "the row holds a cell that is too large"
 
@@ -63,18 +66,27 @@ class _Lines:
         self.row_was_cut = False
 
 
-def read_csv(stream: TextIO, delimiter: str) -> Table:
+def read_csv(stream: TextIO, delimiter: str, *, may_lack_header: bool = False) -> Table:
     """Return the table of an open text stream (opened with ``newline=""``, at its start).
 
+    With `may_lack_header`, a first line that holds an address or a keyed hash is the first row.
     Raises FileRefusedError for a missing, unusable or over-wide header, and while the rows are read when the rest
     of the file cannot be trusted. Broken rows come back with their ``problem``.
     """
     csv.field_size_limit(MAX_CELL)
     lines = _Lines(_without_mark(stream))
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    columns = _header(reader, lines)
-    table = Table(columns, iter(()))
-    table.records = _records(reader, lines, table)
+    row = _header(reader)
+    is_data = any(looks_like_address(cell) or _KEY.fullmatch(cell.strip()) for cell in row)
+    if is_data and not may_lack_header:
+        message = (
+            "The first line already holds an address. Put a line with column names above it: email,name,…"
+        )
+        raise FileRefusedError("no_header", message)
+    table = Table(unique_names([""] * len(row) if is_data else row), iter(()))
+    first = [Record(lines.row_start, [cell.strip() for cell in row])] if is_data else []
+    lines.next_row()
+    table.records = chain(first, _records(reader, lines, table))
     return table
 
 
@@ -85,7 +97,7 @@ def _without_mark(stream: TextIO) -> TextIO:
     return stream
 
 
-def _header(reader: Reader, lines: _Lines) -> list[str]:
+def _header(reader: Reader) -> list[str]:
     try:
         row = next((cells for cells in reader if any(cell.strip() for cell in cells)), None)
     except csv.Error as error:
@@ -95,13 +107,7 @@ def _header(reader: Reader, lines: _Lines) -> list[str]:
     while row and not row[-1].strip():
         row.pop()
     check_column_count(len(row), MAX_COLUMNS)
-    if any(looks_like_address(cell) for cell in row):
-        message = (
-            "The first line already holds an address. Put a line with column names above it: email,name,…"
-        )
-        raise FileRefusedError("no_header", message)
-    lines.next_row()
-    return unique_names(row)
+    return row
 
 
 def unique_names(names: list[str]) -> list[str]:

@@ -9,6 +9,8 @@ from functools import cache
 from .addresses import AddressRefusedError, normalise_email
 from .cells import Cell, as_text
 from .columns import Column
+from .columns import field_key as mapping_key
+from .exports import departure
 from .records import Record
 from .values import (
     NO,
@@ -52,6 +54,9 @@ class ConsentCells:
     reference: str = ""
     opens: bool | None = None
     clicks: bool | None = None
+    ip: str = ""
+    requested_at: datetime | None = None
+    requested_ip: str = ""
 
 
 @dataclass(slots=True)
@@ -131,6 +136,8 @@ class RowReader:
             return _field_setter(key, column.type)
         if column.target == "consent_at":
             return self._set_moment
+        if column.target == "status":
+            return _status_setter(mapping_key(column.name))
         return _SETTERS[column.target]
 
     def _set_moment(self, person: Person, cell: Cell) -> None:
@@ -138,6 +145,18 @@ class RowReader:
         if moment > self._latest:
             raise ValueRefusedError("the moment of consent lies in the future")
         person.consent.at = moment
+
+
+def _status_setter(key: str) -> _Setter:
+    def setter(_: Person, cell: Cell) -> None:
+        word = as_text(cell)
+        why = departure(key, word)
+        if why is None:
+            raise ValueRefusedError(f"“{word[:40]}” is no status that is known here")
+        if why:
+            raise ValueRefusedError(f"the file says that this person {why}")
+
+    return setter
 
 
 def _field_setter(key: str, kind: str) -> _Setter:
@@ -211,6 +230,18 @@ def _set_reference(person: Person, cell: Cell) -> None:
     person.consent.reference = _short(cell, _MAX_SOURCE)
 
 
+def _set_ip(person: Person, cell: Cell) -> None:
+    person.consent.ip = as_text(cell).strip()
+
+
+def _set_requested_at(person: Person, cell: Cell) -> None:
+    person.consent.requested_at = read_moment(cell)
+
+
+def _set_requested_ip(person: Person, cell: Cell) -> None:
+    person.consent.requested_ip = as_text(cell).strip()
+
+
 def _set_opens(person: Person, cell: Cell) -> None:
     person.consent.opens = bool(READERS["boolean"](cell))
 
@@ -237,6 +268,9 @@ _SETTERS: dict[str, _Setter] = {
     "consent_source": _set_source,
     "consent_wording": _set_wording,
     "consent_reference": _set_reference,
+    "consent_ip": _set_ip,
+    "requested_at": _set_requested_at,
+    "requested_ip": _set_requested_ip,
     "opens": _set_opens,
     "clicks": _set_clicks,
 }

@@ -7,7 +7,7 @@ neither is taken for Windows-1252, which contains every printable letter of Lati
 import codecs
 import csv
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from .errors import FileRefusedError
@@ -34,7 +34,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _MAGIC = (
-    (b"PK\x03\x04", "a ZIP archive or an Excel workbook; save the sheet as CSV first"),
+    (b"PK\x03\x04", "a ZIP archive within a ZIP archive; unpack it first"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook; save the sheet as CSV first"),
     (b"%PDF", "a PDF; export the table as CSV instead"),
     (b"\x1f\x8b", "a gzip archive; unpack it first"),
@@ -48,11 +48,17 @@ _HIGH = re.compile(rb"[\x80-\xff]+")
 
 @dataclass(frozen=True)
 class Dialect:
-    """How to read one file. ``format`` is ``csv`` or ``json``; JSON has no delimiter."""
+    """How to read one file. ``format`` is ``csv`` or ``json``; JSON has no delimiter.
+
+    ``container`` is ``zip`` or ``xlsx`` where the table stood in one; a workbook has its ``sheets``.
+    """
 
     format: str
     encoding: str
     delimiter: str = ""
+    container: str = ""
+    sheet: str = ""
+    sheets: list[str] = field(default_factory=list)
 
 
 def sniff(stream: BinaryIO, *, encoding: str = "", delimiter: str = "") -> Dialect:

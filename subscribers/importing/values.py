@@ -49,7 +49,8 @@ def read_choice(cell: Cell) -> str:
 
 def read_list(cell: Cell) -> list[str]:
     """Return several values, each once, in their order; text is split at ``;``, ``|`` or, without these, ``,``."""
-    values = list(dict.fromkeys(filter(None, map(clean_text, _parts(cell)))))
+    # Mailchimp puts each tag into quotation marks of its own.
+    values = list(dict.fromkeys(filter(None, (clean_text(part).strip('"') for part in _parts(cell)))))
     if len(values) > MAX_CHOICES_PER_PERSON:
         raise ValueRefusedError(f"there are more than {MAX_CHOICES_PER_PERSON} values")
     if any(len(value) > MAX_CHOICE for value in values):

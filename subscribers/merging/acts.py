@@ -27,7 +27,7 @@ _PROOF_KEYS: Final = """CASE st.basis WHEN 'contract' THEN 'contract' WHEN 'legi
     WHEN 'soft_opt_in' THEN 'order' END"""
 _REFERENCE: Final = sql.json_text("st.reference")
 # Canonical JSON, hence in the order of the keys: assessment | contract, file, line, order, order_date, reference,
-# sha256.
+# requested_at, requested_ip, sha256.
 _EVIDENCE: Final = f"""
     '{{' || CASE WHEN a.proof IN ('contract', 'assessment') AND st.reference <> ''
         THEN '"' || a.proof || '":' || {_REFERENCE} || ',' ELSE '' END
@@ -36,6 +36,9 @@ _EVIDENCE: Final = f"""
     || CASE WHEN a.proof = 'order' THEN ',"order_date":"' || (st.consent_at AT TIME ZONE 'UTC')::date || '"'
         ELSE '' END
     || CASE WHEN a.proof IS NULL AND st.reference <> '' THEN ',"reference":' || {_REFERENCE} ELSE '' END
+    || CASE WHEN st.requested_at IS NULL THEN ''
+        ELSE ',"requested_at":"' || {sql.time_text("st.requested_at")} || '"' END
+    || CASE WHEN st.requested_ip = '' THEN '' ELSE ',"requested_ip":"' || st.requested_ip || '"' END
     || ',"sha256":"' || %(sha256)s || '"}}'
 """
 # What is not yet recorded. A purpose on which somebody already has any record is left to that record: a file
@@ -43,11 +46,11 @@ _EVIDENCE: Final = f"""
 # was never said.
 _ACTS: Final = f"""
 INSERT INTO {ACTS} (position, subscriber_id, subject, purpose, act, lawful_basis, source, occurred_at,
-    notice_hash, notice_version, email, email_key, evidence)
+    notice_hash, notice_version, email, email_key, evidence, ip)
 SELECT row_number() OVER (ORDER BY c.subscriber_id, a.place) - 1, c.subscriber_id, c.public_id,
     a.purpose, a.act, a.basis, coalesce(st.source, %(source)s), {sql.time_text("st.consent_at")},
     coalesce(n.hash, ''), coalesce(n.version, 0),
-    st.email, st.email_key, {_EVIDENCE}
+    st.email, st.email_key, {_EVIDENCE}, st.ip
 FROM import_chunk c
 JOIN subscribers_importstaging st ON st.job_id = %(job)s AND st.seq = c.seq
 LEFT JOIN LATERAL (

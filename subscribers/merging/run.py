@@ -14,9 +14,9 @@ from mailplatform.core import clock
 
 from ..importing.columns import MAX_CHOICE_VALUES
 from ..importing.errors import FileRefusedError
-from ..models import ImportJob, ImportState, RefusedRow
+from ..models import ImportJob, ImportKind, ImportState, RefusedRow
 from ..services import fields, segments
-from . import policy, sorting, undo
+from . import policy, sorting, suppressing, undo
 from . import table as staging_table
 from .merge import CHUNK, Merge
 from .staging import Staging
@@ -51,7 +51,11 @@ def check_job(*, job_id: int) -> None:
     if job is None:
         return
     with _answering(job), alone_with(job) as mine:
-        if mine and _is_still(job, ImportState.CHECKING):
+        if not mine or not _is_still(job, ImportState.CHECKING):
+            return
+        if job.kind == ImportKind.SUPPRESSION:
+            suppressing.check(job)
+        else:
             staging = Staging(job)
             staging.fill()
             _note_findings(job, staging)
@@ -82,6 +86,7 @@ def _note_findings(job: ImportJob, staging: Staging) -> None:
         "sample": _readable(sample),
         "changes": changes,
         "warnings": staging.warnings,
+        "hints": staging.hints.found(),
         "choices": {key: _choices(job, key) for key in _choice_keys(job)},
         "staged": staging_table.count(job.pk),
     }
@@ -136,7 +141,10 @@ def run_job(*, job_id: int) -> None:
         return
     with _answering(job), alone_with(job) as mine:
         if mine and _is_still(job, ImportState.RUNNING):
-            _merge(job, _staged_again(job))
+            if job.kind == ImportKind.SUPPRESSION:
+                suppressing.run(job)
+            else:
+                _merge(job, _staged_again(job))
             forget_file(job)
 
 

@@ -13,6 +13,7 @@ from mailplatform.core import clock, keys
 
 from ..importing import columns as mapping
 from ..importing.cells import as_text
+from ..importing.hints import Hints
 from ..importing.reading import open_table
 from ..importing.records import Record, Table
 from ..importing.rows import Person, RefusedRow, RowReader
@@ -47,6 +48,7 @@ class Staging:
         self.total = 0
         self.was_filled = False
         self.warnings: list[str] = []
+        self.hints = Hints()
         self._refused: list[StoredRefusal] = []
 
     def fill(self) -> None:
@@ -70,10 +72,13 @@ class Staging:
         options = self._job.mapping
         with (
             self._job.file.storage.open(str(self._job.file.name), "rb") as file,
-            open_table(byte_stream(file), encoding=options["encoding"], delimiter=options["delimiter"]) as (
-                table,
-                _,
-            ),
+            open_table(
+                byte_stream(file),
+                encoding=options["encoding"],
+                delimiter=options["delimiter"],
+                sheet=options.get("sheet", ""),
+                expansion=options.get("expansion"),
+            ) as (table, _),
         ):
             yield table
 
@@ -83,6 +88,7 @@ class Staging:
         if isinstance(row, RefusedRow):
             self._refuse(record, row.reason)
             return None
+        self.hints.look(row.email, row.line)
         evidence = evidence_of(row.consent, self._statement)
         if isinstance(evidence, str):
             self._refuse(record, evidence)
@@ -95,12 +101,14 @@ class Staging:
         wording = "\\N" if evidence.wording == shared.wording else evidence.wording.translate(_ESCAPES)
         source = "\\N" if evidence.source == shared.source else evidence.source.translate(_ESCAPES)
         fields = orjson.dumps(row.fields).decode().translate(_ESCAPES) if row.fields else "{}"
+        requested = evidence.requested_at.isoformat() if evidence.requested_at else "\\N"
         moment = evidence.occurred_at.isoformat() if evidence.occurred_at else "\\N"
         return (
             f"{self._job.pk}\t{self.total}\t{row.line}\t{row.email.translate(_ESCAPES)}"
             f"\t\\\\x{keys.email_key(row.email).hex()}\t{row.name.translate(_ESCAPES)}\t{row.language}\t{row.time_zone}\t{fields}"
             f"\t{_array(row.tags)}\t{evidence.basis}\t{moment}\t{source}\t{wording}"
-            f"\t{evidence.reference.translate(_ESCAPES)}\t{_BOOLEAN[evidence.opens]}\t{_BOOLEAN[evidence.clicks]}\n"
+            f"\t{evidence.reference.translate(_ESCAPES)}\t{_BOOLEAN[evidence.opens]}\t{_BOOLEAN[evidence.clicks]}"
+            f"\t{evidence.ip}\t{requested}\t{evidence.requested_ip}\n"
         )
 
     def _refuse(self, record: Record, reason: str) -> None:

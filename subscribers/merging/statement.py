@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ..importing.rows import BASES, ConsentCells
+from ..services.consent import minimise_ip
 
 # What a basis other than consent must name (GDPR Art. 5(2); ePrivacy Art. 13(2) for the existing customer).
 REFERENCE_NEEDED = {
@@ -79,7 +80,7 @@ def _check_claim(statement: Statement, targets: set[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is recorded for one person; ``basis`` is empty where there is none."""
+    """What is recorded for one person; ``basis`` is empty where there is none. Of an IP address the network is kept."""
 
     basis: str = ""
     occurred_at: datetime | None = None
@@ -88,6 +89,9 @@ class Evidence:
     reference: str = ""
     opens: bool | None = None
     clicks: bool | None = None
+    ip: str = ""
+    requested_at: datetime | None = None
+    requested_ip: str = ""
 
 
 NOTHING = Evidence()
@@ -106,6 +110,9 @@ def evidence_of(cells: ConsentCells, statement: Statement) -> Evidence | str:
         cells.reference or statement.reference,
         cells.opens,
         cells.clicks,
+        minimise_ip(cells.ip) if cells.ip else "",
+        cells.requested_at,
+        minimise_ip(cells.requested_ip) if cells.requested_ip else "",
     )
     return _gap(found) or found
 

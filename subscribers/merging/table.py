@@ -11,7 +11,7 @@ from django.db import connection
 TABLE: Final = "subscribers_importstaging"
 COLUMNS: Final = (
     "job_id, seq, line, email, email_key, name, language, time_zone, fields, tags, basis, consent_at, source, wording, "
-    "reference, opens, clicks"
+    "reference, opens, clicks, ip, requested_at, requested_ip"
 )
 COPY: Final = f"COPY subscribers_importstaging ({COLUMNS}) FROM STDIN"
 # One person per address: the first row wins, later ones come back as refused.

@@ -37,6 +37,11 @@ def access_import(public_id: UUID) -> ImportJob:
     return ImportJob.objects.select_related("mailing_list", "created_by").get(public_id=public_id)
 
 
+def followed(job: ImportJob) -> ImportJob | None:
+    """Return the import whose refused rows this file holds, mended."""
+    return ImportJob.objects.filter(pk=job.mapping.get("follows") or 0).first()
+
+
 def is_open(job: ImportJob) -> bool:
     """Return whether its mapping can still be changed."""
     return job.state in {ImportState.UPLOADED, ImportState.READY, ImportState.FAILED}

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 from django.core.files.base import File
+from django.core.files.storage import default_storage
 from django.db import transaction
 
 from mailplatform.accounts.models import User
@@ -21,18 +22,24 @@ from mailplatform.core import clock
 
 from .. import tasks
 from ..importing import columns as mapping
+from ..importing import exports
+from ..importing.cells import Cell
 from ..importing.columns import Column
+from ..importing.containers import NO_ROOM
 from ..importing.errors import FileRefusedError
+from ..importing.expanding import json_columns
 from ..importing.reading import open_table
-from ..merging import policy, run
+from ..importing.records import Table
+from ..merging import policy, run, suppressing
 from ..merging.staging import byte_stream
 from ..merging.statement import Statement, StatementError, check_statement
-from ..models import CustomField, ImportJob, ImportState, ImportTrace, MailingList, RefusedRow
+from ..models import CustomField, ImportJob, ImportKind, ImportState, ImportTrace, MailingList, RefusedRow
 from ..selectors import imports as selector
 
 MAX_FILE = 1_000_000_000  # bytes
 KEEP_WAITING = dt.timedelta(days=7)
 KEEP_REFUSED = dt.timedelta(days=30)
+STORAGE_FOLDERS = ("subscribers/", "suppression/")
 SAMPLE_ROWS = 10
 GUESS_ROWS = 500
 _BLOCK = 1 << 20
@@ -53,8 +60,10 @@ __all__ = [
     "cancel",
     "check",
     "commit",
+    "create_from_storage",
     "create_job",
     "declare",
+    "declare_suppression",
     "forget_old",
     "reread",
     "resume_unfinished",
@@ -77,6 +86,7 @@ def create_job(
     mailing_list: MailingList | None = None,
     encoding: str = "",
     delimiter: str = "",
+    kind: str = ImportKind.PEOPLE,
 ) -> ImportJob:
     """Store an uploaded file as a new import with a proposed mapping.
 
@@ -86,13 +96,14 @@ def create_job(
     if file.size > MAX_FILE:
         message = f"The file is larger than {MAX_FILE // 1_000_000:,} MB. Split it."
         raise FileRefusedError("too_large", message)
-    proposal, file_format = _propose(file, encoding, delimiter)
+    proposal, file_format = _propose(file, encoding, delimiter, kind=kind)
     file.seek(0)
     digest = hashlib.sha256()
     for block in iter(partial(file.read, _BLOCK), b""):
         digest.update(block)
     file.seek(0)
     job = ImportJob(
+        kind=kind,
         file_name=name,
         file_sha256=digest.digest(),
         file_format=file_format,
@@ -101,16 +112,19 @@ def create_job(
         created_by=actor,
     )
     with transaction.atomic():
-        job.file.save(f"{job.public_id}.{file_format}", file, save=False)
+        try:
+            job.file.save(f"{job.public_id}.{file_format}", file, save=False)
+        except OSError as error:
+            raise FileRefusedError("storage", NO_ROOM) from error
         job.save()
         audit.record(actor=actor, action="import.uploaded", obj=job, detail={"size": file.size})
     return job
 
 
-def reread(*, job: ImportJob, encoding: str, delimiter: str) -> ImportJob:
-    """Read the stored file again with another encoding or delimiter and propose the mapping anew."""
+def reread(*, job: ImportJob, encoding: str, delimiter: str, sheet: str = "") -> ImportJob:
+    """Read the stored file again with another encoding, delimiter or sheet and propose the mapping anew."""
     with job.file.storage.open(str(job.file.name), "rb") as file:
-        proposal, file_format = _propose(file, encoding, delimiter)
+        proposal, file_format = _propose(file, encoding, delimiter, sheet, kind=job.kind)
     changed = ImportJob.objects.filter(pk=job.pk, state__in=_OPEN_STATES).update(
         mapping=proposal, file_format=file_format, state=ImportState.UPLOADED, error="", options={}
     )
@@ -120,18 +134,64 @@ def reread(*, job: ImportJob, encoding: str, delimiter: str) -> ImportJob:
     return job
 
 
-def _propose(file: File[Any], encoding: str, delimiter: str) -> tuple[dict[str, object], str]:
+def _propose(
+    file: File[Any], encoding: str, delimiter: str, sheet: str = "", *, kind: str = ImportKind.PEOPLE
+) -> tuple[dict[str, object], str]:
+    stream = byte_stream(file)
+    reading: dict[str, Any] = {
+        "encoding": encoding,
+        "delimiter": delimiter,
+        "sheet": sheet,
+        "may_lack_header": kind == ImportKind.SUPPRESSION,
+    }
+    with open_table(stream, **reading) as (table, dialect):
+        rows = _first_rows(table)
+        expansion = json_columns(table.columns, rows)
+    if expansion:
+        with open_table(stream, **reading, expansion=expansion) as (table, _):
+            rows = _first_rows(table)
     known = dict(CustomField.objects.values_list("key", "type"))
-    with open_table(byte_stream(file), encoding=encoding, delimiter=delimiter) as (table, dialect):
-        rows = [record.cells for record in islice(table.records, GUESS_ROWS) if not record.problem]
-        columns = mapping.match_columns(table.columns, rows, known)
+    columns = mapping.match_columns(table.columns, rows, known)
+    before = _of_these_refused_rows(table.columns)
+    keys = [mapping.field_key(name) for name in table.columns]
     proposal: dict[str, object] = {
-        "columns": mapping.to_json(columns),
+        "columns": mapping.to_json(_as_before(columns, before) if before else columns),
         "encoding": dialect.encoding,
         "delimiter": dialect.delimiter,
         "sample": rows[:SAMPLE_ROWS],
+        "sheet": dialect.sheet,
+        "sheets": dialect.sheets,
+        "expansion": expansion,
+        "product": exports.product_of(keys),
+        "leavers": exports.is_about_leavers(keys),
+        "follows": before.pk if before else 0,
     }
-    return proposal, dialect.format
+    return proposal, dialect.container or dialect.format
+
+
+def _first_rows(table: Table) -> list[list[Cell]]:
+    return [record.cells for record in islice(table.records, GUESS_ROWS) if not record.problem]
+
+
+def _of_these_refused_rows(names: Sequence[str]) -> ImportJob | None:
+    """Return the import whose file of refused rows this is, by its columns; its mapping is proposed again."""
+    added = mapping.REFUSED_COLUMNS
+    if not set(added) <= set(names):
+        return None
+    own = [name for name in names if name not in added]
+    recent = ImportJob.objects.filter(state=ImportState.DONE, kind=ImportKind.PEOPLE).order_by(
+        "-finished_at"
+    )[:50]
+    return next((job for job in recent if own == _names(job)[: len(own)]), None)
+
+
+def _names(job: ImportJob) -> list[str]:
+    return [column["name"] for column in job.mapping["columns"]]
+
+
+def _as_before(columns: list[Column], job: ImportJob) -> list[Column]:
+    stored = {column.name: column for column in mapping.from_json(job.mapping["columns"])}
+    return [stored.get(column.name, column) for column in columns]
 
 
 def declare(
@@ -174,6 +234,59 @@ def declare(
         audit.record(actor=actor, action="import.declared", obj=job, detail={"basis": statement.basis})
     job.refresh_from_db()
     return job
+
+
+def declare_suppression(
+    *,
+    job: ImportJob,
+    column: int,
+    reason: str,
+    reason_column: int | None = None,
+    detail: str = "",
+    actor: User | None = None,
+) -> ImportJob:
+    """Fix which column holds the addresses (or keyed hashes) of people who must get no mail, and why.
+
+    ``reason_column`` (None for none) wins for its row. Raises MappingError, or ImportStateError.
+    """
+    width = len(job.mapping["columns"])
+    chosen = -1 if reason_column is None else reason_column
+    if not 0 <= column < width or not -1 <= chosen < width:
+        raise mapping.MappingError("Choose the column that holds the addresses.")
+    if reason not in suppressing.REASONS:
+        raise mapping.MappingError("Say why these people must get no mail.")
+    options = {"column": column, "reason": reason, "reason_column": chosen, "detail": detail[:500]}
+    with transaction.atomic():
+        changed = ImportJob.objects.filter(
+            pk=job.pk, kind=ImportKind.SUPPRESSION, state__in=_OPEN_STATES
+        ).update(options=options, state=ImportState.CHECKING, error="")
+        if not changed:
+            raise ImportStateError
+        audit.record(actor=actor, action="import.declared", obj=job, detail={"suppress": reason})
+    job.refresh_from_db()
+    return job
+
+
+def create_from_storage(*, key: str, actor: User | None = None, kind: str = ImportKind.PEOPLE) -> ImportJob:
+    """Make an import of a file that lies in the storage already, named by its key. Raises FileRefusedError.
+
+    Only keys under `STORAGE_FOLDERS` are read: the storage also holds what other people uploaded.
+    """
+    name = key.strip().removeprefix("/")
+    is_plain = not any(part in {"", ".", ".."} for part in name.split("/")) and "\\" not in name
+    if not is_plain or not name.startswith(STORAGE_FOLDERS):
+        folders = " or ".join(STORAGE_FOLDERS)
+        raise FileRefusedError(
+            "bad_key", f"Name a file under {folders}, such as subscribers/subscribers.json."
+        )
+    try:
+        with default_storage.open(name, "rb") as file:
+            return create_job(file=file, file_name=name, actor=actor, kind=kind)
+    except FileNotFoundError:
+        message = f"There is no file {name} in the storage."
+        raise FileRefusedError("no_such_file", message) from None
+    except OSError as error:
+        raise FileRefusedError("storage", f"The storage did not give the file {name}.") from error
 
 
 def start_check(*, job: ImportJob) -> None:

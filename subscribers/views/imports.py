@@ -17,9 +17,9 @@ from mailplatform.accounts.services import audit
 
 from ..forms import imports as forms
 from ..importing.cells import spreadsheet_safe
-from ..importing.columns import MappingError
+from ..importing.columns import REFUSED_COLUMNS, MappingError
 from ..merging.statement import StatementError
-from ..models import CustomField, ImportJob, ImportState
+from ..models import CustomField, ImportJob, ImportKind, ImportState
 from ..selectors import imports as selector
 from ..selectors import lists
 from ..services import importing as service
@@ -39,16 +39,25 @@ def import_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def import_start(request: HttpRequest) -> HttpResponse:
     """Upload a file."""
-    form = forms.UploadForm(request.POST or None, request.FILES or None)
+    initial = {"kind": request.GET.get("kind", ImportKind.PEOPLE)}
+    form = forms.UploadForm(request.POST or None, request.FILES or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
-            job = service.create_job(file=form.cleaned_data["file"], actor=current_user(request))
+            job = _uploaded(request, form)
         except service.FileRefusedError as error:
-            form.add_error("file", str(error))
+            form.add_error("storage_key" if form.cleaned_data["storage_key"] else "file", str(error))
         else:
             return redirect("subscribers:import_map", job.public_id)
     context = {"form": form, "steps": _steps(1)}
     return render(request, "subscribers/import_start.html", context, status=422 if form.errors else 200)
+
+
+def _uploaded(request: HttpRequest, form: forms.UploadForm) -> ImportJob:
+    data, actor = form.cleaned_data, current_user(request)
+    kind = data["kind"] or ImportKind.PEOPLE
+    if data["storage_key"]:
+        return service.create_from_storage(key=data["storage_key"], actor=actor, kind=kind)
+    return service.create_job(file=data["file"], actor=actor, kind=kind)
 
 
 @require_role("marketer")
@@ -58,6 +67,8 @@ def import_map(request: HttpRequest, public_id: UUID) -> HttpResponse:
     job = _job(public_id)
     if not selector.is_open(job):
         return redirect("subscribers:import_detail", job.public_id)
+    if job.kind == ImportKind.SUPPRESSION:
+        return _map_suppression(request, job)
     fields = {field.key: field for field in CustomField.objects.all()}
     data = request.POST or None
     form = forms.DeclarationForm(data, lists=lists.live(), initial=_declared(job))
@@ -73,6 +84,29 @@ def import_map(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "steps": _steps(2, job),
     }
     return render(request, "subscribers/import_map.html", context, status=422 if form.errors else 200)
+
+
+def _map_suppression(request: HttpRequest, job: ImportJob) -> HttpResponse:
+    """The same step for a file of people who must get no mail."""
+    form = forms.SuppressionForm(request.POST or None, mapping=job.mapping, initial=job.options)
+    if request.method == "POST" and form.is_valid():
+        try:
+            service.declare_suppression(job=job, actor=current_user(request), **form.cleaned_data)
+            service.start_check(job=job)
+        except MappingError as error:
+            form.add_error(None, str(error))
+        except service.ImportStateError:
+            messages.info(request, GONE)
+        if not form.errors:
+            return redirect("subscribers:import_detail", job.public_id)
+    context = {
+        "job": job,
+        "form": form,
+        "reading": forms.ReadingForm(mapping=job.mapping),
+        "names": [column["name"] for column in job.mapping["columns"]],
+        "steps": _steps(2, job),
+    }
+    return render(request, "subscribers/import_suppress.html", context, status=422 if form.errors else 200)
 
 
 def _declare(
@@ -102,14 +136,16 @@ def _declare(
 
 
 def _declared(job: ImportJob) -> dict[str, Any]:
-    """Return what was declared before, or the usual."""
-    statement = job.options.get("statement", {})
+    """Return what was declared before, for this file or for the one whose refused rows it holds, or the usual."""
+    before = selector.followed(job)
+    options = job.options or (before.options if before else {})
+    statement = options.get("statement", {})
     moment = str(statement.get("occurred_at", ""))
     return {
         "basis": "consent",
-        "existing": job.options.get("existing", "overwrite"),
+        "existing": options.get("existing", "overwrite"),
         "segments": True,
-        "mailing_list": job.mailing_list_id,
+        "mailing_list": job.mailing_list_id or (before.mailing_list_id if before else None),
         **{key: value for key, value in statement.items() if key != "occurred_at"},
         "occurred_on": moment[:10],
     }
@@ -118,13 +154,12 @@ def _declared(job: ImportJob) -> dict[str, Any]:
 @require_role("marketer")
 @require_POST
 def import_reread(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """Read the file again in another encoding or with another delimiter."""
+    """Read the file again in another encoding, with another delimiter, or from another sheet."""
     job = _job(public_id)
     form = forms.ReadingForm(request.POST, mapping=job.mapping)
     if form.is_valid():
-        data = form.cleaned_data
         try:
-            service.reread(job=job, encoding=data["encoding"], delimiter=data.get("delimiter", ""))
+            service.reread(job=job, **form.chosen())
         except service.FileRefusedError as error:
             messages.error(request, str(error))
         except service.ImportStateError:
@@ -201,8 +236,11 @@ def import_refused(request: HttpRequest, public_id: UUID) -> HttpResponse:
     target = io.StringIO("\ufeff")
     target.seek(0, io.SEEK_END)
     writer = csv.writer(target)
-    names = [column["name"] for column in job.mapping["columns"]]
-    writer.writerow(map(spreadsheet_safe, [*names, "line", "reason"]))
+    # The keys of JSON objects stand behind the columns of the file; the objects hold them already.
+    added = sum(map(len, job.mapping.get("expansion", {}).values()))
+    columns = job.mapping["columns"]
+    names = [column["name"] for column in columns[: len(columns) - added]]
+    writer.writerow(map(spreadsheet_safe, [*names, *REFUSED_COLUMNS]))
     for line, reason, row in selector.refused_rows(job):
         cells = [*row, *([""] * (len(names) - len(row)))][: len(names)]
         writer.writerow(map(spreadsheet_safe, [*cells, str(line), reason]))

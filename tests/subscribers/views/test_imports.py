@@ -84,7 +84,7 @@ def test_refused_rows_come_back_safe_for_a_spreadsheet(marketer: Client) -> None
     importing.commit(job=importing.check(job=job))
     response = marketer.get(f"/imports/{job.public_id}/refused.csv")
     rows = list(csv.reader(io.StringIO(response.content.decode("utf-8-sig"))))
-    assert rows[0] == ["E-Mail", "Name", "Stadt", "segment", "line", "reason"]
+    assert rows[0] == ["E-Mail", "Name", "Stadt", "segment", "Refused: line", "Refused: reason"]
     assert rows[1][:5] == ["broken", "X", "'=2+2", "new", "4"]
     assert "@-sign" in rows[1][5]
 
