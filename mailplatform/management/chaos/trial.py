@@ -259,6 +259,7 @@ class Trial:
             self._later(act.seconds, partial(self.lab.set_clock, name, 0))
 
     def _pause(self, act: Act) -> None:
+        self._await_servers()
         with contextlib.suppress(Exception):
             self._paused_by_us = insist(
                 lambda: runs.pause_run(run_id=self.run_id, by="person", reason="the fault lab"), 5
@@ -268,6 +269,13 @@ class Trial:
     def _resume(self) -> None:
         self._paused_by_us = False
 
+    def _await_servers(self) -> None:
+        """What needs the servers waits until they are started again, which is done by this very thread."""
+        while self._down & {POSTGRES, REDIS}:
+            self._watch()
+            time.sleep(TICK_S)
+
     def _let_leave(self, act: Act) -> None:
+        self._await_servers()
         count = insist(lambda: self.audience.let_leave(act.how))
         self._note(f"{count} people: {act.how}")
