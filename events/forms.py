@@ -4,6 +4,10 @@ from typing import Any
 
 from django import forms
 
+from campaigns.models import Template
+from subscribers.models import CustomField, MailingList
+from subscribers.words import LANGUAGES
+
 from .models import Policy, WebhookEndpoint, WebhookType
 
 _RATES = ("bounce_rate", "complaint_rate", "rendering_rate")
@@ -79,3 +83,90 @@ class WebhookForm(forms.Form):
         """Return the form of an endpoint."""
         names = ("url", "description", "types", "is_active")
         return cls(data, initial={name: getattr(endpoint, name) for name in names})
+
+
+class SignupSettingsForm(forms.Form):
+    """What a sign-up form asks for, and where it leads."""
+
+    name = forms.CharField(max_length=120, help_text="For you; readers do not see it.")
+    ask_name = forms.BooleanField(label="Ask for the name", required=False)
+    field_keys = forms.MultipleChoiceField(
+        label="Ask for these fields", required=False, widget=forms.CheckboxSelectMultiple
+    )
+    ask_tracking = forms.BooleanField(
+        label="Ask whether opens and clicks may be recorded",
+        required=False,
+        help_text="Two boxes apart from the sign-up, not ticked; whoever leaves them empty is not tracked.",
+    )
+    redirect_url = forms.URLField(
+        label="Your own thank-you page",
+        required=False,
+        assume_scheme="https",
+        help_text="Where people go after they confirmed. Empty: our page thanks them.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Offer the fields that exist."""
+        super().__init__(*args, **kwargs)
+        found = CustomField.objects.order_by("label").values_list("key", "label")
+        if found:
+            self.fields["field_keys"].choices = list(found)  # type: ignore[attr-defined]
+        else:
+            del self.fields["field_keys"]
+
+
+class NewSignupForm(SignupSettingsForm):
+    """A new form: also its list and its first language."""
+
+    field_order = ("mailing_list", "name", "language")
+    mailing_list = forms.ModelChoiceField(
+        label="List", queryset=MailingList.objects.none(), empty_label="Choose a list"
+    )
+    language = forms.ChoiceField(
+        label="First language",
+        choices=list(LANGUAGES.items()),
+        help_text="You can add the others afterwards. Each begins with words that you may change.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Offer the lists in use."""
+        super().__init__(*args, **kwargs)
+        self.fields["mailing_list"].queryset = MailingList.objects.filter(archived_at=None)  # type: ignore[attr-defined]
+
+
+class SignupWordsForm(forms.Form):
+    """What a sign-up form says in one language."""
+
+    title = forms.CharField(max_length=120)
+    text = forms.CharField(
+        label="Text above the form", max_length=1000, required=False, widget=forms.Textarea(attrs={"rows": 3})
+    )
+    wording = forms.CharField(
+        label="What people agree to",
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Who writes, about what, how often, and that one can leave. The register keeps each version.",
+    )
+    thanks = forms.CharField(
+        label="Thanks after confirming",
+        max_length=500,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+
+class SignupWelcomeForm(forms.Form):
+    """Which template greets who confirmed."""
+
+    template = forms.ModelChoiceField(
+        label="Welcome mail",
+        queryset=Template.objects.none(),
+        required=False,
+        empty_label="No welcome mail",
+        help_text="Sent once to each person, as a campaign of its own with its own report.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Offer the templates in use."""
+        super().__init__(*args, **kwargs)
+        self.fields["template"].queryset = Template.objects.filter(archived_at=None)  # type: ignore[attr-defined]

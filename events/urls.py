@@ -2,9 +2,21 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from .views import dashboard, dead_letters, decisions, policy, public, report, webhooks
+from .views import (
+    dashboard,
+    dead_letters,
+    decisions,
+    my_data,
+    policy,
+    public,
+    report,
+    signup,
+    signup_forms,
+    webhooks,
+)
 
 app_name = "events"
+_form = "forms/<uuid:public_id>/"
 _webhook = "settings/webhooks/<uuid:public_id>/"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", dashboard.show, name="dashboard"),
@@ -43,4 +55,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("u/<str:token>", public.unsubscribe, name="unsubscribe_bare"),
     path("p/<str:token>/", public.preference_page, name="preferences"),
     path("v/<str:token>/", public.view_in_browser, name="view_in_browser"),
+    path("s/<uuid:public_id>/", signup.sign_up, name="signup"),
+    path("c/<str:token>/", signup.confirm, name="signup_confirm"),
+    path("m/<str:token>/", my_data.show_data, name="my_data"),
+    path("e/<str:token>/", my_data.erase, name="my_erasure"),
+    path("forms/", signup_forms.form_list, name="form_list"),
+    path("forms/add/", signup_forms.form_add, name="form_add"),
+    path(_form, signup_forms.form_detail, name="form_detail"),
+    path(f"{_form}words/", signup_forms.form_words, name="form_words"),
+    path(f"{_form}welcome/", signup_forms.form_welcome, name="form_welcome"),
+    path(f"{_form}archive/", signup_forms.form_archive, name="form_archive"),
 ]

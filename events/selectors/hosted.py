@@ -1,10 +1,13 @@
 """What the hosted pages show to the reader of a mail."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from campaigns.models import Run
 from campaigns.tokens import UnsubscribeClaim
 from mailplatform.accounts.services import installation
+from mailplatform.core import clock
 from subscribers.models import MailingList, Profile, Subscriber, Subscription, SubscriptionState
 from subscribers.selectors import merging
 
@@ -17,7 +20,7 @@ class Reader:
 
     exists: bool
     address: str = ""
-    language: str = "en"
+    language: str = ""
     lists: list[str] = field(default_factory=list)
 
 
@@ -33,11 +36,12 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What the reader chose."""
+    """What the reader chose. `paused_until` is None where no pause holds now."""
 
     topics: list[Topic]
     opens_allowed: bool
     clicks_allowed: bool
+    paused_until: datetime | None = None
 
 
 def masked(address: str) -> str:
@@ -62,7 +66,7 @@ def reader_of(claim: UnsubscribeClaim) -> Reader:
     return Reader(
         exists=True,
         address=masked(person.email),
-        language=person.language or "en",
+        language=person.language,
         lists=list(lists.values_list("name", flat=True)),
     )
 
@@ -84,7 +88,27 @@ def preferences_of(claim: UnsubscribeClaim) -> Preferences:
         topics,
         opens_allowed=bool(profile and profile.opens_allowed),
         clicks_allowed=bool(profile and profile.clicks_allowed),
+        paused_until=profile.paused_until if profile and _is_ahead(profile.paused_until) else None,
     )
+
+
+def _is_ahead(moment: datetime | None) -> bool:
+    return moment is not None and moment > clock.now()
+
+
+def site_language() -> str:
+    """The language of the installation, for readers whose own nobody knows."""
+    return installation.get().language
+
+
+def site_zone() -> ZoneInfo:
+    """The installation's time zone, in which pages tell the time."""
+    return ZoneInfo(installation.get().time_zone)
+
+
+def local_day(moment: datetime | None) -> str:
+    """Return a moment's day in the installation's zone as 2026-12-31, which every language reads."""
+    return f"{moment.astimezone(site_zone()):%Y-%m-%d}" if moment else ""
 
 
 def imprint() -> dict[str, str]:

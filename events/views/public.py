@@ -1,7 +1,8 @@
-"""Hosted pages for the readers of our mail: no sign-in, no cookie, no JavaScript; GET never acts.
+"""Hosted pages for the readers of our mail: leave, come back, choose, see the mail in a browser. GET never acts.
 
 The POST needs no CSRF token: it is made by mail programs (RFC 8058) and by the page's own form, and the signed token
-in the address is all the authority there is. No session exists that a stranger's page could abuse.
+in the address is all the authority there is. No session exists that a stranger's page could abuse. Who only has a
+mail that was forwarded can do no more here than its reader would forgive: for data and erasure see `my_data`.
 """
 
 from collections.abc import Callable
@@ -9,15 +10,19 @@ from functools import wraps
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from campaigns import hosted_tokens
 from campaigns.services import previews
 from campaigns.tokens import InvalidToken, UnsubscribeClaim, read_unsubscribe_token
 from events.selectors import hosted
-from events.services import leaving, preferences
+from events.services import asking, leaving, preferences
+from subscribers import words
+from subscribers.models import OwedKind
+from subscribers.services import pausing
+
+from .hosted_pages import address_of, language_for, open_page, show
 
 View = Callable[[HttpRequest, UnsubscribeClaim], HttpResponse]
 # The mail's own markup, and nothing of ours: no script, no form, no frame, and no origin.
@@ -43,7 +48,7 @@ def hosted_page(*methods: str) -> Callable[[View], Callable[..., HttpResponse]]:
             response["X-Robots-Tag"] = "noindex, nofollow"
             return response
 
-        return csrf_exempt(login_not_required(never_cache(require_http_methods(list(methods))(page))))
+        return open_page(*methods)(page)
 
     return decorate
 
@@ -57,7 +62,7 @@ def unsubscribe(request: HttpRequest, claim: UnsubscribeClaim) -> HttpResponse:
         # The address is the mailbox provider's, not the person's: it is not recorded.
         leaving.leave(claim=claim, method="one_click")
         return HttpResponse("Unsubscribed.\n", content_type="text/plain; charset=utf-8")
-    action, ip = request.POST.get("action", ""), _address(request)
+    action, ip = request.POST.get("action", ""), address_of(request)
     if action == "leave":
         leaving.leave(claim=claim, method="page", ip=ip)
         return _left(request, claim)
@@ -92,25 +97,77 @@ def _has_left(claim: UnsubscribeClaim) -> bool:
 
 @hosted_page("GET", "HEAD", "POST")
 def preference_page(request: HttpRequest, claim: UnsubscribeClaim) -> HttpResponse:
-    """Show and change lists and tracking consents."""
-    saved = False
-    if request.method == "POST":
-        preferences.save(
-            claim=claim,
-            list_ids={
-                int(value)
-                for value in request.POST.getlist("list")
-                if value.isascii() and value.isdecimal() and len(value) < 19
-            },
-            opens="opens" in request.POST,
-            clicks="clicks" in request.POST,
-            ip=_address(request),
+    """Show and change lists, tracking consents, a pause and the language; ask for one's data or erasure."""
+    if request.method != "POST":
+        return _preferences(request, claim)
+    action = request.POST.get("action", "")
+    if action in {"save", "undo"}:
+        return _save(request, claim, action)
+    acts = {
+        "pause": _pause, "resume": _resume, "language": _language, "data": _step_up, "erase": _step_up,
+    }  # fmt: skip
+    # A POST without one of our buttons is a program's: it must not mean "no list at all".
+    act = acts.get(action)
+    return act(request, claim) if act else _preferences(request, claim, status=400, is_unclear=True)
+
+
+def _save(request: HttpRequest, claim: UnsubscribeClaim, action: str) -> HttpResponse:
+    before = hosted.preferences_of(claim)
+    list_ids = {
+        int(value)
+        for value in request.POST.getlist("list")
+        if value.isascii() and value.isdecimal() and len(value) < 19
+    }
+    changed = preferences.save(
+        claim=claim, list_ids=list_ids, opens="opens" in request.POST, clicks="clicks" in request.POST,
+        language=_language_of(request, claim), ip=address_of(request),
+    )  # fmt: skip
+    is_undone = action == "undo"
+    shown = before if changed and not is_undone else None
+    return _preferences(request, claim, is_saved=not is_undone, is_undone=is_undone, before=shown)
+
+
+def _pause(request: HttpRequest, claim: UnsubscribeClaim) -> HttpResponse:
+    days = request.POST.get("days", "")
+    try:
+        preferences.pause(
+            claim=claim, days=int(days) if days.isascii() and days.isdecimal() and len(days) < 5 else 0,
+            language=_language_of(request, claim), ip=address_of(request),
+        )  # fmt: skip
+    except pausing.PauseError:
+        return _preferences(request, claim, status=400, is_unclear=True)
+    return _preferences(request, claim, is_saved=True)
+
+
+def _resume(request: HttpRequest, claim: UnsubscribeClaim) -> HttpResponse:
+    preferences.resume(claim=claim, language=_language_of(request, claim), ip=address_of(request))
+    return _preferences(request, claim, is_saved=True)
+
+
+def _language(request: HttpRequest, claim: UnsubscribeClaim) -> HttpResponse:
+    if preferences.set_language(claim=claim, language=request.POST.get("language", "")):
+        return _preferences(request, claim, is_saved=True)
+    return _preferences(request, claim, status=400, is_unclear=True)
+
+
+def _step_up(request: HttpRequest, claim: UnsubscribeClaim) -> HttpResponse:
+    """Send the link to the person's own mailbox: whoever holds a forwarded mail does not have that."""
+    kind = OwedKind.ERASE if request.POST.get("action") == "erase" else OwedKind.DATA
+    if not claim.is_test:
+        asking.step_up(
+            kind=kind, subscriber_id=hosted.person_of(claim), language=_language_of(request, claim)
         )
-        saved = True
+    return _preferences(request, claim, is_asked=True)
+
+
+def _preferences(
+    request: HttpRequest, claim: UnsubscribeClaim, *, status: int = 200, **more: object
+) -> HttpResponse:
     chosen = hosted.preferences_of(claim)
     return _render(
-        request, "preferences", claim, chosen=chosen, wordings=preferences.WORDINGS, is_saved=saved
-    )
+        request, "preferences", claim, status=status, chosen=chosen, pause_end=hosted.local_day(chosen.paused_until),
+        languages=words.LANGUAGES.items(), pauses=pausing.DAYS, minutes=hosted_tokens.STEP_UP_MINUTES, **more,
+    )  # fmt: skip
 
 
 @hosted_page("GET", "HEAD")
@@ -127,6 +184,10 @@ def view_in_browser(request: HttpRequest, claim: UnsubscribeClaim) -> HttpRespon
     return response
 
 
+def _language_of(request: HttpRequest, claim: UnsubscribeClaim) -> str:
+    return language_for(request, hosted.reader_of(claim).language)
+
+
 def _render(
     request: HttpRequest,
     page: str,
@@ -135,19 +196,13 @@ def _render(
     status: int = 200,
     **more: object,
 ) -> HttpResponse:
-    context: dict[str, object] = {**hosted.imprint(), **more, "claim": claim}
+    context: dict[str, object] = {**more, "claim": claim}
     if request.resolver_match is not None:
         context["token"] = request.resolver_match.kwargs.get("token", "")
-    if claim is not None:
-        context["reader"] = hosted.reader_of(claim)
-    response = render(request, f"public/{page}.html", context, status=status)
-    response["Referrer-Policy"] = "no-referrer"
-    return response
-
-
-def _address(request: HttpRequest) -> str:
-    """The reader's IP; the consent record keeps only its network."""
-    return str(request.META.get("REMOTE_ADDR", ""))
+    reader = hosted.reader_of(claim) if claim is not None else hosted.Reader(exists=False)
+    lang = language_for(request, reader.language)
+    context |= {"reader": reader, "what": ", ".join(reader.lists) or words.say(lang, "this_mailing")}
+    return show(request, f"public/{page}", lang=lang, status=status, **context)
 
 
 @login_not_required

@@ -21,7 +21,13 @@ class ListForm(forms.Form):
         label="Confirmation of a sign-up",
         choices=[
             (OptIn.DOUBLE.value, "Double opt-in: people confirm by a click in a mail (recommended)"),
-            (OptIn.SINGLE.value, "Single opt-in: the form is enough"),
+            (
+                OptIn.SINGLE.value,
+                (
+                    "Single opt-in: the form is enough. Anybody can then sign up somebody else; you cannot prove"
+                    " that the address was theirs, and whoever left before must still confirm by a click."
+                ),
+            ),
         ],
         initial=OptIn.DOUBLE,
         widget=forms.RadioSelect,

@@ -202,7 +202,7 @@ def test_a_no_that_was_taken_back_does_not_bar_a_later_undo(
 def test_preferences_of_a_nonsense_number_are_no_error(
     stranger: Client, run: Run, person: Subscriber
 ) -> None:
-    page = stranger.post(link(run, person, "preferences"), {"list": "9" * 5_000})
+    page = stranger.post(link(run, person, "preferences"), {"action": "save", "list": "9" * 5_000})
     assert page.status_code == 200
 
 
@@ -299,7 +299,7 @@ def test_preferences_change_lists_and_tracking_with_the_wording(
 ) -> None:
     address = link(run, person, "preferences")
     assert "ad…@e….org" in stranger.get(address).content.decode()
-    response = stranger.post(address, {"list": [lists[0].pk, lists[2].pk], "opens": "on"})
+    response = stranger.post(address, {"action": "save", "list": [lists[0].pk, lists[2].pk], "opens": "on"})
     assert "Saved" in response.content.decode()
     assert states(person)["Offers"] == "unsubscribed"
     profile = Profile.objects.get(pk=person.pk)
@@ -307,7 +307,7 @@ def test_preferences_change_lists_and_tracking_with_the_wording(
     record = ConsentRecord.objects.get(purpose="open_tracking")
     assert record.act == "granted"
     assert record.notice_hash
-    stranger.post(address, {"list": [row.pk for row in lists]})
+    stranger.post(address, {"action": "save", "list": [row.pk for row in lists]})
     assert set(states(person).values()) == {"confirmed"}
     assert not Profile.objects.get(pk=person.pk).opens_allowed
 
@@ -316,7 +316,7 @@ def test_preferences_cannot_join_a_list_that_was_not_shown(
     stranger: Client, run: Run, person: Subscriber
 ) -> None:
     secret = MailingList.objects.create(name="Secret")
-    stranger.post(link(run, person, "preferences"), {"list": [secret.pk, "9" * 30, "x"]})
+    stranger.post(link(run, person, "preferences"), {"action": "save", "list": [secret.pk, "9" * 30, "x"]})
     assert not Subscription.objects.filter(mailing_list=secret).exists()
 
 
