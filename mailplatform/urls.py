@@ -1,12 +1,35 @@
-"""All addresses of the site."""
+"""All addresses of the site, and the parts of the API put together."""
 
 from django.urls import include, path
+from ninja import NinjaAPI
+
+from campaigns.api import router as campaigns
+from mailplatform.accounts.access import require_role
+from mailplatform.accounts.api import ApiError, Bearer, Docs, refuse
+from subscribers.api import router as people
+
+api = NinjaAPI(
+    title="mailplatform",
+    version="1",
+    auth=Bearer(),
+    docs=Docs(),
+    docs_decorator=require_role("viewer"),
+    urls_namespace="api",
+)
+api.add_exception_handler(ApiError, refuse)
+api.add_router("", people)
+api.add_router("", campaigns)
+api_urls = api.urls
+for entry in api_urls[0]:
+    # These ask for a token by themselves; the pages about the API ask to sign in.
+    entry.callback.login_required = entry.name in {"openapi-json", "openapi-view"}
 
 urlpatterns = [
     path("", include("events.urls")),
     path("", include("campaigns.urls")),
     path("", include("subscribers.urls")),
     path("", include("mailplatform.accounts.urls")),
+    path("api/v1/", api_urls),
     path("account/", include("allauth.account.urls")),
     path("account/2fa/", include("allauth.mfa.urls")),
 ]

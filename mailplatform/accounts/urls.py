@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from .views import audit, health, settings, setup, style, users
+from .views import api_tokens, audit, health, settings, setup, style, users
 
 app_name = "accounts"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -14,6 +14,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/users/<int:pk>/link/", users.user_link, name="user_link"),
     path("settings/users/<int:pk>/active/", users.user_active, name="user_active"),
     path("settings/audit-log/", audit.audit_log, name="audit_log"),
+    path("settings/api/", api_tokens.api_tokens, name="api_tokens"),
+    path("settings/api/<int:pk>/revoke/", api_tokens.api_token_revoke, name="api_token_revoke"),
     path("account/profile/", users.profile, name="profile"),
     path("healthz", health.health, name="health"),
     path("style/", style.style, name="style"),

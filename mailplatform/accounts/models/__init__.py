@@ -1,7 +1,8 @@
 """Who may do what, what was done, and how this installation is set up."""
 
+from .api import ApiReply, ApiToken
 from .audit import AuditEntry
 from .installation import Installation
 from .user import Role, User
 
-__all__ = ["AuditEntry", "Installation", "Role", "User"]
+__all__ = ["ApiReply", "ApiToken", "AuditEntry", "Installation", "Role", "User"]

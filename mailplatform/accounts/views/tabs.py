@@ -11,6 +11,7 @@ TABS = (
     ("Webhooks", "events:webhook_list"),
     ("Undelivered events", "events:dead_letters"),
     ("Retention", "subscribers:retention"),
+    ("API", "accounts:api_tokens"),
 )
 
 
