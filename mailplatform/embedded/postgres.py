@@ -23,6 +23,7 @@ from .processes import end, is_running, read_pid
 
 ROLES_SQL = Path(__file__).with_name("roles.sql")
 SECONDS_TO_START = 90
+ORPHANS_PATIENCE_S = 5
 BUILTIN_LOCALES_SINCE = 17
 
 
@@ -154,9 +155,21 @@ def _launch(it: Server, data: Path) -> None:
             # Children of a killed server hold its shared memory for some moments longer.
             if "shared memory block" not in str(error) or time.monotonic() > deadline:
                 raise
+            if time.monotonic() > deadline - SECONDS_TO_START + ORPHANS_PATIENCE_S:
+                _end_orphans(data)
             time.sleep(0.2)
         else:
             return
+
+
+def _end_orphans(data: Path) -> None:
+    """End the children of a killed server that have not noticed its death: they work in its data directory."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError):
+            if (process / "cwd").resolve() == data.resolve() and (
+                process / "cmdline"
+            ).read_bytes().startswith(b"postgres:"):
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 def _forget_the_dead(it: Server, data: Path) -> None:

@@ -140,6 +140,17 @@ def test_after_both_were_killed(data_dir: Path) -> None:
         assert run_sql(again.database_url, "SELECT count(*) FROM thing") == [(0,)]
 
 
+def test_a_child_that_does_not_notice_its_server_s_death_is_ended(data_dir: Path) -> None:
+    found = embedded.start(data_dir)
+    with psycopg.connect(found.database_url) as connection:
+        child, parent = connection.info.backend_pid, server(data_dir).pid
+        assert parent is not None
+        os.kill(child, signal.SIGSTOP)
+        os.kill(parent, signal.SIGKILL)
+        with start(data_dir) as again:
+            assert run_sql(again.database_url, "SELECT 1") == [(1,)]
+
+
 def test_a_pid_file_that_names_somebody_else_is_not_believed(data_dir: Path) -> None:
     start(data_dir).stop()
     stranger = subprocess.Popen(["/bin/sleep", "60"])
