@@ -10,7 +10,7 @@ from subscribers.importing import containers
 from subscribers.importing.containers import cell_text
 from subscribers.importing.errors import FileRefusedError
 from subscribers.importing.reading import open_table
-from tests.factories.workbooks import archive, workbook
+from tests.factories.workbooks import Cell, archive, workbook
 
 CSV = "email;name\nann@example.com;Jürgen\n"
 
@@ -27,7 +27,11 @@ def refusal(data: bytes) -> FileRefusedError:
 
 
 def test_a_workbook_is_read_with_the_values_of_its_formulas() -> None:
-    rows = [["email", "name", "n"], ["ann@example.com", "=CONCAT(A1)→Ann", 3], ["bob@example.com", None, 2.5]]
+    rows: list[list[Cell]] = [
+        ["email", "name", "n"],
+        ["ann@example.com", "=CONCAT(A1)→Ann", 3],
+        ["bob@example.com", None, 2.5],
+    ]
     columns, found = read(workbook({"People": rows}))
     assert columns == ["email", "name", "n"]
     assert found == [["ann@example.com", "Ann", "3"], ["bob@example.com", "", "2.5"]]
@@ -79,7 +83,11 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked() -> None:
 
 
 def test_a_workbook_that_is_a_bomb_is_refused() -> None:
-    parts = {"[Content_Types].xml": "", "xl/workbook.xml": "", "xl/sharedStrings.xml": b" " * 60_000_000}
+    parts: dict[str, bytes | str] = {
+        "[Content_Types].xml": "",
+        "xl/workbook.xml": "",
+        "xl/sharedStrings.xml": b" " * 60_000_000,
+    }
     assert refusal(archive(parts)).code == "zip_bomb"
 
 
