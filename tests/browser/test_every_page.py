@@ -78,6 +78,8 @@ def subjects(name: str, world: World) -> list[object]:
         "import": [world.job],
         "user": [world.admin],
         "webhook": [world.webhook],
+        "form": [world.form],
+        "signup": [world.form],
     }
     return known.get(thing, [])
 
@@ -89,7 +91,7 @@ def paths(name: str, entry: URLPattern, world: World) -> Iterator[str]:
         yield reverse(name)
         return
     if "token" in wanted:
-        yield reverse(name, kwargs={"token": world.token})
+        yield reverse(name, kwargs={"token": world.links.get(name, world.token)})
         return
     for thing in subjects(name, world):
         ids = {"public_id": getattr(thing, "public_id", None), "pk": thing.pk, "number": 1, "part": "html"}  # type: ignore[attr-defined]

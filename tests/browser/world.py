@@ -23,10 +23,11 @@ from mailplatform.core import clock
 from mailplatform.management.demo import people, story
 from mailplatform.sandbox.testing import RunningSandbox
 from subscribers.importing import columns
-from subscribers.models import ImportJob, MailingList, Segment, Subscriber
-from subscribers.services import importing, lists
+from subscribers.models import ImportJob, MailingList, Segment, SignupForm, Subscriber
+from subscribers.services import importing, lists, signup
 from tests.factories import workers
 from tests.factories.accounts import AdminFactory, ViewerFactory
+from tests.factories.signup import WORDING, hosted_path, make_form
 
 PEOPLE = 120
 
@@ -46,6 +47,8 @@ class World:
     job: ImportJob
     token: str
     webhook: WebhookEndpoint
+    form: SignupForm
+    links: dict[str, str]
 
 
 def build(sandbox: RunningSandbox, address: str) -> World:
@@ -58,6 +61,7 @@ def build(sandbox: RunningSandbox, address: str) -> World:
     sent = story.make_campaign("Welcome in November", "welcome-campaign")
     run = _send(sandbox, sent, admin)
     draft = story.make_campaign("Winter sale", "product-promotion")
+    form = _form(mailing_list)
     reader = Subscriber.objects.exclude(email__endswith="simulator.amazonses.com").order_by("pk")[3]
     return World(
         admin=admin,
@@ -71,7 +75,25 @@ def build(sandbox: RunningSandbox, address: str) -> World:
         job=job,
         token=tokens.make_unsubscribe_token(run.pk, reader.pk),
         webhook=_webhook(admin, address),
+        form=form,
+        links=_links(form, reader),
     )
+
+
+def _form(mailing_list: MailingList) -> SignupForm:
+    return make_form(mailing_list=mailing_list, languages="en de", ask_name=True, ask_tracking=True)
+
+
+def _links(form: SignupForm, reader: Subscriber) -> dict[str, str]:
+    """The tokens of the links that expire, by the page that they open."""
+    typed = signup.Typed("new@example.org", "en", {"marketing_email": WORDING})
+    waiting = signup.request(form=form, typed=typed)
+    paths = {
+        "events:signup_confirm": hosted_path("confirm", waiting.pk),
+        "events:my_data": hosted_path("data", reader.pk),
+        "events:my_erasure": hosted_path("erase", reader.pk),
+    }
+    return {name: path.split("/")[2] for name, path in paths.items()}
 
 
 def _webhook(admin: User, address: str) -> WebhookEndpoint:

@@ -17,6 +17,10 @@ PUBLIC = {
     "events:trap",
     "events:preferences",
     "events:view_in_browser",
+    "events:signup",
+    "events:signup_confirm",
+    "events:my_data",
+    "events:my_erasure",
 }
 POLICY = (
     "default-src 'self'",
