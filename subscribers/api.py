@@ -216,7 +216,7 @@ def person_data(request: HttpRequest, public_id: UUID) -> dict[str, Any]:
 
 @router.delete("/people/{public_id}", response={204: None, **REFUSALS}, summary="Erase a person")
 @scope("people:erase")
-def erase_person(request: HttpRequest, public_id: UUID) -> Status:
+def erase_person(request: HttpRequest, public_id: UUID) -> Status[None]:
     """Erase the person; a keyed hash of the address stays, so that no import brings them back."""
     erasure.erase(subscriber_id=_find(public_id).pk, actor=actor_of(request), source="API")
     return Status(204, None)

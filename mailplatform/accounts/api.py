@@ -174,8 +174,9 @@ def _count(token: ApiToken) -> None:
         raise ApiError(429, "too_many", message, retry_after=60 - second)
 
 
-def refuse(request: HttpRequest, error: ApiError) -> HttpResponse:
+def refuse(request: HttpRequest, error: ApiError | type[ApiError]) -> HttpResponse:
     """Turn a refusal into its answer; the handler of `ApiError`."""
+    assert isinstance(error, ApiError)
     answer = JsonResponse({"code": error.code, "message": error.message}, status=error.status)
     if error.retry_after:
         answer["Retry-After"] = str(error.retry_after)

@@ -22,6 +22,7 @@ from subscribers.models import (
     RightsCase,
     RightsState,
     Subscriber,
+    Suppression,
     SuppressionReason,
 )
 from subscribers.selectors import profiles
@@ -139,7 +140,7 @@ def test_a_restricted_person_gets_nothing_until_the_case_lifts_it(admin: User) -
     assert profiles.of(someone).reason == ""
     closed = rights.restrict(case=case("restriction", someone.email, admin), actor=admin)
     assert profiles.of(someone).reason == "restricted"
-    found = suppression.Suppression.objects.get(reason=SuppressionReason.RESTRICTED)
+    found = Suppression.objects.get(reason=SuppressionReason.RESTRICTED)
     with pytest.raises(suppression.OnlyThePerson):
         suppression.lift(suppression_id=found.pk, actor=admin, because="by mistake")
     unsubscribe.leave_all(subscriber_id=someone.pk, source="test", method="page")
