@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from ..importing.cells import as_text
-from ..importing.columns import FIELD_PREFIX, Column, field_key
+from ..importing.columns import CONSENT_TARGETS, FIELD_PREFIX, Column, field_key
 from ..importing.sniffing import ENCODINGS
 from ..models import CustomField, FieldType, ImportKind, MailingList
 from .permission import PermissionForm
@@ -27,8 +27,8 @@ TARGET_WORDS = {
     "consent_wording": "Consent: wording",
     "consent_reference": "Consent: order or contract",
     "consent_ip": "Consent: IP address",
-    "requested_at": "Consent: date of the sign-up",
-    "requested_ip": "Consent: IP address of the sign-up",
+    "requested_at": "Sign-up: date",
+    "requested_ip": "Sign-up: IP address",
     "opens": "Consent: measure opens",
     "clicks": "Consent: measure clicks",
 }
@@ -245,8 +245,8 @@ def posted_columns(
 def target_groups(fields: Sequence[CustomField]) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the choices for a column, grouped."""
     own = [(FIELD_PREFIX + field.key, field.label) for field in fields]
-    plain = [(key, words) for key, words in TARGET_WORDS.items() if not words.startswith("Consent")]
-    consent = [(key, words) for key, words in TARGET_WORDS.items() if words.startswith("Consent")]
+    plain = [(key, words) for key, words in TARGET_WORDS.items() if key not in CONSENT_TARGETS]
+    consent = [(key, words) for key, words in TARGET_WORDS.items() if key in CONSENT_TARGETS]
     groups = [("Person", plain), ("Your fields", own), ("Evidence", consent)]
     return [(label, choices) for label, choices in groups if choices]
 

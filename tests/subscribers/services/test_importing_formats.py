@@ -22,7 +22,7 @@ from subscribers.models import (
     Suppression,
 )
 from subscribers.selectors import register
-from subscribers.services import importing, lists
+from subscribers.services import importing, lists, suppression
 from subscribers.services.importing import Statement
 from tests.factories.workbooks import archive, workbook
 
@@ -205,7 +205,7 @@ def test_a_suppression_import_that_was_killed_goes_on(monkeypatch: pytest.Monkey
     importing.check(job=job)
     ImportJob.objects.filter(pk=job.pk).update(state=ImportState.RUNNING)
     with monkeypatch.context() as patch:
-        patch.setattr(suppressing.suppression, "suppress_keys", _dies_at_the_second())
+        patch.setattr(suppression, "suppress_keys", _dies_at_the_second())
         with pytest.raises(KeyboardInterrupt):
             run.run_job(job_id=job.pk)
     assert Suppression.objects.count() == 2
@@ -220,7 +220,7 @@ def test_a_suppression_import_that_was_killed_goes_on(monkeypatch: pytest.Monkey
 
 
 def _dies_at_the_second() -> Any:
-    original, calls = suppressing.suppression.suppress_keys, list[int]()
+    original, calls = suppression.suppress_keys, list[int]()
 
     def replacement(cursor: Any, rows: Any) -> int:
         calls.append(1)
