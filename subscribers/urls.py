@@ -2,7 +2,19 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from .views import bulk, imports, lists, merging, register, retention, rights, segments, subscribers
+from .views import (
+    bulk,
+    imports,
+    lists,
+    merging,
+    register,
+    retention,
+    rights,
+    segments,
+    subscribers,
+    suppressions,
+    vocabulary,
+)
 
 app_name = "subscribers"
 
@@ -24,6 +36,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_person}unsubscribe/", subscribers.subscriber_unsubscribe, name="subscriber_unsubscribe"),
     path(f"{_person}merge/", merging.subscriber_merge, name="subscriber_merge"),
     path(f"{_person}erase/", subscribers.subscriber_erase, name="subscriber_erase"),
+    path("fields/", vocabulary.field_list, name="field_list"),
+    path("fields/<int:pk>/", vocabulary.field_edit, name="field_edit"),
+    path("fields/<int:pk>/delete/", vocabulary.field_delete, name="field_delete"),
+    path("tags/", vocabulary.tag_list, name="tag_list"),
+    path("tags/<int:pk>/", vocabulary.tag_edit, name="tag_edit"),
+    path("tags/<int:pk>/delete/", vocabulary.tag_delete, name="tag_delete"),
+    path("blocked/", suppressions.suppression_list, name="suppression_list"),
+    path("blocked/<int:pk>/lift/", suppressions.suppression_lift, name="suppression_lift"),
+    path("blocked/domains/<int:pk>/lift/", suppressions.domain_lift, name="domain_lift"),
     path("lists/", lists.list_list, name="list_list"),
     path("lists/add/", lists.list_add, name="list_add"),
     path(_list, lists.list_detail, name="list_detail"),

@@ -8,7 +8,7 @@ from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit
 
 from ..importing.columns import FIXED_TARGETS, field_key
-from ..models import CustomField, FieldType, Subscriber, Tag
+from ..models import BulkAction, BulkJob, BulkState, CustomField, FieldType, Subscriber, Tag
 from ..segments.catalogue import SLOTS
 from . import profiles
 
@@ -56,6 +56,10 @@ def _create(key: str, label: str, field_type: str, choices: Iterable[str], defau
     # One at a time: two new fields must not get the same slot.
     with connection.cursor() as cursor:
         cursor.execute("LOCK TABLE subscribers_customfield IN SHARE ROW EXCLUSIVE MODE")
+    if any(target.get("key") == key for target in _going()):
+        raise FieldError(
+            f"The values of a deleted field “{key}” are still being removed. Try again in a minute."
+        )
     field = CustomField.objects.create(
         key=key,
         label=label[:100],
@@ -69,8 +73,15 @@ def _create(key: str, label: str, field_type: str, choices: Iterable[str], defau
     return field
 
 
+def _going() -> list[dict[str, str]]:
+    """Return the deleted fields whose values are not yet gone from everybody."""
+    jobs = BulkJob.objects.filter(action=BulkAction.FORGET_FIELD, state=BulkState.RUNNING)
+    return list(jobs.values_list("target", flat=True))
+
+
 def _free_slot(field_type: str) -> str:
     taken = set(CustomField.objects.exclude(slot="").values_list("slot", flat=True))
+    taken |= {str(target.get("slot")) for target in _going()}
     fitting = (slot for slot, types in SLOTS.items() if field_type in types and slot not in taken)
     return next(fitting, "")
 

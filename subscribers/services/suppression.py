@@ -14,7 +14,9 @@ from django.db import connection, transaction
 from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit
 from mailplatform.core import clock
+from mailplatform.core.keys import email_key
 
+from ..importing.addresses import AddressRefusedError, normalise_email
 from ..models import PersonMerge, Subscriber, Suppression, SuppressionReason
 from . import basis
 
@@ -78,6 +80,27 @@ def suppress(*, email_key: bytes, reason: str, source: str, detail: str = "") ->
     """Suppress one address; return whether it was not suppressed for this reason before."""
     with transaction.atomic(), connection.cursor() as cursor:
         return suppress_keys(cursor, [KeyRow(email_key, reason, source, detail, clock.now())]) > 0
+
+
+@transaction.atomic
+def block_address(*, email: str, reason: str, actor: User | None) -> bool:
+    """Block one address by hand; return whether it was not blocked so before.
+
+    Raises SuppressionError for what is no address, and without a reason.
+    """
+    try:
+        key = email_key(normalise_email(email))
+    except AddressRefusedError as error:
+        raise SuppressionError(f"Please check the address: {error}.") from None
+    if not reason.strip():
+        raise SuppressionError("Say why the address is blocked.")
+    source = f"user {actor.pk}" if actor else "system"
+    if not suppress(
+        email_key=key, reason=SuppressionReason.MANUAL.value, source=source, detail=reason.strip()
+    ):
+        return False
+    audit.record(actor=actor, action="suppression.made", detail={"reason": "manual"})
+    return True
 
 
 def suppress_keys(cursor: Any, rows: Sequence[tuple[bytes, str, str, str, dt.datetime]]) -> int:

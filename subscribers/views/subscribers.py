@@ -18,6 +18,7 @@ from ..selectors import eligibility, lists, merging, profiles, segments, timelin
 from ..selectors import subscribers as selector
 from ..services import erasure, unsubscribe
 from ..services import subscribers as service
+from .audience_tabs import audience_tabs
 
 NOT_OF_A_PERSON = {"erased", "left_list", "cancelled"}
 FIRST_STATES = [("mailable", "May get marketing mail")]
@@ -38,6 +39,7 @@ def subscriber_list(request: HttpRequest) -> HttpResponse:
             (row, _names(row.list_ids, list_names), _names(row.tag_ids, tag_names)) for row in page.rows
         ],
         "filters": filters,
+        "tabs": audience_tabs("subscriber_list"),
         "query": filters.address(),
         "bulk_actions": bulk.CHOICES,
         "segments": segments.live(),
