@@ -43,4 +43,4 @@ def of(person: Subscriber) -> Held:
 def _mails(numbers: list[int], limit: int) -> list[tuple[datetime, str]]:
     with connection.cursor() as cursor:
         cursor.execute(_MAILS, [numbers, limit])
-        return cursor.fetchall()
+        return [(at, subject) for at, subject in cursor.fetchall()]

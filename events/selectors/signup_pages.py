@@ -1,5 +1,6 @@
 """What the pages of a sign-up show."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
@@ -7,7 +8,15 @@ from uuid import UUID
 from django.db.models import Count, Q
 
 from subscribers import words
-from subscribers.models import ConsentNotice, CustomField, FieldType, OptIn, SignupForm, SignupRequest
+from subscribers.models import (
+    ConsentNotice,
+    CustomField,
+    FieldType,
+    OptIn,
+    SignupForm,
+    SignupRequest,
+    SignupText,
+)
 from subscribers.services import owed_mails
 
 
@@ -21,7 +30,7 @@ class Field:
     value: str
 
 
-_KINDS = {FieldType.NUMBER: "number", FieldType.DATE: "date"}
+_KINDS: dict[str, str] = {FieldType.NUMBER: "number", FieldType.DATE: "date"}
 
 
 def form_of(public_id: UUID) -> SignupForm | None:
@@ -38,6 +47,18 @@ def fields_of(form: SignupForm, typed: Mapping[str, str]) -> list[Field]:
         for key in form.field_keys
         if key in known
     ]
+
+
+def shown(form: SignupForm, text: SignupText) -> str:
+    """Return a fingerprint of all that can be ticked, in these words.
+
+    It travels with the form: from a page that shows older words, such as a snippet that was not renewed, nobody's
+    consent to the newer ones is taken.
+    """
+    parts = [text.wording]
+    if form.ask_tracking:
+        parts += [words.say(text.language, key) for key in ("opens_wording", "clicks_wording")]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 def other_languages(form: SignupForm, lang: str) -> list[tuple[str, str]]:

@@ -66,7 +66,9 @@ def _take(request: HttpRequest, form: SignupForm, text: SignupText, lang: str) -
 
 
 def _agreed(request: HttpRequest, form: SignupForm, text: SignupText, lang: str) -> dict[str, str]:
-    """The words of each box that is ticked, exactly as the page shows them."""
+    """The words of each box that is ticked, exactly as the page shows them; none where it showed others."""
+    if request.POST.get("shown", "") != signup_pages.shown(form, text):
+        return {}
     boxes = {"agree": (Purpose.MARKETING, text.wording)}
     if form.ask_tracking:
         boxes["opens"] = (Purpose.OPENS, words.say(lang, "opens_wording"))
@@ -84,13 +86,14 @@ def _form(
 ) -> HttpResponse:
     """The form, with everything that was typed still in it."""
     fields = signup_pages.fields_of(form, request.POST)
-    problem = ""
+    problem, shown = "", signup_pages.shown(form, text)
     if wrong is not None:
         labels = {f"field_{each.key}": each.label for each in fields}
         problem = words.say(lang, wrong.code, value=labels.get(wrong.field, ""))
     return show(
         request, "events/signup/form", lang=lang, status=422 if wrong else 200, form=form, text=text,
-        fields=fields, typed=request.POST, problem=problem, wrong_field=wrong.field if wrong else "",
+        fields=fields, typed=request.POST, problem=problem, shown=shown,
+        is_ticked=request.POST.get("shown") == shown, wrong_field=wrong.field if wrong else "",
         languages=signup_pages.other_languages(form, lang), honeypot=HONEYPOT,
     )  # fmt: skip
 

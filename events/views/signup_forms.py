@@ -174,6 +174,7 @@ def _snippet(signup_form: SignupForm, language: str) -> str:
     text = texts.get(language) or next(iter(texts.values()))
     context = {
         "form": signup_form, "text": text, "lang": text.language, "honeypot": HONEYPOT,
+        "shown": signup_pages.shown(signup_form, text),
         "address": _address(signup_form), "fields": signup_pages.fields_of(signup_form, {}),
     }  # fmt: skip
     made = render_to_string("events/signup_forms/snippet.html", context)

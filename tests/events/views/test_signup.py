@@ -1,6 +1,7 @@
 """Signing up, as people, programs and scanners do it."""
 
 import datetime as dt
+import re
 from collections import Counter as Tally
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.urls import reverse
 
 from campaigns import hosted_tokens, tokens
 from events import throttle
+from events.selectors import signup_pages
 from mailplatform.core import clock, keys
 from subscribers import words
 from subscribers.models import (
@@ -29,6 +31,7 @@ from subscribers.models import (
 from subscribers.selectors import eligibility
 from subscribers.services import erasure, lists, signup, signup_forms, suppression, unsubscribe
 from tests.factories import subscribers as people
+from tests.factories.accounts import ViewerFactory
 from tests.factories.signup import WORDING, confirm_path, hosted_path, make_form
 
 pytestmark = pytest.mark.django_db
@@ -58,7 +61,12 @@ def address(form: SignupForm) -> str:
 
 
 def sign_up(client: Client, form: SignupForm, email: str = ADA, **more: str) -> Any:
-    return client.post(address(form), {"email": email, "agree": "yes", "website": "", **more})
+    data = {"email": email, "agree": "yes", "website": "", "shown": shown(form), **more}
+    return client.post(address(form), data)
+
+
+def shown(form: SignupForm) -> str:
+    return signup_pages.shown(form, form.texts.get(language="en"))
 
 
 def pending() -> SignupRequest:
@@ -203,7 +211,7 @@ def test_one_network_in_a_loop_is_told_to_wait(
     codes = [
         stranger.post(
             address(form),
-            {"email": f"p{number}@example.org", "agree": "yes"},
+            {"email": f"p{number}@example.org", "agree": "yes", "shown": shown(form)},
             REMOTE_ADDR=f"192.0.2.{number}",
         ).status_code
         for number in range(5)
@@ -242,7 +250,7 @@ def test_a_program_that_fills_every_field_gets_the_same_answer_and_nothing_is_st
 def test_bad_input_is_told_and_nothing_typed_is_lost(
     stranger: Client, form: SignupForm, more: dict[str, str | None], says: str
 ) -> None:
-    data = {"email": ADA, "agree": "yes", "name": "Ada <b>", **more}
+    data = {"email": ADA, "agree": "yes", "shown": shown(form), "name": "Ada <b>", **more}
     page = stranger.post(address(form), {key: value for key, value in data.items() if value is not None})
     assert page.status_code == 422
     assert says in page.content.decode()
@@ -370,5 +378,34 @@ def test_the_link_is_good_for_its_purpose_alone(form: SignupForm) -> None:
     token = hosted_path("data", 7).split("/")[2]
     for purpose in ("confirm", "erase"):
         with pytest.raises(tokens.InvalidToken):
-            hosted_tokens.read(purpose, token)  # type: ignore[arg-type]
+            hosted_tokens.read(purpose, token)
     assert hosted_tokens.read("data", token).reference == 7
+
+
+def test_a_page_with_older_words_takes_nobodys_consent_to_the_new_ones(
+    stranger: Client, form: SignupForm
+) -> None:
+    old = shown(form)
+    wording = signup_forms.Wording(
+        title="News", wording="Yes, Harbour Books and its partners may write to me."
+    )
+    signup_forms.say(form=form, language="en", wording=wording, actor=None)
+    answer = sign_up(stranger, form, shown=old)
+    text = answer.content.decode()
+    assert answer.status_code == 422
+    assert "and its partners" in text
+    assert ADA in text
+    assert " checked" not in text
+    assert not SignupRequest.objects.exists()
+
+
+def test_the_snippet_is_plain_html_that_signs_up(client: Client, stranger: Client, form: SignupForm) -> None:
+    client.force_login(ViewerFactory.create())
+    page = client.get(reverse("events:form_detail", args=[form.public_id]))
+    snippet = page.context["snippet"]
+    assert "<script" not in snippet
+    assert "style" not in snippet
+    assert address(form) in snippet
+    hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', snippet))
+    assert stranger.post(address(form), {**hidden, "email": ADA, "agree": "yes"}).status_code == 200
+    assert SignupRequest.objects.count() == 1
