@@ -35,7 +35,7 @@ WORDS = {
 
 def selection_of(data: QueryDict) -> Selection:
     """Return whom the form of the people page means: those ticked, or everybody found."""
-    query = people.Filters.from_query(dict(QueryDict(data.get("query", "")).items())).address()
+    query = people.Filters.from_query(QueryDict(data.get("query", "")).dict()).address()
     if data.get("scope") == "all":
         return Selection(query=query)
     return Selection(ids=tuple(sorted(people.numbers_of(data.getlist("person")))) or (0,))

@@ -123,7 +123,7 @@ def _in_time(sql: str, params: Sequence[Any], timeout_ms: int) -> list[Any]:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(timeout_ms)])
             cursor.execute(sql, params)
-            rows = cursor.fetchall()
+            rows: list[Any] = cursor.fetchall()
             cursor.execute("SELECT set_config('statement_timeout', '0', true)")
             return rows
     except OperationalError as error:

@@ -64,12 +64,12 @@ def _checked(action: str, target: Mapping[str, Any]) -> dict[str, Any]:
         case BulkAction.TAG:
             return _tag(str(target.get("name", "")))
         case BulkAction.UNTAG | BulkAction.DELETE_TAG:
-            tag = Tag.objects.filter(pk=target.get("tag_id")).first()
+            tag = Tag.objects.filter(pk=int(target.get("tag_id") or 0)).first()
             if tag is None:
                 raise BulkError("That tag does not exist any more.")
             return {"tag_id": tag.pk, "name": tag.name}
         case BulkAction.LIST_ADD | BulkAction.LIST_REMOVE:
-            found = MailingList.objects.filter(pk=target.get("list_id"), archived_at=None).first()
+            found = MailingList.objects.filter(pk=int(target.get("list_id") or 0), archived_at=None).first()
             if found is None:
                 raise BulkError("Choose a list that is in use.")
             return {"list_id": found.pk, "name": found.name}

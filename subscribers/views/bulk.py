@@ -77,17 +77,18 @@ def export(request: HttpRequest) -> HttpResponseBase:
     """Send the people as CSV, streamed."""
     selection = forms.selection_of(request.POST)
     if not _count(selection):
-        messages.error(request, "Nobody is chosen, so there is nothing to export.")
+        messages.error(request, "Tick the people to export, or choose “everybody found”.")
         return redirect(_back(selection))
     pieces = people_export.export(selection=selection, actor=current_user(request))
     headers = {"Content-Disposition": f'attachment; filename="people-{clock.now():%Y-%m-%d}.csv"'}
-    body = _async(pieces) if isinstance(request, ASGIRequest) else pieces
+    body = as_pieces(pieces) if isinstance(request, ASGIRequest) else pieces
     return StreamingHttpResponse(body, content_type="text/csv; charset=utf-8", headers=headers)
 
 
-async def _async(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def as_pieces(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     """Under ASGI Django would read a plain generator into memory."""
-    while (piece := await sync_to_async(next)(pieces, None)) is not None:
+    following = sync_to_async(lambda: next(pieces, None))
+    while (piece := await following()) is not None:
         yield piece
 
 

@@ -1,8 +1,10 @@
 import pytest
+from asgiref.sync import async_to_sync
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from subscribers.models import BulkJob, Profile, Segment, Tag
+from subscribers.views.bulk import as_pieces
 from tests.factories.accounts import UserFactory, ViewerFactory
 from tests.factories.subscribers import mailing_list, person
 
@@ -104,3 +106,10 @@ def test_a_job_that_runs_says_so_and_looks_again(marketer: Client) -> None:
     assert "every 2s" in page
     assert "Unsubscribed" in page
     assert marketer.get("/subscribers/bulk/00000000-0000-4000-8000-000000000000/").status_code == 404
+
+
+def test_under_asgi_the_export_goes_out_piece_by_piece() -> None:
+    async def collect() -> list[bytes]:
+        return [piece async for piece in as_pieces(iter([b"a", b"b"]))]
+
+    assert async_to_sync(collect)() == [b"a", b"b"]
