@@ -2,9 +2,17 @@
 
 from typing import Any
 
+import structlog
 from celery import shared_task
 
-from .services import bulk, importing, owed_mails, retention, signup
+from mailplatform.accounts.models import User
+from mailplatform.accounts.vault import SecretUnreadable
+from mailplatform.aws.session import AwsConfigurationError
+from mailplatform.aws.suppression import SuppressionListUnreachable
+
+from .services import bulk, importing, owed_mails, retention, signup, suppression_sync
+
+log = structlog.get_logger(__name__)
 
 
 @shared_task(name="subscribers.resume_imports")
@@ -36,3 +44,12 @@ def resume_bulk(**_: Any) -> None:
 def keep_retention(**_: Any) -> None:
     """Let go of what was kept for long enough; each rule once a day."""
     retention.run_due()
+
+
+@shared_task(name="subscribers.sync_suppressions")
+def sync_suppressions(*, user_id: int | None = None, **_: Any) -> None:
+    """Compare our suppressions with the list of the SES account; `user_id` is who asked for it."""
+    try:
+        suppression_sync.sync(actor=User.objects.filter(pk=user_id).first() if user_id else None)
+    except (SuppressionListUnreachable, AwsConfigurationError, SecretUnreadable) as error:
+        log.warning("suppressions_not_synced", error=str(error))

@@ -12,6 +12,7 @@ from .views import (
     rights,
     segments,
     subscribers,
+    suppression_sync,
     suppressions,
     vocabulary,
 )
@@ -43,6 +44,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tags/<int:pk>/", vocabulary.tag_edit, name="tag_edit"),
     path("tags/<int:pk>/delete/", vocabulary.tag_delete, name="tag_delete"),
     path("blocked/", suppressions.suppression_list, name="suppression_list"),
+    path("blocked/sync/", suppression_sync.suppression_sync, name="suppression_sync"),
     path("blocked/<int:pk>/lift/", suppressions.suppression_lift, name="suppression_lift"),
     path("blocked/domains/<int:pk>/lift/", suppressions.domain_lift, name="domain_lift"),
     path("lists/", lists.list_list, name="list_list"),

@@ -23,6 +23,10 @@ class SuppressionListUnreachable(Exception):
     """Amazon SES did not answer, or refused; the message says what it said."""
 
 
+class Refused(Exception):
+    """Amazon does not take the entry: an account in Amazon's own sandbox may not add any."""
+
+
 class Listed(NamedTuple):
     """One entry: the address as Amazon spells it, BOUNCE or COMPLAINT, when it was put there."""
 
@@ -42,10 +46,13 @@ def listed(connection: Connection, *, since: dt.datetime | None = None) -> Itera
 
 
 def put(connection: Connection, *, email: str, reason: str) -> None:
-    """Add an address; twice does no harm. `reason` is BOUNCE or COMPLAINT. Raises SuppressionListUnreachable."""
-    wait_turn(connection, patience=PATIENCE_SECONDS)
+    """Add an address; `reason` is BOUNCE or COMPLAINT. Raises Refused, SuppressionListUnreachable."""
+    ses = client(connection, "sesv2")
     try:
-        client(connection, "sesv2").put_suppressed_destination(EmailAddress=email, Reason=reason)
+        wait_turn(connection, patience=PATIENCE_SECONDS)
+        ses.put_suppressed_destination(EmailAddress=email, Reason=reason)
+    except ses.exceptions.BadRequestException as error:
+        raise Refused(str(error)) from error
     except (BotoCoreError, ClientError, ControlQueueBusy) as error:
         raise SuppressionListUnreachable(str(error)) from error
 
@@ -60,13 +67,14 @@ def remove(connection: Connection, *, email: str) -> int:
         found, token = _page(connection, None, token)
         for entry in found:
             if entry.email.lower() == wanted:
-                gone += _delete(connection, entry.email)
+                gone += delete(connection, entry.email)
         if not token:
             return gone
-    return gone + _delete(connection, wanted)
+    return gone + delete(connection, wanted)
 
 
-def _delete(connection: Connection, email: str) -> int:
+def delete(connection: Connection, email: str) -> int:
+    """Take one entry off, in exactly this spelling; return whether it stood there (0 or 1)."""
     ses = client(connection, "sesv2")
     try:
         wait_turn(connection, patience=PATIENCE_SECONDS)

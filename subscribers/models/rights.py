@@ -1,4 +1,4 @@
-"""What people ask for under GDPR Art. 15 to 21, what was done about it, and how long what is kept."""
+"""What people ask for under GDPR Art. 15 to 21, what was done about it, and for how long data are kept."""
 
 import uuid
 from typing import ClassVar
