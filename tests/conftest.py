@@ -155,11 +155,18 @@ def _needs_services(item: pytest.Item) -> bool:
     )
 
 
+def _part(item: pytest.Item) -> pytest.MarkDecorator:
+    if _needs_services(item):
+        return pytest.mark.services
+    wants_database = item.get_closest_marker("django_db") or "db" in getattr(item, "fixturenames", ())
+    return pytest.mark.database if wants_database else pytest.mark.unit
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort the tests into the parts of `make test`, and look for Chromium once, if any test wants it."""
     for item in items:
         if not item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.services if _needs_services(item) else pytest.mark.unit)
+            item.add_marker(_part(item))
     wanting = [item for item in items if item.get_closest_marker("browser")]
     if wanting and _chromium() is None:
         for item in wanting:
