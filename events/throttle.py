@@ -11,6 +11,8 @@ from typing import Final
 import redis
 import structlog
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from mailplatform.core import clock, keys
 from subscribers.services import consent
@@ -23,7 +25,9 @@ log = structlog.get_logger(__name__)
 
 @cache
 def _client() -> "redis.Redis[bytes]":
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+    # A form must not wait for a Redis that is away.
+    once = Retry(NoBackoff(), 0)
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2, retry=once)
 
 
 def network_is_busy(ip: str) -> bool:
