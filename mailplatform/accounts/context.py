@@ -43,7 +43,9 @@ NAVIGATION: Sequence[tuple[str, Sequence[Place]]] = (
                     "events:subscriber",
                 ),
             ),
-            Place("Lists", "subscribers:list_list", icon="list-check", names=("subscribers:list", "events:form")),
+            Place(
+                "Lists", "subscribers:list_list", icon="list-check", names=("subscribers:list", "events:form")
+            ),
             Place("Segments", "subscribers:segment_list", icon="filter", names=("subscribers:segment",)),
         ),
     ),

@@ -21,7 +21,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connections
 from django.test import override_settings
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, ViewportSize
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, ViewportSize, expect
 
 from mailplatform.accounts.models import User
 from mailplatform.sandbox import constants
@@ -31,6 +31,8 @@ BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 SERIOUS = {"serious", "critical"}
 WIDTHS = (390, 1280)
 VIEWPORT: ViewportSize = {"width": 1280, "height": 900}
+# Patience for a busy machine; what is there at once costs none of it.
+expect.set_options(timeout=20_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -43,7 +43,17 @@ def celery(
         str(tmp_path / "beat"),
     ]
     process = subprocess.Popen(
-        [*command, "-Q", workers.ALL_QUEUES, "-c", "1", "-l", "ERROR", "--without-gossip", "--without-mingle"],
+        [
+            *command,
+            "-Q",
+            workers.ALL_QUEUES,
+            "-c",
+            "1",
+            "-l",
+            "ERROR",
+            "--without-gossip",
+            "--without-mingle",
+        ],
         env=workers.environment(sandbox, PUBLIC_URL=server_url),
         stdout=subprocess.DEVNULL,
         start_new_session=True,
