@@ -1,5 +1,6 @@
 """Reading segments: the saved ones, and how many people a rule tree chooses right now."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,19 +81,26 @@ def _now() -> datetime:
 
 
 def count(rules: dict[str, Any], *, timeout_ms: int = COUNT_TIMEOUT_MS) -> SegmentCount:
-    """Count the people a rule tree chooses; each of three counts is cancelled after ``timeout_ms``.
+    """Count the people a rule tree chooses; three counts share ``timeout_ms``, and what is not done then is cancelled.
 
     The others: those of them who may get marketing mail; and, apart, those whose engagement is unknown, so that
     nobody can say whether the rules hold. Raises RuleError.
     """
     tree, now = parse_rules(rules, catalogue.current()), _now()
     condition = compile_rules(tree, now=now)
+    ends = time.monotonic() + timeout_ms / 1000
     total = _number(_total_sql(condition), condition, timeout_ms)
     if total is None:
         return SegmentCount()
-    mailable = _number(_mailable_sql(condition), condition, timeout_ms) if total else 0
-    unknown = compile_unknown(tree, now=now)
-    return SegmentCount(total, mailable, _number(_total_sql(unknown), unknown, timeout_ms) if unknown else 0)
+    mailable = _number(_mailable_sql(condition), condition, _left(ends)) if total else 0
+    asked = compile_unknown(tree, now=now)
+    unknown = _number(_total_sql(asked), asked, _left(ends)) if asked else 0
+    return SegmentCount(total, mailable, unknown)
+
+
+def _left(ends: float) -> int:
+    """Return the milliseconds until then, at least a few."""
+    return max(50, int((ends - time.monotonic()) * 1000))
 
 
 def total(rules: dict[str, Any], *, timeout_ms: int = COUNT_TIMEOUT_MS) -> int | None:
