@@ -80,6 +80,11 @@ class RightsStep(models.Model):
     def __str__(self) -> str:
         return f"{self.action} {self.at:%Y-%m-%d}"
 
+    @property
+    def words(self) -> str:
+        """What was done, as the log shows it."""
+        return self.action.replace("_", " ").capitalize()
+
 
 class RetentionRule(models.Model):
     """For how many months a class of data is kept; without a row its default holds, null keeps for ever."""
