@@ -88,9 +88,12 @@ FROM subscribers_subscriber s WHERE t.job_id = %(job)s AND t.chunk = %(chunk)s A
     s.name <> t.given->>'name' OR s.language <> t.given->>'language' OR s.time_zone <> t.given->>'time_zone'
     OR EXISTS (SELECT FROM jsonb_each(t.given->'fields') e WHERE s.fields->e.key IS DISTINCT FROM e.value))
 """
+# Rows are looked up person by person (OFFSET 0 keeps the planner from any other way): a list or a tag has many.
 _TAGS_OF_KNOWN: Final = """
-DELETE FROM subscribers_subscriber_tags h USING subscribers_importtrace t
-WHERE t.job_id = %(job)s AND t.chunk = %(chunk)s AND h.subscriber_id = t.subscriber_id AND h.tag_id = ANY(t.tag_ids)
+DELETE FROM subscribers_subscriber_tags WHERE id = ANY(ARRAY(
+    SELECT h.id FROM subscribers_importtrace t CROSS JOIN LATERAL (
+        SELECT y.id, y.tag_id FROM subscribers_subscriber_tags y WHERE y.subscriber_id = t.subscriber_id OFFSET 0) h
+    WHERE t.job_id = %(job)s AND t.chunk = %(chunk)s AND h.tag_id = ANY(t.tag_ids)))
 """
 _TAGS_OF_KEPT: Final = """
 DELETE FROM subscribers_subscriber_tags h USING import_undo u
@@ -98,17 +101,22 @@ WHERE u.is_new AND u.reason IS NOT NULL AND h.subscriber_id = u.subscriber_id AN
 """
 # What they confirmed themselves, or left since, is theirs.
 _LEAVE: Final = """
-DELETE FROM subscribers_subscription x WHERE x.mailing_list_id = %(list)s AND x.source = %(source)s
-AND x.state = 'confirmed' AND x.confirmation_id IS NULL AND x.subscriber_id IN (
-    SELECT u.subscriber_id FROM import_undo u WHERE u.is_new AND u.reason IS NOT NULL
-    UNION ALL SELECT t.subscriber_id FROM subscribers_importtrace t
-    WHERE t.job_id = %(job)s AND t.chunk = %(chunk)s AND t.joined = 'added')
+DELETE FROM subscribers_subscription WHERE id = ANY(ARRAY(
+    SELECT x.id FROM (
+        SELECT u.subscriber_id FROM import_undo u WHERE u.is_new AND u.reason IS NOT NULL
+        UNION ALL SELECT t.subscriber_id FROM subscribers_importtrace t
+        WHERE t.job_id = %(job)s AND t.chunk = %(chunk)s AND t.joined = 'added') who
+    CROSS JOIN LATERAL (SELECT * FROM subscribers_subscription y
+        WHERE y.subscriber_id = who.subscriber_id AND y.mailing_list_id = %(list)s OFFSET 0) x
+    WHERE x.source = %(source)s AND x.state = 'confirmed' AND x.confirmation_id IS NULL))
 """
 _PENDING_AGAIN: Final = """
-UPDATE subscribers_subscription x SET state = 'pending', confirmed_at = NULL, updated_at = %(now)s
-FROM subscribers_importtrace t WHERE t.job_id = %(job)s AND t.chunk = %(chunk)s AND t.joined = 'confirmed'
-AND x.subscriber_id = t.subscriber_id AND x.mailing_list_id = %(list)s AND x.state = 'confirmed'
-AND x.confirmation_id IS NULL
+UPDATE subscribers_subscription SET state = 'pending', confirmed_at = NULL, updated_at = %(now)s
+WHERE id = ANY(ARRAY(
+    SELECT x.id FROM subscribers_importtrace t CROSS JOIN LATERAL (SELECT * FROM subscribers_subscription y
+        WHERE y.subscriber_id = t.subscriber_id AND y.mailing_list_id = %(list)s OFFSET 0) x
+    WHERE t.job_id = %(job)s AND t.chunk = %(chunk)s AND t.joined = 'confirmed' AND x.state = 'confirmed'
+        AND x.confirmation_id IS NULL))
 """
 _NAME_KEPT: Final = """
 INSERT INTO subscribers_importtrace (job_id, chunk, subscriber_id, former, given, tag_ids, joined, outcome)
@@ -207,8 +215,7 @@ def _collect(cursor: CursorWrapper, job: ImportJob, params: dict[str, Any]) -> t
     ids = sorted(row[0] for row in cursor.fetchall())
     cursor.execute(_LOCK, [ids])
     basis.lock_profiles(cursor, ids)
-    since = job.started_at or job.created_at
-    cursor.execute(_COLLECT, {**params, "ids": ids, "mailed": list(mailed.mailed_since(ids, since))})
+    cursor.execute(_COLLECT, {**params, "ids": ids, "mailed": list(mailed.mailed_since(ids, job.created_at))})
     cursor.execute("SELECT subscriber_id FROM import_undo")
     found = [row[0] for row in cursor.fetchall()]
     cursor.execute("SELECT subscriber_id FROM import_undo WHERE is_new AND reason IS NULL")

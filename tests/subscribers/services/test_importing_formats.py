@@ -45,6 +45,7 @@ def bring_in(data: bytes | str, name: str, statement: Statement = AGREED, **opti
     return job
 
 
+@pytest.mark.usefixtures("ledger_files")
 def test_mailchimps_export_brings_its_evidence() -> None:
     job = bring_in(
         "Email Address,First Name,Last Name,OPTIN_TIME,OPTIN_IP,CONFIRM_TIME,CONFIRM_IP,TAGS\n"
