@@ -33,7 +33,8 @@ _NUMBERS: Final = "UPDATE campaigns_run SET batches = batches + %s WHERE id = %s
 _RETRY: Final = """
 INSERT INTO campaigns_batch (run_id, number, attempt, state, subscriber_ids, count, cursor,
     template_version_id, sender_id, language, resend, not_before)
-SELECT %s, %s, %s, 'waiting', %s::bigint[], %s, 0, template_version_id, sender_id, language, resend, %s
+SELECT %s, %s, %s, 'waiting', %s::bigint[], %s, 0, template_version_id, sender_id, language, resend,
+    clock_timestamp() + %s::interval
 FROM campaigns_batch WHERE id = %s
 """
 # That nobody was reached, or nothing was written, says nothing about the person.
@@ -57,13 +58,16 @@ class Tally:
 
 @dataclass(slots=True)
 class _Again:
-    """People who go into new batches: (attempt, not before) → ids; `alone` ones get a batch each."""
+    """People who go into new batches: (attempt, wait) → ids; `alone` ones get a batch each.
 
-    together: dict[tuple[int, dt.datetime | None], list[int]] = field(default_factory=dict)
+    The wait counts by Postgres's clock: a machine whose own is an hour fast must not put people off for an hour.
+    """
+
+    together: dict[tuple[int, dt.timedelta | None], list[int]] = field(default_factory=dict)
     alone: list[tuple[int, int]] = field(default_factory=list)
 
-    def add(self, subscriber_id: int, attempt: int, not_before: dt.datetime | None) -> None:
-        self.together.setdefault((attempt, not_before), []).append(subscriber_id)
+    def add(self, subscriber_id: int, attempt: int, wait: dt.timedelta | None) -> None:
+        self.together.setdefault((attempt, wait), []).append(subscriber_id)
 
 
 def record(
@@ -84,7 +88,7 @@ def record(
                 continue
             _note(tally, answer)
             if answer.call.id in won:
-                ends += _ends(run_id, answer, again, tally, now)
+                ends += _ends(run_id, answer, again, tally)
             else:
                 _settle_late(cursor, run_id, answer, tally)
         resend = bool(answers) and answers[0].call.resend
@@ -130,9 +134,7 @@ def _notice(tally: Tally, verdict: Verdict, words: str) -> None:
         tally.stop = words
 
 
-def _ends(
-    run_id: int, answer: Answer, again: _Again, tally: Tally, now: dt.datetime
-) -> list[rows.DeliveryRow]:
+def _ends(run_id: int, answer: Answer, again: _Again, tally: Tally) -> list[rows.DeliveryRow]:
     call = answer.call
     if answer.results is None:
         assert answer.error is not None
@@ -148,7 +150,7 @@ def _ends(
         verdicts = [result.verdict for result in results]
     found = []
     for id_, result, verdict in zip(call.subscriber_ids, results, verdicts, strict=True):
-        row = _end(run_id, call, id_, result, verdict, again=again, now=now)
+        row = _end(run_id, call, id_, result, verdict, again=again)
         if row is not None:
             _count(tally, row.state)
             found.append(row)
@@ -163,7 +165,6 @@ def _end(
     verdict: Verdict,
     *,
     again: _Again,
-    now: dt.datetime,
 ) -> rows.DeliveryRow | None:
     state, reason = DeliveryState.UNRESOLVED, "lost_answer"
     if verdict is Verdict.ACCEPTED:
@@ -174,10 +175,10 @@ def _end(
         if call.attempt >= timing.MAX_ATTEMPTS:
             state, reason = DeliveryState.FAILED, _reason(result.status)
         else:
-            again.add(subscriber_id, call.attempt + 1, now + timing.RETRY_WAITS[call.attempt - 1])
+            again.add(subscriber_id, call.attempt + 1, timing.RETRY_WAITS[call.attempt - 1])
             return None
     elif verdict in {Verdict.RETRY, Verdict.THROTTLED}:
-        again.add(subscriber_id, call.attempt, now + timing.BUSY_RETRY)
+        again.add(subscriber_id, call.attempt, timing.BUSY_RETRY)
         return None
     elif verdict in {Verdict.QUOTA, Verdict.STOP}:
         again.add(subscriber_id, call.attempt, None)
@@ -236,9 +237,9 @@ def _write_again(
     cursor: CursorWrapper, run_id: int, batch_id: int, again: _Again, *, tally: Tally, size: int, resend: bool
 ) -> list[rows.DeliveryRow]:
     """New batches for those to be tried again; rows instead when the run was cancelled meanwhile."""
-    parts: list[tuple[int, dt.datetime | None, list[int]]] = [
-        (attempt, not_before, ids[start : start + size])
-        for (attempt, not_before), ids in again.together.items()
+    parts: list[tuple[int, dt.timedelta | None, list[int]]] = [
+        (attempt, wait, ids[start : start + size])
+        for (attempt, wait), ids in again.together.items()
         for start in range(0, len(ids), size)
     ]
     parts += [(attempt, None, [id_]) for id_, attempt in again.alone]
@@ -260,7 +261,7 @@ def _write_again(
             ]
         )
     first = batches - len(parts)
-    for number, (attempt, not_before, ids) in enumerate(parts, start=first):
-        cursor.execute(_RETRY, [run_id, number, attempt, ids, len(ids), not_before, batch_id])
+    for number, (attempt, wait, ids) in enumerate(parts, start=first):
+        cursor.execute(_RETRY, [run_id, number, attempt, ids, len(ids), wait, batch_id])
         tally.retried += len(ids)
     return []

@@ -1,6 +1,7 @@
 """The loop when things around it break: Redis, the clock, the account's figures, our own code."""
 
 import datetime as dt
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -150,3 +151,25 @@ def test_an_account_that_cannot_be_read_is_taken_as_last_known(site: Installatio
         patched.setattr("django.conf.settings.AWS_ENDPOINT_URLS", {"sesv2": "http://127.0.0.1:9"})
         drain_all(run, fake)
     assert fake.accepted == addresses(people)
+
+
+def test_a_clock_that_jumps_during_a_call_puts_nobody_off_for_an_hour(
+    site: Installation, fake: FakeSes
+) -> None:
+    audience = make_list()
+    make_people(2, audience)
+    run = make_run(audience)
+    jump = time_machine.travel(clock.now() + dt.timedelta(hours=1), tick=True)
+
+    def busy_while_the_clock_jumps(request: dict[str, Any]) -> list[ses.EntryResult]:
+        jump.start()
+        return fake.statuses("TRANSIENT_FAILURE")(request)
+
+    fake.script = [busy_while_the_clock_jumps]
+    try:
+        drain.drain(run.pk, sender=fake, seconds=0.5, sleep=lambda _: time.sleep(0.1))
+    finally:
+        jump.stop()
+    again = Batch.objects.get(run_id=run.pk, state="waiting")
+    assert again.not_before is not None
+    assert again.not_before < clock.now() + dt.timedelta(minutes=1)
