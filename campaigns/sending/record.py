@@ -262,6 +262,7 @@ def _write_again(
         )
     first = batches - len(parts)
     for number, (attempt, wait, ids) in enumerate(parts, start=first):
-        cursor.execute(_RETRY, [run_id, number, attempt, ids, len(ids), wait, batch_id])
+        seconds = None if wait is None else f"{wait.total_seconds()} s"
+        cursor.execute(_RETRY, [run_id, number, attempt, ids, len(ids), seconds, batch_id])
         tally.retried += len(ids)
     return []

@@ -12,8 +12,11 @@ import pytest
 pytestmark = pytest.mark.drill
 
 ROOT = Path(__file__).resolve().parents[2]
-# Seeds that once broke a promise: (seed, recipients, mode, what went wrong). They stay. None has so far.
-ONCE_FAILED: list[tuple[int, int, str, str]] = []
+# Seeds that once broke a promise: (seed, recipients, mode, what went wrong). They stay, with fewer people.
+ONCE_FAILED: list[tuple[int, int, str, str]] = [
+    (4, 1500, "off", "a child of the killed Postgres did not notice, so that no new one could start"),
+    (5, 1500, "off", "a worker whose clock jumped an hour put its next try off for an hour"),
+]
 
 
 def chaos(directory: Path, *, seed: int, recipients: int, mode: str = "") -> tuple[int, dict[str, Any], str]:
