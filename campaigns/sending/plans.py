@@ -16,15 +16,16 @@ _PEOPLE: Final = """
 WITH subscribers_suppression AS MATERIALIZED (
     SELECT y.email_key, y.reason, y.lifted_at FROM subscribers_suppression y
     WHERE y.lifted_at IS NULL AND y.email_key = ANY(ARRAY(
-        SELECT x.email_key FROM subscribers_subscriber x WHERE x.id = ANY(%(ids)s::bigint[])))
+        SELECT x.email_key FROM unnest(%(ids)s::bigint[]) u(id) CROSS JOIN LATERAL (
+            SELECT z.email_key FROM subscribers_subscriber z WHERE z.id = u.id OFFSET 0) x))
 )
 SELECT a.id, s.email, s.name, s.language, {fields}, p.opens_allowed, p.clicks_allowed,
     CASE WHEN s.id IS NULL AND EXISTS (SELECT FROM subscribers_personmerge g WHERE g.old_id = a.id OFFSET 0)
         THEN 'merged' ELSE {reason} END, {left_list},
     CASE WHEN d.state = 'unresolved' AND d.reason = 'resend' THEN 'resend' WHEN d.state <> '' THEN 'done' END
 FROM unnest(%(ids)s::bigint[]) a(id)
-LEFT JOIN subscribers_subscriber s ON s.id = a.id
-LEFT JOIN subscribers_profile p ON p.subscriber_id = a.id
+LEFT JOIN LATERAL (SELECT x.* FROM subscribers_subscriber x WHERE x.id = a.id OFFSET 0) s ON true
+LEFT JOIN LATERAL (SELECT x.* FROM subscribers_profile x WHERE x.subscriber_id = a.id OFFSET 0) p ON true
 LEFT JOIN LATERAL (
     SELECT x.state, x.reason FROM campaigns_delivery x
     WHERE x.run_id = %(run)s AND x.subscriber_id = a.id OFFSET 0

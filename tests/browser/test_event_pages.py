@@ -126,7 +126,7 @@ def test_hosted_preferences(visitor: Visitor) -> None:
     visitor.goto(address("preferences", run, person))
     visitor.look("public preferences", axe=False)
     visitor.page.check("input[name=opens]")
-    visitor.page.locator("button", has_text="Save").click()
+    visitor.page.locator("button[value=save]").click()
     visitor.page.wait_for_selector("text=Saved")
 
 

@@ -23,8 +23,18 @@ from mailplatform.core import clock
 from mailplatform.management.demo import people, story
 from mailplatform.sandbox.testing import RunningSandbox
 from subscribers.importing import columns
-from subscribers.models import ImportJob, MailingList, Segment, SignupForm, Subscriber
-from subscribers.services import importing, lists, signup
+from subscribers.models import (
+    BlockedDomain,
+    CustomField,
+    ImportJob,
+    MailingList,
+    Segment,
+    SignupForm,
+    Subscriber,
+    Suppression,
+    Tag,
+)
+from subscribers.services import domains, importing, lists, signup, suppression, vocabulary
 from tests.factories import workers
 from tests.factories.accounts import AdminFactory, ViewerFactory
 from tests.factories.signup import WORDING, hosted_path, make_form
@@ -47,6 +57,10 @@ class World:
     job: ImportJob
     token: str
     webhook: WebhookEndpoint
+    field: CustomField
+    tag: Tag
+    suppression: Suppression
+    domain: BlockedDomain
     form: SignupForm
     links: dict[str, str]
 
@@ -75,6 +89,10 @@ def build(sandbox: RunningSandbox, address: str) -> World:
         job=job,
         token=tokens.make_unsubscribe_token(run.pk, reader.pk),
         webhook=_webhook(admin, address),
+        field=CustomField.objects.order_by("pk")[0],
+        tag=vocabulary.create_tag(name="VIP", actor=admin),
+        suppression=_blocked(admin),
+        domain=domains.block(domain="competitor.example", reason="A competitor", actor=admin),
         form=form,
         links=_links(form, reader),
     )
@@ -94,6 +112,11 @@ def _links(form: SignupForm, reader: Subscriber) -> dict[str, str]:
         "events:my_erasure": hosted_path("erase", reader.pk),
     }
     return {name: path.split("/")[2] for name, path in paths.items()}
+
+
+def _blocked(admin: User) -> Suppression:
+    suppression.block_address(email="nobody@blocked.example", reason="Asked by phone", actor=admin)
+    return Suppression.objects.get(detail="Asked by phone")
 
 
 def _webhook(admin: User, address: str) -> WebhookEndpoint:

@@ -38,7 +38,9 @@ def _reasons(run: Run) -> Counter[tuple[str, str]]:
 def test_exactly_the_failed_get_another_try_and_eligibility_is_asked_again(
     sandbox: RunningSandbox, run: Run, people: list[Subscriber], fake: FakeSes
 ) -> None:
-    failed = set(Delivery.objects.filter(run_id=run.pk, state="failed").values_list("subscriber_id", flat=True))
+    failed = set(
+        Delivery.objects.filter(run_id=run.pk, state="failed").values_list("subscriber_id", flat=True)
+    )
     gone = next(person for person in people if person.pk in failed)
     Suppression.objects.create(email_key=gone.email_key, reason="complaint")
     make_people(2, MailingList.objects.latest("pk"))

@@ -178,7 +178,7 @@ def value_for(kind: Kind, operator: str, known: Catalogue) -> st.SearchStrategy[
 
 
 @settings(
-    max_examples=120,
+    max_examples=40,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
