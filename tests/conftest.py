@@ -158,7 +158,9 @@ def _needs_services(item: pytest.Item) -> bool:
 def _part(item: pytest.Item) -> pytest.MarkDecorator:
     if _needs_services(item):
         return pytest.mark.services
-    wants_database = item.get_closest_marker("django_db") or "db" in getattr(item, "fixturenames", ())
+    is_case = isinstance(getattr(item, "cls", None), type) and issubclass(item.cls, TransactionTestCase)  # type: ignore[attr-defined]
+    fixtures = getattr(item, "fixturenames", ())
+    wants_database = is_case or "db" in fixtures or item.get_closest_marker("django_db")
     return pytest.mark.database if wants_database else pytest.mark.unit
 
 
