@@ -122,6 +122,7 @@ def test_messages_hold_ids_and_nobodys_data(
     workers.empty_queues()
 
 
+@pytest.mark.drill
 def test_a_broker_that_is_away_is_no_error_of_the_page() -> None:
     with app.connection_for_write("redis+socket:///nonexistent/redis.sock") as connection:
         message: Any = tasks.drain_run.apply_async(kwargs={"run_id": 1}, connection=connection, retry=False)

@@ -56,6 +56,7 @@ def test_nobody_makes_no_batch(site: Installation) -> None:
     assert (run.audience, run.batches) == (0, 0)
 
 
+@pytest.mark.drill
 def test_the_order_is_drawn_by_lot_so_that_the_first_are_a_sample_of_all(site: Installation) -> None:
     audience = make_list()
     people = make_people(2000, audience)

@@ -1,6 +1,7 @@
 """The ways in which rates and quotas failed the users of other programs, one test for each."""
 
 import threading
+import time
 from collections import Counter
 from typing import Any
 
@@ -167,10 +168,12 @@ def test_the_warm_up_plan_ends_the_day_exactly_and_the_next_day_goes_on(
 
 def test_a_rate_limit_that_was_set_is_not_ignored(site: Installation, fake: FakeSes) -> None:
     run, _ = _run(50, rate_limit=4)
+    begun = time.monotonic()
     _drain_in_threads(run, 2, seconds=3, sender=fake)
-    assert 4 <= fake.accepted.total() <= 4 * 3 + limiter.capacity(4)
+    assert 4 <= fake.accepted.total() <= 4 * (time.monotonic() - begun) + limiter.capacity(4)
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize(("rate", "most"), [(0.5, 1), (1.0, 1), (14.0, 14), (5000.0, 50)])
 def test_no_call_is_larger_than_the_batch_limit_or_the_rate(
     site: Installation, fake: FakeSes, rate: float, most: int
@@ -187,6 +190,7 @@ def test_one_bounce_of_thirteen_suspends_nobody() -> None:
     assert safety.danger(figures) is None
 
 
+@pytest.mark.drill
 def test_without_redis_or_after_its_restart_nothing_bursts(
     site: Installation, fake: FakeSes, redis_client: "redis.Redis[bytes]"
 ) -> None:
