@@ -40,9 +40,10 @@ def site(db: None, redis_client: "redis.Redis[bytes]") -> Iterator[Installation]
 
 
 @pytest.fixture
-def fake(settings: Settings) -> FakeSes:
-    """A scripted SES; without a sandbox beside it, nothing else answers."""
-    settings.AWS_ENDPOINT_URLS = settings.AWS_ENDPOINT_URLS or {"sesv2": "http://127.0.0.1:9"}
+def fake(request: pytest.FixtureRequest, settings: Settings) -> FakeSes:
+    """A scripted SES; without a sandbox of the test's own beside it, nothing else answers."""
+    if "sandbox" not in request.fixturenames:
+        settings.AWS_ENDPOINT_URLS = {"sesv2": "http://127.0.0.1:9"}
     return FakeSes()
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from django.db import connection, transaction
 
-from campaigns.models import Call, Delivery, Run
+from campaigns.models import Call, Delivery, Run, TemplateVersion
 from campaigns.sending import drain, quota, recover, settle
 from mailplatform.accounts.models import Installation
 from mailplatform.sandbox.testing import RunningSandbox
@@ -95,10 +95,11 @@ def test_the_account_is_read_before_sending(sandbox: RunningSandbox, site: Insta
     assert row.production_access is True
 
 
-def test_a_missing_template_pauses_the_run(sandbox: RunningSandbox) -> None:
-    audience = make_list()
-    make_people(2, audience)
-    run = make_run(audience)
+def test_a_template_that_is_not_found_though_it_is_there_pauses_the_run(sandbox: RunningSandbox) -> None:
+    run, people = _run(2)
+    TemplateVersion.objects.update(stored_at=None)
+    faults = [{"to": email, "status": "TEMPLATE_NOT_FOUND", "times": 1, "share": 1} for email in people]
+    sandbox.api.put("misbehave", entries=faults)
     drain.drain(run.pk, seconds=10)
     run.refresh_from_db()
     assert (run.state, run.paused_by) == ("paused", "account")
