@@ -268,7 +268,8 @@ class _Drain:
             left = self.budget.left(self.account)
             if left.count == 0 and not left.by_plan:
                 left = self._ask_again()
-            if left.count != 0:
+            if left.count != 0 or abs(selectors.clock_error()) > timing.MAX_CLOCK_SKEW:
+                # A clock that is wrong counts another day, and parks for too long: the cut refuses it.
                 return False
             self.parked_until = left.until
             self.obstacles.append(lane.Obstacle(PauseReason.QUOTA, left.reason))

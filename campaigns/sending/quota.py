@@ -13,7 +13,7 @@ from mailplatform.aws import ses
 from mailplatform.core import clock
 
 from ..models import SendingSettings
-from ..selectors import daily, sending_settings
+from ..selectors import daily, sending, sending_settings
 from . import limiter, timing
 
 # What is left is counted again after so long, and the sooner the less is left.
@@ -38,8 +38,9 @@ class Left:
 
 def refresh() -> Installation:
     """Read GetAccount and keep it. Raises AccountUnreadableError, AwsConfigurationError."""
-    # Taken before the question: what is sent in between rather counts twice than not at all.
-    asked_at = clock.now()
+    # Taken before the question: what is sent in between rather counts twice than not at all. A clock that is ahead
+    # would hide from every other machine what was sent since.
+    asked_at = clock.now() - max(sending.clock_error(), dt.timedelta())
     account = ses.get_account(installation.aws_connection())
     return installation.update(
         actor=None,

@@ -173,3 +173,19 @@ def test_a_clock_that_jumps_during_a_call_puts_nobody_off_for_an_hour(
     again = Batch.objects.get(run_id=run.pk, state="waiting")
     assert again.not_before is not None
     assert again.not_before < clock.now() + dt.timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_wrong_clock_parks_nobody_for_the_quota(site: Installation, fake: FakeSes, hours: int) -> None:
+    audience = make_list()
+    people = make_people(4, audience)
+    run = make_run(audience)
+    read_at = clock.now() + dt.timedelta(hours=2)
+    installation.update(actor=None, max_24_hour_send=200.0, sent_last_24_hours=200.0, quota_read_at=read_at)
+    with time_machine.travel(clock.now() + dt.timedelta(hours=hours), tick=True):
+        drain.drain(run.pk, sender=fake, seconds=0.3, sleep=lambda _: time.sleep(0.05))
+        run.refresh_from_db()
+        assert (run.state, states_of(run)) == ("sending", {})
+    installation.update(actor=None, sent_last_24_hours=0.0)
+    drain_all(run, fake)
+    assert fake.accepted == addresses(people)

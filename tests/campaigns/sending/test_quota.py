@@ -25,6 +25,14 @@ def test_figures_are_read_when_they_are_old(sandbox: RunningSandbox) -> None:
         assert quota.current().max_send_rate == 2000.0
 
 
+def test_a_clock_that_is_ahead_hides_nothing_that_was_sent_since(sandbox: RunningSandbox) -> None:
+    real = clock.now()
+    with time_machine.travel(real + dt.timedelta(minutes=4), tick=True):
+        asked_at = quota.refresh().quota_read_at
+    assert asked_at is not None
+    assert asked_at < real + dt.timedelta(minutes=1)
+
+
 def test_an_account_that_cannot_be_read_has_a_name(sandbox: RunningSandbox) -> None:
     sandbox.api.put("misbehave", throttle={"share": 0})
     installation.update(actor=None, quota_read_at=None)
