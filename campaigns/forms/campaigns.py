@@ -9,6 +9,7 @@ from django import forms
 from subscribers.models import MailingList, Segment
 from subscribers.selectors import segments
 
+from .. import utm
 from ..models import Campaign, CampaignKind, Sender, Template
 from ..selectors import campaigns as selectors
 from ..selectors import templates as template_selectors
@@ -21,6 +22,38 @@ class NewCampaignForm(forms.Form):
     """Only a name: everything else has its step."""
 
     name = forms.CharField(max_length=120, label="Name", help_text="Only you see it.")
+
+
+class FilingForm(forms.Form):
+    """What a campaign is called and filed under, and whether anybody may read it; open in every state."""
+
+    revision = forms.IntegerField(widget=forms.HiddenInput)
+    name = forms.CharField(max_length=120, label="Name", help_text="Only you see it.")
+    tags = forms.CharField(
+        max_length=500,
+        required=False,
+        label="Tags",
+        help_text="Separated by commas, such as newsletter, shop.",
+    )
+    in_archive = forms.BooleanField(
+        required=False,
+        label="Show it in the public archive once it is sent",
+        help_text="Anybody may read a copy without names or personal links there.",
+    )
+
+    @staticmethod
+    def initial_of(campaign: Campaign) -> dict[str, Any]:
+        """What the form shows at first."""
+        tags = ", ".join(campaign.tags)
+        names = ("revision", "name", "in_archive")
+        return {**{name: getattr(campaign, name) for name in names}, "tags": tags}
+
+    def clean_tags(self) -> list[str]:
+        """Return the tags as campaigns hold them."""
+        try:
+            return campaigns.clean_tags(self.cleaned_data["tags"].split(","))
+        except campaigns.InvalidTags as error:
+            raise forms.ValidationError(str(error)) from error
 
 
 class StepForm(forms.Form):
@@ -130,6 +163,20 @@ class ContentForm(StepForm):
     template = forms.ModelChoiceField(
         Template.objects.none(), required=False, label="Template", empty_label="Choose a template"
     )
+    utm_source = forms.CharField(
+        max_length=utm.LONGEST,
+        required=False,
+        label="Source",
+        help_text="Who sent the visitor, such as newsletter. Empty: links stay as they are.",
+    )
+    utm_medium = forms.CharField(
+        max_length=utm.LONGEST, required=False, label="Medium", help_text=f"Empty: {utm.MEDIUM}."
+    )
+    utm_campaign = forms.CharField(
+        max_length=utm.LONGEST, required=False, label="Campaign", help_text="Empty: this campaign's name."
+    )
+    utm_content = forms.CharField(max_length=utm.LONGEST, required=False, label="Content")
+    utm_term = forms.CharField(max_length=utm.LONGEST, required=False, label="Term")
 
     def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -143,14 +190,32 @@ class ContentForm(StepForm):
     @staticmethod
     def initial_of(campaign: Campaign) -> dict[str, Any]:
         """What the step shows at first."""
-        return {"revision": campaign.revision, "template": campaign.template_id}
+        links = {f"utm_{name}": campaign.utm.get(name, "") for name in utm.NAMES}
+        return {"revision": campaign.revision, "template": campaign.template_id, **links}
+
+    def links(self) -> list[forms.BoundField]:
+        """The fields of the parameters of links."""
+        return [self[f"utm_{name}"] for name in utm.NAMES]
+
+    def clean(self) -> dict[str, Any]:
+        """Parameters need a source: analytics files what has none under "unassigned"."""
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        others = [name for name in utm.NAMES if name != "source" and values.get(f"utm_{name}")]
+        if others and not values.get("utm_source") and "utm_source" not in self.errors:
+            self.add_error("utm_source", "Give the source as well, or empty the other fields.")
+        return values
 
     def changes(self) -> dict[str, Any]:
         """What the service saves."""
         template: Template | None = self.cleaned_data["template"]
         names = template_selectors.campaign_names(template.defaults) if template else []
         typed = {name: self.data.get(VARIABLE_PREFIX + name, "").strip() for name in names}
-        return {"template": template, "variables": {k: v for k, v in typed.items() if v}}
+        links = {name: self.cleaned_data[f"utm_{name}"] for name in utm.NAMES}
+        return {
+            "template": template,
+            "variables": {k: v for k, v in typed.items() if v},
+            "utm": {name: value for name, value in links.items() if value},
+        }
 
 
 class LanguageForm(forms.Form):

@@ -4,6 +4,7 @@ import uuid
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from mailplatform.core.models import TimestampedModel
@@ -51,6 +52,8 @@ class Campaign(TimestampedModel):
     `scheduled_at` is the chosen wall time in `schedule_zone`. With `local_time` each person gets the mail when that
     wall time comes in their own zone, and `local_start_at` is when the first of these zones reaches it.
     `missed_at` is when a scheduled campaign was found too late to start by itself: it waits for a person then.
+    `utm` holds what `campaigns.utm` puts on links, by the last word of each parameter ("source"); without a source
+    links stay as they are. With `in_archive` anybody may read a neutral copy once it was sent.
     """
 
     public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
@@ -78,6 +81,9 @@ class Campaign(TimestampedModel):
     revision = models.PositiveIntegerField(default=1)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     archived_at = models.DateTimeField(null=True, blank=True)
+    tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    utm = models.JSONField(default=dict, blank=True)
+    in_archive = models.BooleanField(default=False)
 
     class Meta:
         ordering = ("-created_at",)

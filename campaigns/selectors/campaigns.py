@@ -6,7 +6,7 @@ from typing import Final, cast
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Func, OuterRef, Q, QuerySet, Subquery
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
@@ -63,12 +63,20 @@ def access_campaign(public_id: UUID) -> Campaign:
     return get_object_or_404(found, public_id=public_id)
 
 
-def list_campaigns(*, search: str = "", state: str = "") -> QuerySet[Campaign]:
-    """Campaigns for the list page, newest first, each with its last run."""
+def list_campaigns(
+    *, search: str = "", state: str = "", tag: str = "", archived: bool = False
+) -> QuerySet[Campaign]:
+    """Campaigns for the list page, newest first, each with its last run; or those that were put away.
+
+    `search` is looked for in names, subjects (the campaign's own and its template's) and tags.
+    """
     last_run = Run.objects.filter(campaign=OuterRef("pk")).order_by("-number")
-    found = Campaign.objects.filter(archived_at__isnull=True)
+    found = Campaign.objects.filter(archived_at__isnull=not archived)
     if search:
-        found = found.filter(name__icontains=search)
+        subject = Q(subject__icontains=search) | Q(subject="", template__subject__icontains=search)
+        found = found.filter(Q(name__icontains=search) | subject | Q(tags__contains=[search.lower()]))
+    if tag:
+        found = found.filter(tags__contains=[tag])
     if state in CampaignState.values:
         found = found.filter(state=state)
     return found.select_related("owner", "template").annotate(
@@ -76,6 +84,16 @@ def list_campaigns(*, search: str = "", state: str = "") -> QuerySet[Campaign]:
         last_audience=Subquery(last_run.values("audience")[:1]),
         last_launched_at=Subquery(last_run.values("launched_at")[:1]),
     )
+
+
+def tags_in_use(most: int = 100) -> list[str]:
+    """The tags of all campaigns, by alphabet."""
+    tags = (
+        Campaign.objects.order_by()
+        .annotate(tag=Func("tags", function="unnest"))
+        .values_list("tag", flat=True)
+    )
+    return sorted(set(tags))[:most]
 
 
 def last_run(campaign: Campaign) -> Run | None:

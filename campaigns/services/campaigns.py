@@ -17,6 +17,8 @@ from ..models import Campaign, CampaignKind, Sender, Template, Translation
 from ..selectors import campaigns as selectors
 
 # A language of ISO 639 and perhaps a region or script (BCP 47), in as many letters as subscribers have.
+LONGEST_TAG: Final = 40
+MOST_TAGS: Final = 10
 _LANGUAGE: Final = re.compile(r"(?=.{2,10}$)[a-z]{2,3}(-[a-z0-9]{2,6})?")
 
 
@@ -38,6 +40,10 @@ class InvalidSchedule(ValueError):
 
 class InvalidLanguage(ValueError):
     """Not a language code."""
+
+
+class InvalidTags(ValueError):
+    """A tag is too long, or there are too many."""
 
 
 class SenderNotVerified(Exception):
@@ -87,11 +93,35 @@ def add_sender(*, actor: User | None, name: str, address: str, reply_to: str = "
 
 
 @transaction.atomic
-def rename(*, campaign_id: int, revision: int, name: str) -> Campaign:
-    """Give the campaign another name; allowed at any time. Raises `StaleCampaign`."""
+def rename(
+    *,
+    campaign_id: int,
+    revision: int,
+    name: str,
+    tags: Sequence[str] | None = None,
+    in_archive: bool | None = None,
+) -> Campaign:
+    """Change what a campaign is called, filed under and whether the public archive shows it, at any time.
+
+    What is None stays. Raises `StaleCampaign`, `InvalidTags`.
+    """
     campaign = _locked(campaign_id, revision, any_state=True)
     campaign.name = " ".join(name.split())[:120] or campaign.name
+    if tags is not None:
+        campaign.tags = clean_tags(tags)
+    if in_archive is not None:
+        campaign.in_archive = in_archive
     return _saved(campaign)
+
+
+def clean_tags(tags: Sequence[str]) -> list[str]:
+    """Tags as campaigns hold them: in lower case, each once, by alphabet. Raises `InvalidTags`."""
+    found = sorted({" ".join(tag.lower().split()) for tag in tags} - {""})
+    if long := next((tag for tag in found if len(tag) > LONGEST_TAG), None):
+        raise InvalidTags(f"“{long[:LONGEST_TAG]}…” is too long: a tag has at most {LONGEST_TAG} characters.")
+    if len(found) > MOST_TAGS:
+        raise InvalidTags(f"A campaign has at most {MOST_TAGS} tags.")
+    return found
 
 
 @transaction.atomic
@@ -145,11 +175,14 @@ def save_content(
     revision: int,
     template: Template | None,
     variables: dict[str, Any],
+    utm: dict[str, str] | None = None,
 ) -> Campaign:
-    """Save the step Content. Raises `StaleCampaign`, `NotEditable`."""
+    """Save the step Content; without `utm` the parameters of links stay. Raises `StaleCampaign`, `NotEditable`."""
     campaign = _locked(campaign_id, revision)
     campaign.template = template
     campaign.variables = variables
+    if utm is not None:
+        campaign.utm = utm
     return _saved(campaign)
 
 
@@ -259,6 +292,8 @@ def duplicate(*, campaign: Campaign, actor: User | None) -> Campaign:
         schedule_zone=campaign.schedule_zone,
         local_time=campaign.local_time,
         rate_limit=campaign.rate_limit,
+        tags=campaign.tags,
+        utm=campaign.utm,
         owner=actor,
     )
     copy.lists.set(campaign.lists.all())
@@ -288,6 +323,15 @@ def archive(*, campaign: Campaign, actor: User | None) -> None:
     locked.archived_at = clock.now()
     locked.save(update_fields=["archived_at", "updated_at"])
     audit.record(actor=actor, action="campaign.archived", obj=locked)
+
+
+@transaction.atomic
+def bring_back(*, campaign: Campaign, actor: User | None) -> None:
+    """Take a campaign out of the drawer again; a second time changes nothing."""
+    if Campaign.objects.filter(pk=campaign.pk, archived_at__isnull=False).update(
+        archived_at=None, updated_at=clock.now()
+    ):
+        audit.record(actor=actor, action="campaign.brought_back", obj=campaign)
 
 
 def _locked(campaign_id: int, revision: int, *, any_state: bool = False) -> Campaign:

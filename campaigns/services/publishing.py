@@ -4,11 +4,14 @@ SES renders conditionals only in stored templates, so a version is stored before
 idempotent: equal content has an equal name, and "already exists" is success.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import transaction
 from django.db.models import Max
+from django.utils.text import slugify
 
 from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit, installation
@@ -16,6 +19,7 @@ from mailplatform.aws import control
 from mailplatform.aws import templates as ses_templates
 from mailplatform.core import clock
 
+from .. import utm
 from ..models import Campaign, Template, TemplateVersion
 from ..rendering import Finding, StoredTemplate, build_stored
 from ..selectors import templates as selectors
@@ -56,6 +60,7 @@ def version_for_campaign(*, campaign: Campaign, actor: User | None) -> TemplateV
         actor=actor,
         subject=campaign.subject or campaign.template.subject,
         preheader=campaign.preheader or campaign.template.preheader,
+        parameters=link_parameters(campaign),
     )
 
 
@@ -80,8 +85,14 @@ def versions_for_campaign(*, campaign: Campaign, actor: User | None) -> dict[str
             actor=actor,
             subject=subject or template.subject,
             preheader=preheader or template.preheader,
+            parameters=link_parameters(campaign),
         )
     return made
+
+
+def link_parameters(campaign: Campaign) -> dict[str, str]:
+    """What the links of this campaign's mails get (`utm_source` and so on); nothing unless a source is set."""
+    return utm.complete(campaign.utm, campaign=slugify(campaign.name) or campaign.public_id.hex[:8])
 
 
 def campaign_variables(campaign: Campaign) -> dict[str, Any]:
@@ -112,14 +123,21 @@ def ensure_stored(*, version: TemplateVersion) -> bool:
 
 
 @transaction.atomic
-def _publish(*, template: Template, actor: User | None, subject: str, preheader: str) -> TemplateVersion:
+def _publish(
+    *,
+    template: Template,
+    actor: User | None,
+    subject: str,
+    preheader: str,
+    parameters: Mapping[str, str] | None = None,
+) -> TemplateVersion:
     locked = Template.objects.select_for_update().get(pk=template.pk)
     host = urlsplit(installation.public_url()).hostname or ""
     checked = templates.check(locked, subject=subject, preheader=preheader, public_host=host)
     blocking = [f for f in checked.findings if f.is_blocking]
     if blocking:
         raise NotPublishable(blocking)
-    stored = build_stored(checked)
+    stored = _tagged(build_stored(checked), parameters or {}, host)
     fields = selectors.custom_field_defaults()
     defaults = {**{k: v for k, v in fields.items() if v}, **locked.defaults}
     same = (
@@ -128,6 +146,14 @@ def _publish(*, template: Template, actor: User | None, subject: str, preheader:
         .first()
     )
     return same or _create_version(locked, stored, defaults, actor, subject=subject, preheader=preheader)
+
+
+def _tagged(stored: StoredTemplate, parameters: Mapping[str, str], host: str) -> StoredTemplate:
+    return replace(
+        stored,
+        html=utm.tag_html(stored.html, parameters, own_host=host),
+        text=utm.tag_text(stored.text, parameters, own_host=host),
+    )
 
 
 def _create_version(

@@ -4,6 +4,7 @@ What beat starts by itself is in `services.starting`.
 """
 
 from typing import Any, Final
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -16,7 +17,7 @@ from mailplatform.aws import errors, session
 from mailplatform.core import clock
 from subscribers.selectors import audience
 
-from .. import tasks
+from .. import tasks, utm
 from ..models import Campaign, CampaignKind, CampaignState, PauseReason, Run, RunState, TemplateVersion
 from ..rendering import Level
 from ..selectors import campaigns as selectors
@@ -168,11 +169,26 @@ def _create_run(campaign: Campaign, versions: dict[str, TemplateVersion], actor:
         template_version=versions[""],
         frozen=frozen_content(campaign)
         | {"versions": {language: version.pk for language, version in versions.items()}}
+        | _links(campaign, versions)
         | _local_time(campaign),
         launched_by=actor,
         launched_at=clock.now(),
         due_at=selectors.due_at(campaign) if campaign.state == CampaignState.SCHEDULED else None,
     )
+
+
+def _links(campaign: Campaign, versions: dict[str, TemplateVersion]) -> dict[str, Any]:
+    """The parameters of links, and with them the campaign's values that are addresses of links."""
+    parameters = publishing.link_parameters(campaign)
+    if not parameters:
+        return {}
+    values = utm.tag_variables(
+        publishing.campaign_variables(campaign),
+        parameters,
+        parts=[version.html for version in versions.values()],
+        own_host=urlsplit(installation.public_url()).hostname or "",
+    )
+    return {"utm": parameters, "variables": values}
 
 
 def _local_time(campaign: Campaign) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The buttons of a campaign. Each is one POST, one service call and words about what happened."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from django.contrib import messages
@@ -8,10 +9,11 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from mailplatform.accounts.access import current_user, require_role
+from mailplatform.accounts.models import User
 from mailplatform.accounts.services import installation
 
 from ..forms.templates import TestSendForm, chosen_person
-from ..models import PauseReason
+from ..models import PauseReason, Run
 from ..selectors import campaigns as selectors
 from ..selectors import runs as run_selectors
 from ..services import campaigns, previews, runs, scheduling, test_sends
@@ -57,48 +59,63 @@ def campaign_unschedule(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return redirect("campaigns:campaign_step", public_id, "review")
 
 
+def _press(
+    request: HttpRequest, public_id: UUID, act: Callable[[Run, User], None], done: Callable[[Run], str]
+) -> HttpResponse:
+    """Do something with a campaign's newest run, and say in words what came of it."""
+    run = selectors.access_last_run(public_id)
+    try:
+        act(run, current_user(request))
+    except runs.NotPossible as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, done(run))
+    return redirect("campaigns:campaign_detail", public_id)
+
+
 @require_role("marketer")
 @require_POST
 def campaign_pause(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Stop after what is on its way."""
-    run = selectors.access_last_run(public_id)
-    if runs.pause_run(
-        run_id=run.pk, by=PauseReason.PERSON, reason="Paused by hand.", actor=current_user(request)
-    ):
-        sent = run_selectors.progress(run).accepted
-        messages.success(request, f"Paused. {sent:,} mails are sent and cannot be recalled; the rest waits.")
-    else:
-        messages.error(request, "This campaign is not sending just now.")
-    return redirect("campaigns:campaign_detail", public_id)
+
+    def act(run: Run, user: User) -> None:
+        if not runs.pause_run(run_id=run.pk, by=PauseReason.PERSON, reason="Paused by hand.", actor=user):
+            raise runs.NotPossible("This campaign is not sending just now.")
+
+    return _press(
+        request,
+        public_id,
+        act,
+        lambda run: f"Paused. {_sent(run)} mails are sent and cannot be recalled; the rest waits.",
+    )
 
 
 @require_role("marketer")
 @require_POST
 def campaign_resume(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Send the rest."""
-    run = selectors.access_last_run(public_id)
-    try:
-        runs.resume_run(run_id=run.pk, actor=current_user(request))
-    except runs.NotPossible as error:
-        messages.error(request, str(error))
-    else:
-        messages.success(request, "Going on with the people who have not got it yet.")
-    return redirect("campaigns:campaign_detail", public_id)
+    return _press(
+        request,
+        public_id,
+        lambda run, user: runs.resume_run(run_id=run.pk, actor=user),
+        lambda _: "Going on with the people who have not got it yet.",
+    )
 
 
 @require_role("marketer")
 @require_POST
 def campaign_cancel(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Stop for good."""
-    run = selectors.access_last_run(public_id)
-    try:
-        runs.cancel_run(run_id=run.pk, actor=current_user(request))
-    except runs.NotPossible as error:
-        messages.error(request, str(error))
-    else:
-        sent = run_selectors.progress(run).accepted
-        messages.success(request, f"Cancelled. {sent:,} mails had been sent and cannot be recalled.")
-    return redirect("campaigns:campaign_detail", public_id)
+    return _press(
+        request,
+        public_id,
+        lambda run, user: runs.cancel_run(run_id=run.pk, actor=user),
+        lambda run: f"Cancelled. {_sent(run)} mails had been sent and cannot be recalled.",
+    )
+
+
+def _sent(run: Run) -> str:
+    return f"{run_selectors.progress(run).accepted:,}"
 
 
 @require_role("marketer")
@@ -126,15 +143,11 @@ def campaign_archive(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 @require_role("marketer")
 @require_POST
-def campaign_rename(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """Give a campaign another name."""
+def campaign_bring_back(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Take a campaign out of the drawer again."""
     campaign = selectors.access_campaign(public_id)
-    try:
-        campaigns.rename(
-            campaign_id=campaign.pk, revision=campaign.revision, name=request.POST.get("name", "")
-        )
-    except campaigns.StaleCampaign as error:
-        messages.error(request, str(error))
+    campaigns.bring_back(campaign=campaign, actor=current_user(request))
+    messages.success(request, f"“{campaign.name}” is among the others again.")
     return redirect("campaigns:campaign_detail", public_id)
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from typing import Any, Final
+from urllib.parse import quote, urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -82,6 +83,7 @@ def _context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "eta": words.duration(shown.eta_seconds) if shown and shown.eta_seconds is not None else "",
         "late": _late(run),
         "forecast": _forecast(run, shown),
+        "link_parameters": urlencode(run.frozen.get("utm", {}), quote_via=quote) if run else "",
         "account": _account(installation.get()) if run and run.state in run_selectors.UNFINISHED else None,
     }
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from typing import Any
+from urllib.parse import quote, urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -205,6 +206,7 @@ def _content_extra(campaign: Campaign) -> dict[str, Any]:
         "people": previews.recent_people(),
         "translations": campaign.translations.select_related("template"),
         "language_form": LanguageForm(),
+        "link_parameters": urlencode(publishing.link_parameters(campaign), quote_via=quote),
         **_inbox(campaign),
     }
 
@@ -280,6 +282,7 @@ def _review_context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "audience": found.audience,
         "fix_urls": fix_urls(campaign),
         "variables": publishing.campaign_variables(campaign),
+        "link_parameters": urlencode(publishing.link_parameters(campaign), quote_via=quote),
         "grace": sending_settings.get().grace_seconds,
         "not_started": campaign.steps_done.get("not_started", ""),
         "translations": campaign.translations.select_related("template"),

@@ -73,18 +73,22 @@ def test_what_was_never_launched_has_no_run(marketer: Client, name: str) -> None
     assert marketer.post(address).status_code == 404
 
 
-def test_copy_rename_and_put_away(marketer: Client) -> None:
+def test_copy_put_away_and_bring_back(marketer: Client) -> None:
     campaign = make_campaign(name="March", state=CampaignState.SENT)
     assert "March (copy)" in post(marketer, campaign, "duplicate")
-    post(marketer, campaign, "rename", name="April")
-    campaign.refresh_from_db()
-    assert campaign.name == "April"
     assert "is put away" in post(marketer, campaign, "archive")
+    listed = reverse("campaigns:campaign_list")
+    assert campaign.public_id not in {row.public_id for row in marketer.get(listed).context["campaigns"]}
+    assert "Bring back" in marketer.get(listed, {"archived": "1"}).content.decode()
+    assert "among the others again" in post(marketer, campaign, "bring_back")
+    campaign.refresh_from_db()
+    assert campaign.archived_at is None
     assert "cannot be put away" in post(marketer, make_campaign(state=CampaignState.SENDING), "archive")
 
 
 @pytest.mark.parametrize(
-    "name", ["send", "unschedule", "pause", "resume", "cancel", "duplicate", "archive", "rename", "test"]
+    "name",
+    ["send", "unschedule", "pause", "resume", "cancel", "duplicate", "archive", "bring_back", "test"],
 )
 def test_a_viewer_presses_no_button_and_a_get_does_nothing(client: Client, name: str) -> None:
     client.force_login(make_user(Role.VIEWER))
