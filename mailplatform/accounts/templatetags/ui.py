@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -121,6 +122,36 @@ def day(value: dt.datetime | dt.date | None) -> SafeString | str:
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', value.isoformat(), title, date_format(local, "j M Y")
     )
+
+
+@register.filter
+def deed(action: str) -> str:
+    """Write a name of the audit log in words: `import.refused_rows_downloaded` as "Import refused rows downloaded"."""
+    return action.replace(".", " ").replace("_", " ").capitalize()
+
+
+@register.filter
+def thing(label: str) -> str:
+    """Write a model's label in words: `subscribers.ImportJob` as "Import job"."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label.rpartition(".")[2]).capitalize()
+
+
+@register.filter
+def told(value: Any, action: str = "") -> str:
+    """Write a detail of the audit log: of what was changed a pair is before and after, other lists are lists."""
+    if action.endswith("changed") and isinstance(value, list | tuple) and len(value) == 2:
+        return f"{_plainly(value[0])} → {_plainly(value[1])}"
+    return _plainly(value)
+
+
+def _plainly(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(_plainly(each) for each in value) or "nothing"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_plainly(each)}" for name, each in value.items())
+    return "nothing" if value in ("", None) else str(value)
 
 
 _CONTROL_CLASSES: tuple[tuple[type[forms.Widget], str], ...] = (
