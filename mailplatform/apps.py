@@ -9,11 +9,12 @@ class MailplatformConfig(AppConfig):
     name = "mailplatform"
 
     def ready(self) -> None:
-        """Refuse the fault lab's tools outside the sandbox, in every kind of process.
+        """Refuse Regions outside the EEA, and the fault lab's tools outside the sandbox, in every kind of process.
 
         Without the import a web process would enqueue to Celery's default broker instead of ours.
         """
         from . import celery  # noqa: F401
         from .accounts import checks
 
+        checks.refuse_regions()
         checks.refuse_trials()

@@ -159,12 +159,14 @@ WHITENOISE_AUTOREFRESH = DEBUG
 MEDIA_ROOT = DATA_DIR / "media"
 MEDIA_URL = "/media/"
 S3_BUCKET = env.str("S3_BUCKET", "")
+S3_REGION = env.str("S3_REGION", env.str("AWS_REGION", ""))
 STORAGES: dict[str, dict[str, Any]] = {
     "default": (
         {
             "BACKEND": "storages.backends.s3.S3Storage",
             "OPTIONS": {
                 "bucket_name": S3_BUCKET,
+                "region_name": S3_REGION or None,
                 "endpoint_url": env.str("AWS_ENDPOINT_URL_S3", "") or None,
                 "default_acl": None,
                 "querystring_auth": True,

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
-from mailplatform.aws import session
+from mailplatform.aws import regions, session
 
 
 def _local(url: str) -> bool:
@@ -56,6 +56,16 @@ def trial_errors() -> list[str]:
     ]
 
 
+def region_errors() -> list[str]:
+    """Return why personal data would leave the European Economic Area here; empty when all is well."""
+    named = {"AWS_REGION": settings.AWS_REGION} if settings.AWS_REGION else {}
+    if settings.S3_BUCKET and "s3" not in settings.AWS_ENDPOINT_URLS:
+        if not settings.S3_REGION:
+            return ["S3_BUCKET is set, but not where that bucket is: name its Region in S3_REGION."]
+        named["S3_REGION"] = settings.S3_REGION
+    return regions.problems(regions=named, configured=settings.AWS_ENDPOINT_URLS)
+
+
 def address_errors() -> list[str]:
     """Return why the site must not be served under PUBLIC_URL."""
     if urlsplit(settings.PUBLIC_URL).scheme == "https" or session.is_sandbox(settings.AWS_ENDPOINT_URLS, ""):
@@ -67,6 +77,7 @@ def address_errors() -> list[str]:
 def check_configuration(**_kwargs: Any) -> Sequence[checks.CheckMessage]:
     """Report all as system checks; the address stops serving only, not `migrate` or `check`."""
     errors = [checks.Error(text, id="mailplatform.E001") for text in (*trust_errors(), *trial_errors())]
+    errors += [checks.Error(text, id="mailplatform.E002") for text in region_errors()]
     warnings = [checks.Warning(text, id="mailplatform.W001") for text in address_errors()]
     return [*errors, *warnings]
 
@@ -74,6 +85,12 @@ def check_configuration(**_kwargs: Any) -> Sequence[checks.CheckMessage]:
 def refuse_trials() -> None:
     """Raise ImproperlyConfigured where leases or the clock were tampered with; called as any process starts."""
     if reasons := trial_errors():
+        raise ImproperlyConfigured(" ".join(reasons))
+
+
+def refuse_regions() -> None:
+    """Raise ImproperlyConfigured where personal data would leave the EEA; called as any process starts."""
+    if reasons := region_errors():
         raise ImproperlyConfigured(" ".join(reasons))
 
 

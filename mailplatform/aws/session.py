@@ -17,18 +17,8 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.session import Session as BotocoreSession
 
-# Personal data stays in the European Economic Area. London and Zurich are not in it.
-EEA_REGIONS: Final = frozenset(
-    {
-        "eu-central-1",
-        "eu-west-1",
-        "eu-west-3",
-        "eu-north-1",
-        "eu-south-1",
-        "eu-south-2",
-        "eusc-de-east-1",
-    }
-)
+from . import regions
+
 CONNECT_TIMEOUT_S: Final = 5.0
 READ_TIMEOUT_S: Final = 30.0
 SANDBOX_ACCOUNT_ID: Final = "123456789012"
@@ -55,12 +45,9 @@ class Connection:
 
 
 def check_region(region: str) -> str:
-    """Return the Region, or raise AwsConfigurationError when it lies outside the EEA."""
-    if region not in EEA_REGIONS:
-        allowed = ", ".join(sorted(EEA_REGIONS))
-        raise AwsConfigurationError(
-            f"AWS Region {region!r} is not in the European Economic Area; choose one of {allowed}."
-        )
+    """Return the Region, or raise AwsConfigurationError when it lies outside the EEA and is no exception."""
+    if problem := regions.region_problem(region, "The Region of this installation"):
+        raise AwsConfigurationError(problem)
     return region
 
 

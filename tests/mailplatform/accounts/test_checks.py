@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -8,6 +9,7 @@ from pytest_django import Settings
 
 from mailplatform.accounts import checks
 
+ROOT = Path(__file__).parents[3]
 LOCAL = "http://127.0.0.1:4579"
 COMPOSE = "http://sandbox:4579"
 REAL = "https://email.eu-central-1.amazonaws.com"
@@ -123,3 +125,50 @@ def use(settings: Settings, tool: str) -> None:
         settings.SENDING_TIME_SCALE = 0.1
     else:
         settings.CLOCK_FILE = "/nonexistent/clock"
+
+
+class TestRegions:
+    """Personal data stays in the European Economic Area, whatever the service."""
+
+    def test_every_service_is_named(self, settings: Settings) -> None:
+        wire(settings, cloudwatch="https://monitoring.us-east-1.amazonaws.com")
+        settings.AWS_REGION = "us-east-1"
+        assert [text.split()[0] for text in checks.region_errors()] == [
+            "AWS_REGION",
+            "AWS_ENDPOINT_URL_CLOUDWATCH",
+        ]
+        with pytest.raises(ImproperlyConfigured, match="us-east-1"):
+            checks.refuse_regions()
+        assert "mailplatform.E002" in {found.id for found in checks.check_configuration()}
+
+    @pytest.mark.parametrize(
+        ("region", "endpoint", "words"),
+        [
+            ("", "", ["S3_BUCKET"]),
+            ("us-east-1", "", ["S3_REGION"]),
+            ("eu-west-1", "", []),
+            ("", "http://minio:9000", []),
+        ],
+    )
+    def test_the_bucket_of_uploads(
+        self, settings: Settings, region: str, endpoint: str, words: list[str]
+    ) -> None:
+        wire(settings, **({"s3": endpoint} if endpoint else {}))
+        settings.S3_BUCKET, settings.S3_REGION = "uploads", region
+        assert [text.split()[0] for text in checks.region_errors()] == words
+
+    def test_the_command_line_ends_with_one_sentence(self) -> None:
+        clean = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SANDBOX"))
+        }
+        found = subprocess.run(
+            [sys.executable, "manage.py", "check"],
+            env={**clean, "AWS_REGION": "us-east-1"},
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=ROOT,
+        )
+        assert found.returncode == 1
+        assert found.stderr.startswith("mailplatform does not start: AWS_REGION is 'us-east-1'")
+        assert found.stderr.count("\n") == 1

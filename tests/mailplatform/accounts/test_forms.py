@@ -11,7 +11,7 @@ from mailplatform.accounts.forms import (
     zones,
 )
 from mailplatform.accounts.models import Installation
-from mailplatform.aws.session import EEA_REGIONS
+from mailplatform.aws.regions import EEA_REGIONS
 
 SETUP = {
     "token": "x",

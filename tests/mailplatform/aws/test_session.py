@@ -105,3 +105,11 @@ def test_only_local_endpoints_and_its_own_account_are_the_sandbox(
 
 def test_the_secret_is_not_printed() -> None:
     assert "secret" not in repr(_connection(session_token="secret"))
+
+
+def test_an_operators_exception_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EEA_EXCEPTIONS", "eu-west-2")
+    found = session.endpoint_url(_connection(region="eu-west-2"), "sesv2")
+    assert found == "https://email.eu-west-2.amazonaws.com"
+    with pytest.raises(session.AwsConfigurationError, match="European Economic Area"):
+        session.check_region("us-east-1")

@@ -63,7 +63,7 @@ def test_wrong_keys_are_said_in_one_line(sandbox: RunningSandbox, settings: Any)
 
 def test_a_region_outside_the_eea_is_refused(sandbox: RunningSandbox, settings: Any) -> None:
     settings.AWS_REGION = "us-east-1"
-    with pytest.raises(CommandError, match="not in the European Economic Area"):
+    with pytest.raises(CommandError, match="which is not an Amazon Region in the European Economic Area"):
         run()
 
 
