@@ -12,15 +12,13 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from django.conf import settings
 from django.db import connections
 from django.test import TransactionTestCase
-from psycopg import sql
 from pytest_django.plugin import DjangoDbBlocker
 
-from mailplatform.core.grants import grant_app_role
+from tests.database import create_copy, flush, grant_rights
 
 # Playwright's event loop runs in the thread in which a browser test uses the database.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -28,51 +26,27 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 # A password is made slow to guess; hundreds of test users need not be.
 FAST_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
-# What migrations fill; emptying it would take the roles and permissions away from the next test.
-KEPT_TABLES = frozenset(
-    {
-        "django_migrations",
-        "django_content_type",
-        "auth_permission",
-        "auth_group",
-        "auth_group_permissions",
-        "django_site",
-    }
-)
-
-ALL_TABLES = """
-    SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-"""
-TRUNCATE_TRIGGERS = """
-    SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-    WHERE NOT t.tgisinternal AND t.tgtype & 32 = 32
-"""
-
 
 @pytest.fixture(scope="session")
 def django_db_setup(
     django_test_environment: None,
     django_db_blocker: DjangoDbBlocker,
-    django_db_keepdb: bool,
-    django_db_createdb: bool,
     django_db_modify_db_settings: None,
 ) -> Iterator[None]:
     """Let the owner create the database; point the application's connection at it."""
     owner, app = connections["owner"], connections["default"]
     production_name = owner.settings_dict["NAME"]
     with django_db_blocker.unblock():
-        keep = django_db_keepdb and not django_db_createdb
-        name = owner.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False, keepdb=keep)
-        grant_app_role(owner, app.settings_dict["USER"])
+        name = create_copy()
+        # A copy has the template's rights but for those on the database itself.
+        grant_rights(app.settings_dict["USER"])
         owner.close()
         app.close()
         app.settings_dict["NAME"] = name
     yield
     with django_db_blocker.unblock():
         app.close()
-        if not django_db_keepdb:
-            owner.creation.destroy_test_db(production_name, verbosity=0)
+        owner.creation.destroy_test_db(production_name, verbosity=0)
 
 
 def pytest_configure() -> None:
@@ -86,40 +60,6 @@ def _flush_as_owner() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: flush())
         yield
-
-
-def flush() -> None:
-    """Empty every table that holds rows; lifts the ledger's TRUNCATE triggers for this one transaction.
-
-    On a connection of its own, because Django forbids a test the aliases that it did not ask for.
-    """
-    with psycopg.connect(**_owner_parameters()) as owner:
-        owner.execute("SET lock_timeout = '20s'")
-        tables = [name for (name,) in owner.execute(ALL_TABLES) if name not in KEPT_TABLES]
-        checks = [
-            sql.SQL("(SELECT {} FROM {} LIMIT 1)").format(name, sql.Identifier(name)) for name in tables
-        ]
-        found = owner.execute(sql.SQL(" UNION ALL ").join(checks)).fetchall()
-        filled = [sql.Identifier(name) for (name,) in found]
-        if filled:
-            _truncate(owner, filled)
-
-
-def _truncate(owner: psycopg.Connection, tables: list[sql.Identifier]) -> None:
-    triggers = owner.execute(TRUNCATE_TRIGGERS).fetchall()
-    names = [(sql.Identifier(table), sql.Identifier(trigger)) for table, trigger in triggers]
-    for table, trigger in names:
-        owner.execute(sql.SQL("ALTER TABLE {} DISABLE TRIGGER {}").format(table, trigger))
-    owner.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(sql.SQL(", ").join(tables)))
-    for table, trigger in names:
-        owner.execute(sql.SQL("ALTER TABLE {} ENABLE TRIGGER {}").format(table, trigger))
-
-
-def _owner_parameters() -> dict[str, Any]:
-    parameters = connections["owner"].settings_dict
-    parts = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
-    found = {theirs: parameters[ours] for theirs, ours in parts.items() if parameters[ours]}
-    return {**found, "dbname": connections["default"].settings_dict["NAME"]}
 
 
 def _chromium() -> str | None:

@@ -10,7 +10,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from mailplatform.sandbox.testing import RunningSandbox
 from tests.browser.conftest import VIEWPORT, Visitor, forget_connections, sign_in, watch
 from tests.browser.world import World, build
-from tests.conftest import flush
+from tests.database import flush
 
 STEPS = ("to", "from", "content", "schedule", "review")
 # They show a mail as its reader sees it, in a frame; its looks are the author's.

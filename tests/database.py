@@ -1,0 +1,193 @@
+"""The tests' database: migrated once into a template, copied for each process, emptied after real commits.
+
+The template's name holds a hash of everything that migrating reads, so that a change of any of it makes a new one.
+"""
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from django.apps import apps
+from django.db import connections
+from psycopg import sql
+
+import mailplatform.core.grants
+from mailplatform.embedded.layout import SUPERUSER
+from mailplatform.embedded.postgres import ROLES_SQL
+
+ROOT = Path(__file__).parents[1]
+TEMPLATE = "template_mailplatform_"
+# Of the databases in which processes wait for each other; any number that nobody else uses.
+LOCK = 7_221_964
+# What migrations fill; emptying it would take the roles and permissions away from the next test.
+KEPT_TABLES = frozenset(
+    {
+        "django_migrations",
+        "django_content_type",
+        "auth_permission",
+        "auth_group",
+        "auth_group_permissions",
+        "django_site",
+    }
+)
+
+# Those that hold anything, dead rows included: asking for a file's size is quicker than looking inside.
+FILLED_TABLES = """
+    SELECT c.relname, pg_relation_size(c.oid) FROM pg_class c
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND pg_relation_size(c.oid) > 0
+    ORDER BY c.relname
+"""
+# pg_depend: the sequence of a column, whether serial ('a') or identity ('i'); of a partition, its parent's.
+RESTART = """
+    SELECT setval(s.oid::regclass, 1, false)
+    FROM pg_class s JOIN pg_depend d ON d.objid = s.oid AND d.deptype IN ('a', 'i')
+    WHERE s.relkind = 'S' AND d.refobjid IN (
+        SELECT coalesce(pg_partition_root(c.oid), c.oid) FROM pg_class c
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY(%s)
+    )
+"""
+TRUNCATE_TRIGGERS = """
+    SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+    WHERE NOT t.tgisinternal AND t.tgtype & 32 = 32
+"""
+# Up to here DELETE is quicker than TRUNCATE, which makes new files for a table and each of its indexes.
+SMALL_BYTES = 1_000_000
+
+
+def create_copy() -> str:
+    """Make this process's database as a copy of the template; return its name."""
+    owner = connections["owner"]
+    name = str(owner.creation._get_test_db_name())
+    template = f"{TEMPLATE}{_fingerprint()}"
+    with _maintenance() as server:
+        server.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        if not _exists(server, template):
+            _drop_stale(server, keep=template)
+            _make_template(server, template)
+        copy = sql.Identifier(name)
+        server.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(copy))
+        server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(copy, sql.Identifier(template)))
+    owner.settings_dict["NAME"] = name
+    return name
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256()
+    # The migrations make partitions for the months around today.
+    digest.update(dt.datetime.now(dt.UTC).date().isoformat().encode())
+    files = [ROOT / "requirements.txt", ROLES_SQL, Path(mailplatform.core.grants.__file__), Path(__file__)]
+    for app in apps.get_app_configs():
+        digest.update(app.name.encode())
+        files += sorted(Path(app.path, "migrations").glob("*.py"))
+    for file in files:
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@contextmanager
+def _maintenance() -> Iterator[psycopg.Connection]:
+    """A connection to the database that is no test's; whoever holds LOCK in it makes or copies the template."""
+    with psycopg.connect(**_parameters(), autocommit=True) as connection:
+        yield connection
+
+
+def _exists(server: psycopg.Connection, name: str) -> bool:
+    return server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is not None
+
+
+def _drop_stale(server: psycopg.Connection, *, keep: str) -> None:
+    found = server.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [TEMPLATE])
+    for (name,) in found.fetchall():
+        if name != keep:
+            server.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+
+
+def _make_template(server: psycopg.Connection, template: str) -> None:
+    """Migrate a draft and rename it when whole, so that an interruption leaves no half."""
+    owner, app = connections["owner"], connections["default"]
+    production, test = owner.settings_dict["NAME"], owner.settings_dict["TEST"]
+    wanted, test["NAME"] = test["NAME"], f"{TEMPLATE}draft"
+    try:
+        draft = owner.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        grant_rights(app.settings_dict["USER"])
+        owner.close()
+    finally:
+        owner.settings_dict["NAME"], test["NAME"] = production, wanted
+    server.execute(
+        sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(draft), sql.Identifier(template))
+    )
+
+
+def grant_rights(role: str) -> None:
+    """Give the application's role its rights in the database to which the owner is connected."""
+    mailplatform.core.grants.grant_app_role(connections["owner"], role)
+
+
+def flush() -> None:
+    """Empty every table that holds rows, and begin to count anew.
+
+    On a connection of its own, because Django forbids a test the aliases that it did not ask for. As the embedded
+    server's superuser, whom triggers and foreign keys let pass; as the owner, where the server is somebody else's.
+    """
+    with _cleaner() as (connection, may_skip_triggers):
+        connection.execute("SET LOCAL lock_timeout = '20s'")
+        found = [row for row in connection.execute(FILLED_TABLES) if row[0] not in KEPT_TABLES]
+        if not found:
+            return
+        small = [name for name, size in found if size <= SMALL_BYTES and may_skip_triggers]
+        large = [name for name, _ in found if name not in small]
+        if small:
+            _delete(connection, small)
+        if large:
+            _truncate(connection, large)
+        _restart(connection, [name for name, _ in found])
+
+
+@contextmanager
+def _cleaner() -> Iterator[tuple[psycopg.Connection, bool]]:
+    parameters = _parameters() | {"dbname": connections["default"].settings_dict["NAME"]}
+    try:
+        connection = psycopg.connect(**parameters | {"user": SUPERUSER})
+    except psycopg.OperationalError:
+        connection = psycopg.connect(**parameters)
+    with connection:
+        row = connection.execute("SELECT usesuper FROM pg_user WHERE usename = current_user").fetchone()
+        assert row is not None
+        yield connection, row[0]
+
+
+def _delete(connection: psycopg.Connection, tables: list[str]) -> None:
+    names = [sql.Identifier(name) for name in tables]
+    # Who is still writing is waited for, as TRUNCATE would.
+    connection.execute(sql.SQL("LOCK {} IN SHARE ROW EXCLUSIVE MODE").format(sql.SQL(", ").join(names)))
+    statements = [sql.SQL("DELETE FROM {}").format(name) for name in names]
+    # Neither triggers nor foreign keys are asked.
+    connection.execute(
+        sql.SQL("; ").join([sql.SQL("SET LOCAL session_replication_role = replica"), *statements])
+    )
+
+
+def _truncate(connection: psycopg.Connection, tables: list[str]) -> None:
+    triggers = connection.execute(TRUNCATE_TRIGGERS).fetchall()
+    names = [(sql.Identifier(table), sql.Identifier(trigger)) for table, trigger in triggers]
+    for table, trigger in names:
+        connection.execute(sql.SQL("ALTER TABLE {} DISABLE TRIGGER {}").format(table, trigger))
+    filled = sql.SQL(", ").join(map(sql.Identifier, tables))
+    connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(filled))
+    for table, trigger in names:
+        connection.execute(sql.SQL("ALTER TABLE {} ENABLE TRIGGER {}").format(table, trigger))
+
+
+def _restart(connection: psycopg.Connection, tables: list[str]) -> None:
+    connection.execute(RESTART, [tables])
+
+
+def _parameters() -> dict[str, Any]:
+    """psycopg's words for the owner's connection, to the database of the settings."""
+    parameters = connections["owner"].settings_dict
+    parts = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "NAME"}
+    return {theirs: parameters[ours] for theirs, ours in parts.items() if parameters[ours]}
