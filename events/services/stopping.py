@@ -8,14 +8,14 @@ from django.db import connection, transaction
 from django.urls import reverse
 
 from campaigns.models import Run, RunState
-from campaigns.services import runs
+from campaigns.services import notices, runs
 from events import safety
 from events.kinds import Outcome
 from events.models import SafetyStop
 from mailplatform.accounts.services import audit, installation
 from mailplatform.core import clock
 
-from . import notices, policies
+from . import policies
 
 log = structlog.get_logger(__name__)
 STOPPED: Final = "run.stopped_by_itself"

@@ -18,6 +18,7 @@ import structlog
 from django.db import connection, transaction
 from django.urls import reverse
 
+from campaigns.services import notices
 from events.models import WebhookDelivery, WebhookEndpoint, WebhookState
 from events.selectors import webhooks as selector
 from events.webhooks import schedule, signing, transport
@@ -26,7 +27,7 @@ from mailplatform.accounts import vault
 from mailplatform.accounts.services import audit, installation
 from mailplatform.core import clock
 
-from . import classifying, following, notices, webhooks
+from . import classifying, following, webhooks
 
 log = structlog.get_logger(__name__)
 JOB, JOB_ENGAGEMENT = "webhooks", "webhooks_engagement"
