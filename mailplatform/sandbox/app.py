@@ -1,6 +1,7 @@
 """The ASGI application: which service a request is for, and each service's way of answering."""
 
 import logging
+import time
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -12,6 +13,7 @@ from .control import Control
 from .core import Sandbox
 from .errors import ApiError, ConnectionDroppedError
 from .ids import new_uuid
+from .message import signed_at
 from .pages import Pages
 from .ses.state import Handler
 from .shapes import ServiceModel
@@ -96,6 +98,7 @@ class Application:
     async def _ses(self, request: Request, credential: sigv4.Credential) -> Response:
         try:
             self._verify(request, credential)
+            signed_at.set(time.time())
             handler, params = self._ses_call(request)
             answer = await handler(params)
         except ApiError as error:

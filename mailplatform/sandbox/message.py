@@ -5,7 +5,9 @@ a 20 kB mail takes a few hundred bytes, and a hundred thousand fit in memory.
 """
 
 import hashlib
+import time
 import zlib
+from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -16,6 +18,10 @@ from .ids import new_uuid
 # SES message ids begin with a number of the Region, then the time in milliseconds.
 _REGION_PREFIX = {"us-east-1": "0100", "us-west-2": "0101", "eu-west-1": "0102", "eu-central-1": "0107"}
 _WINDOW = 32_000
+
+# When the signature of the call that is being answered was found to be good. A mail bears this time, however long
+# its rendering then waits for the processor: what was signed in time was sent in time.
+signed_at: ContextVar[float | None] = ContextVar("signed_at", default=None)
 
 
 @dataclass
@@ -71,6 +77,11 @@ class Message:
     def host(self) -> str:
         """Domain of the Message-ID header."""
         return "email.amazonses.com" if self.region == "us-east-1" else f"{self.region}.amazonses.com"
+
+
+def time_of_sending() -> float:
+    """The Unix time that a mail of the current call bears."""
+    return signed_at.get() or time.time()
 
 
 def new_id(region: str, sent_at: float) -> str:

@@ -1,7 +1,6 @@
 """From accepted parameters to the mail as it leaves: headers, parts, tracking."""
 
 import base64
-import time
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -11,7 +10,7 @@ from typing import Any
 
 from .. import events, tracking
 from ..errors import bad_request
-from ..message import Attachment, Message, new_id
+from ..message import Attachment, Message, new_id, time_of_sending
 from ..publisher import Publisher
 from .envelope import Envelope
 from .state import State
@@ -84,7 +83,7 @@ class Composer:
         return message
 
     def _blank(self, envelope: Envelope, draft: Draft) -> Message:
-        now = time.time()
+        now = time_of_sending()
         tags = events.auto_tags(
             configuration_set=envelope.set_name,
             operation=envelope.operation,

@@ -82,9 +82,12 @@ def test_frozen_calls_wait_and_thaw(wired: Wired) -> None:
     time.sleep(0.2)
     assert (sent, wired.sandbox.messages()) == ([], [])
     assert wired.ses.get_account()["SendingEnabled"]
+    thawed_at = time.time()
     wired.sandbox.api.delete("misbehave")
     thread.join(10)
     assert len(sent) == 1
+    # It bears the time at which its signature was accepted.
+    assert wired.sandbox.messages()[0]["sent_at"] < thawed_at
 
 
 def test_events_get_lost_by_type(wired: Wired) -> None:
