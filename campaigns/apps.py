@@ -9,9 +9,10 @@ class CampaignsConfig(AppConfig):
     name = "campaigns"
 
     def ready(self) -> None:
-        """Tell the undo of imports who was mailed."""
+        """Tell the undo of imports, and the rule for people who want less mail, who was mailed."""
         from subscribers.selectors import mailed
 
-        from .selectors.mailed import mailed_since
+        from .selectors.mailed import mailed_since, marketing_since_sql
 
         mailed.register(mailed_since)
+        mailed.register_marketing(marketing_since_sql)

@@ -25,13 +25,13 @@ TRIES: Final = 3
 LEFT: Final = "left this list by themselves"
 PENDING: Final = "have not confirmed their sign-up yet"
 
-# Only those who may get marketing mail, now or after the pause that they asked for.
+# Only those who may get marketing mail, now or after the pause or the time between mails that they asked for.
 _LIST_ADD = """
 INSERT INTO subscribers_subscription
     (subscriber_id, mailing_list_id, state, source, confirmed_at, created_at, updated_at)
 SELECT s.id, %s, 'confirmed', %s, %s, %s, %s
 FROM subscribers_subscriber s LEFT JOIN subscribers_profile p ON p.subscriber_id = s.id
-WHERE s.id = ANY(%s) AND {reason} IN ('', 'paused') ORDER BY s.id
+WHERE s.id = ANY(%s) AND {reason} IN ('', 'paused', 'too_soon') ORDER BY s.id
 ON CONFLICT (subscriber_id, mailing_list_id) DO NOTHING
 """
 _LEFT_OUT = """

@@ -1,15 +1,17 @@
 """What the hosted pages show to the reader of a mail."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from campaigns.models import Run
 from campaigns.tokens import UnsubscribeClaim
 from mailplatform.accounts.services import installation
 from mailplatform.core import clock
-from subscribers.models import MailingList, Profile, Subscriber, Subscription, SubscriptionState
+from subscribers.models import MailingList, Profile, Purpose, Subscriber, Subscription, SubscriptionState
 from subscribers.selectors import merging
+from subscribers.selectors.refusals import Refusal
+from subscribers.selectors.refusals import of as refusals_of
 
 KEPT = 2
 
@@ -35,13 +37,51 @@ class Topic:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """Whether something may be recorded: the name of its box, the key of its words, whether it is ticked."""
+
+    name: str
+    purpose: str
+    wording: str
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Preferences:
-    """What the reader chose. `paused_until` is None where no pause holds now."""
+    """What the reader chose. `paused_until` is None where no pause holds now, `gap_days` 0 where every mail comes.
+
+    `refusals` name, per purpose of tracking, the "no" because of which the question is not put for now.
+    """
 
     topics: list[Topic]
     opens_allowed: bool
     clicks_allowed: bool
     paused_until: datetime | None = None
+    gap_days: int = 0
+    refusals: dict[str, Refusal] = field(default_factory=dict)
+
+    @property
+    def questions(self) -> list[Question]:
+        """What may be recorded, asked now: not what the reader said no to a short time ago."""
+        return [each for each in self._all() if each.is_on or each.purpose not in self.refusals]
+
+    @property
+    def not_asked(self) -> list[Question]:
+        """What is not asked for now; whoever changed their mind finds it all the same."""
+        asked = self.questions
+        return [each for each in self._all() if each not in asked]
+
+    @property
+    def ask_from(self) -> date | None:
+        """The first day on which one of the others is asked again."""
+        days = [self.refusals[each.purpose].ask_from for each in self.not_asked]
+        return min(days, default=None)
+
+    def _all(self) -> list[Question]:
+        return [
+            Question("opens", Purpose.OPENS, "opens_wording", self.opens_allowed),
+            Question("clicks", Purpose.CLICKS, "clicks_wording", self.clicks_allowed),
+        ]
 
 
 def masked(address: str) -> str:
@@ -89,6 +129,8 @@ def preferences_of(claim: UnsubscribeClaim) -> Preferences:
         opens_allowed=bool(profile and profile.opens_allowed),
         clicks_allowed=bool(profile and profile.clicks_allowed),
         paused_until=profile.paused_until if profile and _is_ahead(profile.paused_until) else None,
+        gap_days=(profile.mail_gap_days or 0) if profile else 0,
+        refusals=refusals_of(person),
     )
 
 

@@ -18,7 +18,6 @@ from events.ingest.merging import People
 from events.models import Event, EventType, Outcome
 from mailplatform.core import clock
 from subscribers.models import (
-    Act,
     ConsentRecord,
     MailingList,
     Purpose,
@@ -26,13 +25,13 @@ from subscribers.models import (
     SubscriptionState,
     SuppressionReason,
 )
+from subscribers.models.consent import NO
 from subscribers.selectors import merging
-from subscribers.services import basis, suppression, unsubscribe
+from subscribers.services import suppression, unsubscribe
 
 # How long the page offers to undo: a slip is noticed at once. Later, a mail that was passed on or found by somebody
 # else must not bring anybody back; the person chooses again on the page of preferences.
 UNDO_WITHIN = timedelta(hours=24)
-NO = (Act.WITHDRAWN, Act.OBJECTED, Act.REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +149,7 @@ def _newest_words(subject: UUID) -> dict[str, str]:
         form = record.form if record.form.startswith("list:") else ""
         if record.act in NO:
             found[form] = record.source
-        elif record.act == Act.GRANTED and record.actor == "person" and record.method in basis.OWN_METHODS:
+        elif record.is_own_grant:
             found.pop(form, None)
     return found
 

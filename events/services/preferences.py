@@ -1,7 +1,8 @@
-"""What a reader sets on the preference page: lists, tracking consents, a pause, their language.
+"""What a reader sets on the preference page: lists, tracking consents, a pause, how often, their language.
 
-Each change of consent or of a pause is one record of the ledger, with the words shown in the reader's language, the
-time and the network. The language of the mails is no consent and stands in no record.
+Each change of consent, of a pause or of the frequency is one record of the ledger, with the words shown in the reader's
+language, the time and the network. A box that was shown and left is a refusal: see `subscribers.selectors.refusals`.
+The language of the mails is no consent: its change stands in the audit log.
 """
 
 import datetime as dt
@@ -11,14 +12,13 @@ from django.db import transaction
 
 from campaigns.tokens import UnsubscribeClaim
 from events.selectors import hosted
+from mailplatform.accounts.services import audit
 from mailplatform.core import clock
 from subscribers import words
-from subscribers.models import Act, LawfulBasis, Method, Purpose, Subscriber
+from subscribers.models import Act, LawfulBasis, Method, Subscriber
 from subscribers.services import consent, pausing, unsubscribe
 
 from .leaving import source_of
-
-WORDINGS = {Purpose.OPENS: "opens_wording", Purpose.CLICKS: "clicks_wording"}
 
 
 @transaction.atomic
@@ -33,7 +33,8 @@ def save(
 ) -> bool:
     """Bring the reader's lists and tracking consents to what they chose. True if anything changed.
 
-    Only lists that the page showed can be chosen. Every change is a record of the ledger with the wording shown.
+    Only lists that the page showed can be chosen. Every change is a record of the ledger with the wording shown, and
+    so is a question that was asked and answered with no; that alone is no change.
     """
     if claim.is_test or not hosted.reader_of(claim).exists:
         return False
@@ -56,17 +57,18 @@ def save(
         changed |= unsubscribe.undo(
             subscriber_id=person, list_ids=joining, restore_marketing=True, source=source, ip=ip
         )
-    entries = [
-        _entry(person, source, purpose, language, allowed=allowed, ip=ip)
-        for purpose, allowed, was in (
-            (Purpose.OPENS, opens, before.opens_allowed),
-            (Purpose.CLICKS, clicks, before.clicks_allowed),
-        )
-        if allowed != was
+    chosen = {"opens": opens, "clicks": clicks}
+    answers: list[tuple[hosted.Question, Act | None]] = [
+        (question, _act(question, is_ticked=chosen[question.name])) for question in before.questions
     ]
-    if entries:
-        consent.record_many(entries=entries)
-    return changed or bool(entries)
+    answers += [(question, Act.GRANTED) for question in before.not_asked if chosen[question.name]]
+    entries = [
+        _entry(question, act, person=person, source=source, language=language, ip=ip)
+        for question, act in answers
+        if act
+    ]
+    consent.record_many(entries=entries)
+    return changed or any(entry.act != Act.REFUSED for entry in entries)
 
 
 def pause(*, claim: UnsubscribeClaim, days: int, language: str, ip: str = "") -> dt.datetime | None:
@@ -94,20 +96,43 @@ def set_language(*, claim: UnsubscribeClaim, language: str) -> bool:
     """Let the reader's mail and pages come in this language. False for one that the pages do not speak."""
     if claim.is_test or language not in words.LANGUAGES:
         return False
-    return bool(
-        Subscriber.objects.filter(pk=hosted.person_of(claim)).update(
-            language=language, updated_at=clock.now()
-        )
-    )
+    with transaction.atomic():
+        person = Subscriber.objects.select_for_update().filter(pk=hosted.person_of(claim)).first()
+        if person is not None and person.language != language:
+            detail = {"from": person.language, "to": language, "by": "the person", "source": source_of(claim)}
+            audit.record(actor=None, action="subscriber.language", obj=person, detail=detail)
+            person.language = language
+            person.save(update_fields=["language", "updated_at"])
+    return person is not None
+
+
+def choose_frequency(*, claim: UnsubscribeClaim, gap_days: int, language: str, ip: str = "") -> bool:
+    """Send at most one marketing mail in so many days, 0 for all of them. False where nothing changes.
+
+    Raises pausing.PauseError.
+    """
+    if claim.is_test:
+        return False
+    key = f"often_{gap_days}_text"
+    return pausing.choose_frequency(
+        subscriber_id=hosted.person_of(claim), gap_days=gap_days, language=language, source=source_of(claim),
+        wording=words.say(language, key) if gap_days in pausing.GAPS else "", ip=ip,
+    )  # fmt: skip
+
+
+def _act(question: hosted.Question, *, is_ticked: bool) -> Act | None:
+    if is_ticked == question.is_on:
+        return None if is_ticked else Act.REFUSED
+    return Act.GRANTED if is_ticked else Act.WITHDRAWN
 
 
 def _entry(
-    person: int, source: str, purpose: Purpose, language: str, *, allowed: bool, ip: str
+    question: hosted.Question, act: Act, *, person: int, source: str, language: str, ip: str
 ) -> consent.ConsentEntry:
-    wording = words.say(language, WORDINGS[purpose])
+    wording = words.say(language, question.wording)
     return consent.ConsentEntry(
-        subscriber_id=person, purpose=purpose, act=Act.GRANTED if allowed else Act.WITHDRAWN,
-        lawful_basis=LawfulBasis.CONSENT if allowed else LawfulBasis.NONE, method=Method.PAGE, source=source,
+        subscriber_id=person, purpose=question.purpose, act=act, method=Method.PAGE, source=source,
+        lawful_basis=LawfulBasis.CONSENT if act == Act.GRANTED else LawfulBasis.NONE,
         occurred_at=clock.now(), actor="person", ip=ip, page="/p/",
-        notice=consent.ensure_notice(purpose=purpose, text=wording, language=language),
+        notice=consent.ensure_notice(purpose=question.purpose, text=wording, language=language),
     )  # fmt: skip

@@ -97,14 +97,14 @@ def _has_left(claim: UnsubscribeClaim) -> bool:
 
 @hosted_page("GET", "HEAD", "POST")
 def preference_page(request: HttpRequest, claim: UnsubscribeClaim) -> HttpResponse:
-    """Show and change lists, tracking consents, a pause and the language; ask for one's data or erasure."""
+    """Show and change lists, tracking consents, pause, frequency and language; ask for one's data or erasure."""
     if request.method != "POST":
         return _preferences(request, claim)
     action = request.POST.get("action", "")
     if action in {"save", "undo"}:
         return _save(request, claim, action)
     acts = {
-        "pause": _pause, "resume": _resume, "language": _language, "data": _step_up, "erase": _step_up,
+        "pause": _pause, "resume": _resume, "often": _often, "language": _language, "data": _step_up, "erase": _step_up,
     }  # fmt: skip
     # A POST without one of our buttons is a program's: it must not mean "no list at all".
     act = acts.get(action)
@@ -128,12 +128,21 @@ def _save(request: HttpRequest, claim: UnsubscribeClaim, action: str) -> HttpRes
 
 
 def _pause(request: HttpRequest, claim: UnsubscribeClaim) -> HttpResponse:
+    return _set_days(request, claim, preferences.pause, "days")
+
+
+def _often(request: HttpRequest, claim: UnsubscribeClaim) -> HttpResponse:
+    return _set_days(request, claim, preferences.choose_frequency, "gap_days")
+
+
+def _set_days(
+    request: HttpRequest, claim: UnsubscribeClaim, change: Callable[..., object], name: str
+) -> HttpResponse:
+    """Set a number of days by one of the page's buttons; any other number changes nothing."""
     days = request.POST.get("days", "")
+    number = int(days) if days.isascii() and days.isdecimal() and len(days) < 5 else -1
     try:
-        preferences.pause(
-            claim=claim, days=int(days) if days.isascii() and days.isdecimal() and len(days) < 5 else 0,
-            language=_language_of(request, claim), ip=address_of(request),
-        )  # fmt: skip
+        change(claim=claim, language=_language_of(request, claim), ip=address_of(request), **{name: number})
     except pausing.PauseError:
         return _preferences(request, claim, status=400, is_unclear=True)
     return _preferences(request, claim, is_saved=True)
@@ -166,7 +175,8 @@ def _preferences(
     chosen = hosted.preferences_of(claim)
     return _render(
         request, "preferences", claim, status=status, chosen=chosen, pause_end=hosted.local_day(chosen.paused_until),
-        languages=words.LANGUAGES.items(), pauses=pausing.DAYS, minutes=hosted_tokens.STEP_UP_MINUTES, **more,
+        languages=words.LANGUAGES.items(), pauses=pausing.DAYS, gaps=_gaps(request, claim),
+        minutes=hosted_tokens.STEP_UP_MINUTES, **more,
     )  # fmt: skip
 
 
@@ -182,6 +192,12 @@ def view_in_browser(request: HttpRequest, claim: UnsubscribeClaim) -> HttpRespon
     response = HttpResponse(copy.html)
     response["Content-Security-Policy"] = MAIL_POLICY
     return response
+
+
+def _gaps(request: HttpRequest, claim: UnsubscribeClaim) -> list[tuple[int, str]]:
+    """How often mail may come, in the reader's words."""
+    lang = _language_of(request, claim)
+    return [(days, words.say(lang, f"often_{days}")) for days in pausing.GAPS]
 
 
 def _language_of(request: HttpRequest, claim: UnsubscribeClaim) -> str:

@@ -3,7 +3,7 @@
 Who is known and who is not get the same answers: nobody learns here whether an address is on a list.
 """
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -22,6 +22,8 @@ from .hosted_pages import address_of, language_for, open_page, show
 
 # A field that no reader sees; whoever fills it in is a program and gets the answer that everybody gets.
 HONEYPOT = "website"
+# Consent is taken only from a page that showed these very words: one that showed others has ticked nothing.
+BOXES: Final[dict[str, str]] = {Purpose.MARKETING: "agree", Purpose.OPENS: "opens", Purpose.CLICKS: "clicks"}
 
 
 class SeeOther(HttpResponseRedirectBase):
@@ -49,12 +51,16 @@ def sign_up(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 
 def _take(request: HttpRequest, form: SignupForm, text: SignupText, lang: str) -> HttpResponse:
+    boxes, agreed = _boxes(form, text, lang), dict[str, str]()
+    if request.POST.get("shown", "") == signup_pages.shown(form, text):
+        agreed = {purpose: wording for purpose, wording in boxes.items() if BOXES[purpose] in request.POST}
     typed = signup.Typed(
         email=request.POST.get("email", "")[:1000],
         language=lang,
         name=request.POST.get("name", "")[:1000],
         values={key: request.POST.get(f"field_{key}", "")[:1000] for key in form.field_keys},
-        agreed=_agreed(request, form, text, lang),
+        agreed=agreed,
+        declined={purpose: wording for purpose, wording in boxes.items() if purpose not in agreed},
     )
     if throttle.address_is_busy(typed.email):
         return _taken(request, form, lang)
@@ -65,15 +71,13 @@ def _take(request: HttpRequest, form: SignupForm, text: SignupText, lang: str) -
     return _taken(request, form, lang)
 
 
-def _agreed(request: HttpRequest, form: SignupForm, text: SignupText, lang: str) -> dict[str, str]:
-    """The words of each box that is ticked, exactly as the page shows them; none where it showed others."""
-    if request.POST.get("shown", "") != signup_pages.shown(form, text):
-        return {}
-    boxes = {"agree": (Purpose.MARKETING, text.wording)}
+def _boxes(form: SignupForm, text: SignupText, lang: str) -> dict[str, str]:
+    """The words of each box, exactly as the page shows them."""
+    boxes = {Purpose.MARKETING.value: text.wording}
     if form.ask_tracking:
-        boxes["opens"] = (Purpose.OPENS, words.say(lang, "opens_wording"))
-        boxes["clicks"] = (Purpose.CLICKS, words.say(lang, "clicks_wording"))
-    return {purpose: wording for box, (purpose, wording) in boxes.items() if box in request.POST}
+        boxes[Purpose.OPENS.value] = words.say(lang, "opens_wording")
+        boxes[Purpose.CLICKS.value] = words.say(lang, "clicks_wording")
+    return boxes
 
 
 def _form(

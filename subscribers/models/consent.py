@@ -33,6 +33,11 @@ class Act(models.TextChoices):
     ANNULLED = "annulled", "Annulled"
     PAUSED = "paused", "Paused"
     RESUMED = "resumed", "Resumed"
+    FREQUENCY = "frequency", "Chose how often"
+
+
+# A "no" of the person, however it reached us.
+NO = (Act.WITHDRAWN, Act.OBJECTED, Act.REFUSED)
 
 
 class LawfulBasis(models.TextChoices):
@@ -56,6 +61,10 @@ class Method(models.TextChoices):
     PAGE = "page", "Hosted page"
     API = "api", "API"
     SYSTEM = "system", "System"
+
+
+# Ways that only the person's own mailbox leads to.
+OWN_METHODS = (Method.DOUBLE_OPT_IN, Method.PAGE, Method.ONE_CLICK)
 
 
 class ConsentNotice(models.Model):
@@ -117,6 +126,11 @@ class ConsentRecord(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.id} {self.purpose} {self.act}"
+
+    @property
+    def is_own_grant(self) -> bool:
+        """Whether the person granted it themselves, through a link that only their mailbox has."""
+        return self.act == Act.GRANTED and self.actor == "person" and self.method in OWN_METHODS
 
 
 class ConsentPersonal(models.Model):

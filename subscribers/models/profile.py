@@ -30,6 +30,8 @@ class Profile(models.Model):
     opens_allowed = models.BooleanField(default=False)
     clicks_allowed = models.BooleanField(default=False)
     paused_until = models.DateTimeField(null=True)
+    # At most one marketing mail in so many days, by the person's own choice; null: all of them.
+    mail_gap_days = models.PositiveSmallIntegerField(null=True)
     list_ids = ArrayField(models.BigIntegerField(), default=list)
     tag_ids = ArrayField(models.BigIntegerField(), default=list)
     last_sent_at = models.DateTimeField(null=True)

@@ -52,8 +52,9 @@ class SignupText(models.Model):
 class SignupRequest(models.Model):
     """Somebody typed an address into a form. Nothing else is stored of them before they confirm.
 
-    `agreed` names, per purpose, the notice (its hash) that was shown and ticked. Once confirmed the typed data are
-    emptied, and the row only tells a second click that all is done. `forget_at` is when beat deletes it.
+    `agreed` names, per purpose, the notice (its hash) that was shown and ticked; `declined` those that were left. Once
+    confirmed the typed data are emptied, and the row only tells a second click that all is done. `forget_at` is when
+    beat deletes it.
     """
 
     form = models.ForeignKey("SignupForm", on_delete=models.PROTECT, related_name="requests")
@@ -63,6 +64,7 @@ class SignupRequest(models.Model):
     fields = models.JSONField(default=dict, blank=True)
     language = models.CharField(max_length=10)
     agreed = models.JSONField(default=dict)
+    declined = models.JSONField(default=dict)
     ip = models.CharField(max_length=45, blank=True)
     page = models.CharField(max_length=500, blank=True)
     requested_at = models.DateTimeField(default=clock.now)

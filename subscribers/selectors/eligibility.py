@@ -15,14 +15,21 @@ from typing import Final, Literal
 
 from mailplatform.core import clock
 
+from . import mailed
+
 Kind = Literal["marketing", "contract", "service"]
 EVERY: Final[frozenset[str]] = frozenset({"marketing", "contract", "service"})
 MARKETING: Final[frozenset[str]] = frozenset({"marketing"})
+# The same weekly newsletter never comes exactly a week after the one before: so much earlier is no "too soon".
+GRACE: Final = dt.timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that the decision rests on. `suppressions` are the live reasons; the bases as on `Profile`."""
+    """All that the decision rests on. `suppressions` are the live reasons; bases and gap as on `Profile`.
+
+    `last_marketing_at` is when a marketing mail to them was last accepted, or may have been.
+    """
 
     exists: bool = True
     suppressions: frozenset[str] = field(default_factory=frozenset)
@@ -31,11 +38,16 @@ class Facts:
     contract_basis: bool = False
     service_basis: bool = False
     paused_until: dt.datetime | None = None
+    mail_gap_days: int | None = None
+    last_marketing_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One reason not to mail somebody. In `sql`, {s} and {p} are the aliases of subscriber and profile."""
+    """One reason not to mail somebody. In `sql`, {s} and {p} are the aliases of subscriber and profile.
+
+    {now} is the time, and {mailed} whether a marketing mail went to {s} within the gap that {p} names.
+    """
 
     code: str
     words: str
@@ -99,6 +111,10 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("paused", "Asked for a pause", MARKETING,
          "{p}.paused_until > {now}",
          lambda facts, now: facts.paused_until is not None and facts.paused_until > now),
+    Rule("too_soon", "Wants less mail, and got one a short time ago", MARKETING,
+         "{p}.mail_gap_days > 0 AND {mailed}",
+         lambda facts, now: bool(facts.mail_gap_days and facts.last_marketing_at is not None
+             and facts.last_marketing_at > now - dt.timedelta(days=facts.mail_gap_days) + GRACE)),
 )
 # fmt: on
 
@@ -114,6 +130,7 @@ REASONS: Final[dict[str, str]] = {
     "no_basis": "No consent or other legal basis",
     "withdrawn": "Withdrew the consent to marketing mail",
     "paused": "Asked for a pause",
+    "too_soon": "Wants less mail, and got one a short time ago",
     "left_list": "Left the list",
     "cancelled": "The campaign was cancelled",
 }
@@ -128,8 +145,10 @@ def reason_sql(
     expression holds the time but no parameters and no percent sign.
     """
     moment = f"'{(now or clock.now()).astimezone(dt.UTC).isoformat()}'::timestamptz"
+    since = f"{moment} - make_interval(days => {profile}.mail_gap_days, hours => -{GRACE // dt.timedelta(hours=1)})"
+    recently = mailed.marketing_since_sql(subscriber=subscriber, since=since, now=moment)
     cases = (
-        f"WHEN {rule.sql.format(s=subscriber, p=profile, now=moment)} THEN '{rule.code}'"
+        f"WHEN {rule.sql.format(s=subscriber, p=profile, now=moment, mailed=recently)} THEN '{rule.code}'"
         for rule in _rules(kind)
     )
     return f"CASE {' '.join(cases)} ELSE '' END"

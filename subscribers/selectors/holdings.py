@@ -149,6 +149,7 @@ def _profile(subscriber: Subscriber) -> dict[str, Any]:
         "opens_may_be_measured": row.opens_allowed,
         "clicks_may_be_measured": row.clicks_allowed,
         "paused_until": _time(row.paused_until),
+        "at_most_one_mail_in_days": row.mail_gap_days,
         "last_sent_at": _time(row.last_sent_at),
         "last_opened_at": _time(row.last_opened_at),
         "last_clicked_at": _time(row.last_clicked_at),

@@ -12,8 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-OWN_METHODS = ("double_opt_in", "page", "one_click")
-
 LOCK_PROFILES = """
     INSERT INTO subscribers_profile (subscriber_id, joined_at, marketing_basis, contract_basis, service_basis,
         opens_allowed, clicks_allowed, list_ids, tag_ids, opens, clicks)

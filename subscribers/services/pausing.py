@@ -1,19 +1,22 @@
-"""A pause: no marketing mail for some days, by the person's own choice. `eligibility` keeps the mail back.
+"""A pause, or less mail, by the person's own choice. `eligibility` keeps the marketing mail back.
 
-Each change is one record of the ledger with the words shown; a pause touches no consent and ends by itself.
+Each change is one record of the ledger with the words shown, and touches no consent. A pause ends by itself.
 """
 
 import datetime as dt
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django.db import connection, transaction
 
 from mailplatform.core import clock
 
 from ..models import Act, LawfulBasis, Method, Profile, Purpose, Subscriber
+from ..selectors import mailed
 from . import basis, consent
 
 DAYS: Final = (30, 90)
+# At most one mail in so many days, 0 for all. A month is four weeks: a monthly newsletter is at times no longer away.
+GAPS: Final = (0, 7, mailed.LONGEST_GAP_DAYS)
 
 
 class _Words(NamedTuple):
@@ -26,7 +29,7 @@ class _Words(NamedTuple):
 
 
 class PauseError(ValueError):
-    """There is no such pause."""
+    """There is no such pause, or no such frequency."""
 
 
 @transaction.atomic
@@ -41,27 +44,47 @@ def pause(
         message = f"a pause lasts {' or '.join(map(str, DAYS))} days"
         raise PauseError(message)
     until = clock.now() + dt.timedelta(days=days)
-    evidence = {"until": until.isoformat(timespec="seconds")}
+    evidence: dict[str, str | int] = {"until": until.isoformat(timespec="seconds")}
     words = _Words(wording, language, source, ip)
-    return until if _change(subscriber_id, Act.PAUSED, until, words, evidence) else None
+    return until if _change(subscriber_id, Act.PAUSED, {"paused_until": until}, words, evidence) else None
 
 
 @transaction.atomic
 def resume(*, subscriber_id: int, wording: str, language: str, source: str, ip: str = "") -> bool:
     """End a pause now. False where there is none."""
     paused = Profile.objects.filter(pk=subscriber_id, paused_until__gt=clock.now()).exists()
-    return paused and _change(subscriber_id, Act.RESUMED, None, _Words(wording, language, source, ip), {})
+    words = _Words(wording, language, source, ip)
+    return paused and _change(subscriber_id, Act.RESUMED, {"paused_until": None}, words, {})
+
+
+@transaction.atomic
+def choose_frequency(
+    *, subscriber_id: int, gap_days: int, wording: str, language: str, source: str, ip: str = ""
+) -> bool:
+    """Send at most one marketing mail in so many days, 0 for all of them. False where nothing changes.
+
+    Raises PauseError for a number that is none of `GAPS`.
+    """
+    if gap_days not in GAPS:
+        message = f"choose one of {', '.join(map(str, GAPS))} days"
+        raise PauseError(message)
+    before = Profile.objects.filter(pk=subscriber_id).values_list("mail_gap_days", flat=True).first()
+    if (before or 0) == gap_days:
+        return False
+    changes = {"mail_gap_days": gap_days or None}
+    words = _Words(wording, language, source, ip)
+    return _change(subscriber_id, Act.FREQUENCY, changes, words, {"gap_days": gap_days})
 
 
 def _change(
-    subscriber_id: int, act: Act, until: dt.datetime | None, words: _Words, evidence: dict[str, str]
+    subscriber_id: int, act: Act, changes: dict[str, Any], words: _Words, evidence: dict[str, str | int]
 ) -> bool:
     if not Subscriber.objects.filter(pk=subscriber_id).exists():
         return False
     notice = consent.ensure_notice(purpose=Purpose.MARKETING, text=words.wording, language=words.language)
     with connection.cursor() as cursor:
         basis.lock_profiles(cursor, [subscriber_id])
-    Profile.objects.filter(pk=subscriber_id).update(paused_until=until)
+    Profile.objects.filter(pk=subscriber_id).update(**changes)
     entry = consent.ConsentEntry(
         subscriber_id=subscriber_id, purpose=Purpose.MARKETING, act=act, lawful_basis=LawfulBasis.NONE,
         method=Method.PAGE, source=words.source, occurred_at=clock.now(), actor="person", notice=notice, ip=words.ip,

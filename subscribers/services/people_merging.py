@@ -9,7 +9,7 @@ row that says into whom they were merged. The rules, in short:
   the other withdrew, refused or objected to is recorded for who stays, too.
 - complaints, unsubscriptions and blocks by hand are carried over. A bounce is about its address and stays with it.
 - the other's address gets no mail any more, until the person themselves signs up with it.
-- a pause: the longer one.
+- a pause: the longer one; how often: the rarer.
 """
 
 from collections.abc import Iterable
@@ -37,6 +37,7 @@ from ..models import (
     Suppression,
     SuppressionReason,
 )
+from ..models.consent import OWN_METHODS
 from . import basis, consent, profiles, suppression
 
 _REFUSALS: Final = frozenset({Act.WITHDRAWN.value, Act.OBJECTED.value, Act.REFUSED.value})
@@ -193,7 +194,7 @@ def _refusals(person: Subscriber) -> set[Topic]:
         "purpose", "act", "lawful_basis", "method", "actor"
     ):
         topic = (purpose, lawful if purpose == Purpose.MARKETING and lawful in _OWN_TOPICS else "")
-        is_own = actor == "person" and method in basis.OWN_METHODS
+        is_own = actor == "person" and method in OWN_METHODS
         if act in _REFUSALS:
             found.add(topic)
         elif act == Act.GRANTED and (is_own or topic[1] == LawfulBasis.CONTRACT):
@@ -240,11 +241,11 @@ def _suppress(made: Outcome) -> None:
 
 
 def _unite_profiles(keep_id: int, other_id: int) -> None:
-    """The longer pause, and the last mail to either. What the other opened was measured on their consent alone."""
+    """The longer pause, the rarer mail, the last mail to either. The other agreed to measuring for themselves alone."""
     keep, other = Profile.objects.get(pk=keep_id), Profile.objects.get(pk=other_id)
     changes = {
         name: max(filter(None, (getattr(keep, name), getattr(other, name))), default=None)
-        for name in ("paused_until", "last_sent_at")
+        for name in ("paused_until", "mail_gap_days", "last_sent_at")
     }
     Profile.objects.filter(pk=keep_id).update(joined_at=min(keep.joined_at, other.joined_at), **changes)
 

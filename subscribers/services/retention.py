@@ -17,9 +17,9 @@ from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit
 from mailplatform.core import clock
 
+from .. import months as calendar_months
 from ..models import RetentionRule, RetentionRun, RightsCase, RightsState
 from . import erasure
-from .rights import month_later
 
 log = structlog.get_logger(__name__)
 AT_ONCE: Final = 500
@@ -175,7 +175,7 @@ def _known(key: str) -> DataClass:
 
 def _before(months: int) -> dt.datetime:
     now = clock.now()
-    return dt.datetime.combine(month_later(now.date(), -months), now.timetz())
+    return dt.datetime.combine(calendar_months.later(now.date(), -months), now.timetz())
 
 
 def _query(sql: str, **params: Any) -> list[tuple[Any, ...]]:

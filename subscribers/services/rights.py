@@ -4,7 +4,6 @@ A request may come from somebody whom nobody knows: then that is the answer, exc
 erasure also hold for an address that some later file may bring.
 """
 
-import calendar
 import datetime as dt
 import hashlib
 import json
@@ -18,6 +17,7 @@ from mailplatform.accounts.services import audit, installation
 from mailplatform.aws import suppression as ses_list
 from mailplatform.core import clock, keys
 
+from .. import months
 from ..importing.addresses import AddressRefusedError, normalise_email
 from ..models import (
     PersonMerge,
@@ -71,13 +71,6 @@ class Document:
     name: str
 
 
-def month_later(day: dt.date, months: int) -> dt.date:
-    """Return the same day so many months later, or that month's last (Regulation 1182/71, Art. 3(2)(c))."""
-    count = day.year * 12 + day.month - 1 + months
-    year, month = divmod(count, 12)
-    return dt.date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
-
-
 @transaction.atomic
 def open_case(
     *, kind: str, email: str, received_on: dt.date, note: str = "", actor: User | None = None
@@ -93,7 +86,7 @@ def open_case(
         raise RightsError(f"Please check the address: {error}.", "email") from None
     case = RightsCase.objects.create(
         kind=kind, email=address, email_key=keys.email_key(address), received_on=received_on,
-        due_on=month_later(received_on, FIRST_MONTHS), created_by=actor,
+        due_on=months.later(received_on, FIRST_MONTHS), created_by=actor,
     )  # fmt: skip
     log(case, "opened", actor, note)
     return case
@@ -118,7 +111,7 @@ def extend(*, case: RightsCase, reason: str, actor: User | None) -> RightsCase:
         raise NotExtendable("The deadline is over; an extension must be said within it.")
     if not reason.strip():
         raise RightsError("Give the reason that the person is told.", "reason")
-    case.due_on = month_later(case.received_on, FIRST_MONTHS + MORE_MONTHS)
+    case.due_on = months.later(case.received_on, FIRST_MONTHS + MORE_MONTHS)
     case.extended_at, case.extension_reason = clock.now(), reason.strip()[:500]
     case.save(update_fields=["due_on", "extended_at", "extension_reason", "updated_at"])
     log(case, "extended", actor, reason)

@@ -65,13 +65,17 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What somebody typed and ticked. `agreed` holds, per purpose, the words that were shown and ticked."""
+    """What somebody typed and ticked. `agreed` holds, per purpose, the words that were shown and ticked.
+
+    `declined` holds the words of the boxes that were shown and left.
+    """
 
     email: str
     language: str
     agreed: Mapping[str, str]
     name: str = ""
     values: Mapping[str, str | list[str]] = field(default_factory=dict)
+    declined: Mapping[str, str] = field(default_factory=dict)
 
 
 def request(*, form: SignupForm, typed: Typed, ip: str = "", page: str = "") -> SignupRequest:
@@ -166,14 +170,9 @@ def _noted(
     form: SignupForm, typed: Typed, address: str, values: dict[str, Any], *, ip: str, page: str
 ) -> SignupRequest:
     """Store the request, or bring the one that waits up to date: the newest words and choices count."""
-    purposes = (Purpose.MARKETING, *TRACKING) if form.ask_tracking else (Purpose.MARKETING,)
-    agreed = {
-        purpose.value: consent.ensure_notice(
-            purpose=purpose, text=typed.agreed[purpose], language=typed.language
-        ).hash
-        for purpose in purposes
-        if typed.agreed.get(purpose, "").strip()
-    }
+    tracking = TRACKING if form.ask_tracking else ()
+    agreed = _notices(typed.agreed, (Purpose.MARKETING, *tracking), typed.language)
+    left = [purpose for purpose in tracking if purpose.value not in agreed]
     now = clock.now()
     known = {
         "email": address,
@@ -181,6 +180,7 @@ def _noted(
         "fields": values,
         "language": typed.language,
         "agreed": agreed,
+        "declined": _notices(typed.declined, left, typed.language),
         "ip": consent.minimise_ip(ip) if ip else "",
         "page": page.partition("?")[0][:500],
         "requested_at": now,
@@ -189,6 +189,15 @@ def _noted(
     return SignupRequest.objects.update_or_create(
         form=form, email_key=keys.email_key(address), confirmed_at=None, defaults=known
     )[0]
+
+
+def _notices(shown: Mapping[str, str], purposes: Sequence[Purpose], language: str) -> dict[str, str]:
+    """Return, per purpose, the hash of the words that were shown for it."""
+    return {
+        purpose.value: consent.ensure_notice(purpose=purpose, text=shown[purpose], language=language).hash
+        for purpose in purposes
+        if shown.get(purpose, "").strip()
+    }
 
 
 def _is_welcome(form: SignupForm, key: bytes) -> bool:
@@ -248,8 +257,8 @@ def _person(row: SignupRequest) -> Subscriber:
 
 
 def _record(row: SignupRequest, person: Subscriber, *, method: Method, ip: str, page: str) -> int:
-    """Write the request and the grants; return the id of the grant of marketing mail."""
-    notices = ConsentNotice.objects.in_bulk(list(row.agreed.values()))
+    """Write the request, the grants and the refusals; return the id of the grant of marketing mail."""
+    notices = ConsentNotice.objects.in_bulk([*row.agreed.values(), *row.declined.values()])
     shown = {purpose: notices[digest] for purpose, digest in row.agreed.items() if digest in notices}
     form = f"form:{row.form.public_id}"
     basic = consent.ConsentEntry(
@@ -267,4 +276,18 @@ def _record(row: SignupRequest, person: Subscriber, *, method: Method, ip: str, 
     entries += [
         granted._replace(purpose=purpose, notice=shown[purpose]) for purpose in TRACKING if purpose in shown
     ]
+    entries += [
+        granted._replace(
+            purpose=purpose, act=Act.REFUSED, lawful_basis=LawfulBasis.NONE, notice=notices[digest]
+        )
+        for purpose, digest in _newly_declined(row, person).items()
+        if digest in notices
+    ]
     return consent.record_many(entries=entries)[0]
+
+
+def _newly_declined(row: SignupRequest, person: Subscriber) -> dict[str, str]:
+    """Return the refused purposes with their notices. A box left empty takes back no consent that was given before."""
+    profile = Profile.objects.filter(pk=person.pk).first()
+    given = {Purpose.OPENS: profile.opens_allowed, Purpose.CLICKS: profile.clicks_allowed} if profile else {}
+    return {purpose: digest for purpose, digest in row.declined.items() if not given.get(Purpose(purpose))}

@@ -26,6 +26,7 @@ from ..models import (
     Suppression,
     SuppressionReason,
 )
+from ..models.consent import OWN_METHODS
 from ..selectors import merging
 from . import basis, consent, suppression
 
@@ -125,7 +126,7 @@ def undo(
     marketing consent anew and lifts the suppression that "all mail" made. Returns whether anything changed.
     Raises `consent.ConsentError` for a `method` that is not the person's own.
     """
-    if method not in basis.OWN_METHODS:
+    if method not in OWN_METHODS:
         raise consent.ConsentError(f"{method!r} is not the person's own act")
     act = _begin(subscriber_id, source, method, ip, evidence={"undo": True})
     if act is None:

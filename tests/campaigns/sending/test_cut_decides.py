@@ -66,6 +66,19 @@ def test_with_a_segment_those_who_left_a_chosen_list_are_skipped_all_the_same(
     assert fake.accepted == addresses([stays])
 
 
+def test_who_wants_less_mail_gets_the_first_of_two_campaigns_and_is_skipped_in_the_second(
+    site: Installation, fake: FakeSes
+) -> None:
+    audience = make_list()
+    people = make_people(3, audience)
+    Profile.objects.filter(subscriber_id=people[0].pk).update(mail_gap_days=7)
+    first, second = make_run(audience), make_run(audience)
+    drain_all(first, fake)
+    drain_all(second, fake)
+    assert _reasons(first) == {("accepted", ""): 3}
+    assert _reasons(second) == {("accepted", ""): 2, ("skipped", "too_soon"): 1}
+
+
 def test_an_audience_of_only_ineligible_people_costs_no_tokens(site: Installation, fake: FakeSes) -> None:
     """At one mail a second, five hundred people who may not be mailed must not take eight minutes."""
     installation.update(actor=None, max_send_rate=1.0)

@@ -7,6 +7,7 @@ import pytest
 
 from campaigns.models import Call
 from campaigns.services import hosted_mails
+from mailplatform.accounts.models import Installation
 from mailplatform.core import clock
 from mailplatform.sandbox.testing import RunningSandbox
 from subscribers import words
@@ -20,7 +21,7 @@ ADA = "ada@example.org"
 
 def ask(language: str = "en") -> OwedMail:
     typed = signup.Typed(email=ADA, language=language, agreed={"marketing_email": WORDING})
-    signup.request(form=make_form(languages="en de"), typed=typed)
+    signup.request(form=make_form(languages="en de", ask_tracking=True), typed=typed)
     return OwedMail.objects.get()
 
 
@@ -32,6 +33,17 @@ def test_the_mail_reaches_the_address_once_and_holds_the_link(sandbox: RunningSa
     assert ADA in str(arrived)
     mail.refresh_from_db()
     assert (mail.state, Call.objects.get().kind) == ("sent", "hosted")
+
+
+def test_a_mail_that_leads_to_the_question_whether_to_track_is_itself_never_tracked(
+    sandbox: RunningSandbox,
+) -> None:
+    Installation.objects.update(track_opens=True, track_clicks=True)
+    ask()
+    hosted_mails.send_due()
+    (arrived,) = sandbox.messages()
+    assert arrived["configuration_set"].endswith("-none")
+    assert Call.objects.get().configuration_set == arrived["configuration_set"]
 
 
 def test_the_mail_speaks_the_forms_language_and_escapes_what_others_typed() -> None:

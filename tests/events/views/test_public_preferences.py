@@ -7,18 +7,22 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import escape
 
 from campaigns import tokens
 from campaigns.models import Run
+from mailplatform.accounts.models import AuditEntry
 from mailplatform.core import clock
 from subscribers import words
 from subscribers.models import (
+    Act,
     ConsentNotice,
     ConsentPersonal,
     ConsentRecord,
     MailingList,
     OwedMail,
     Profile,
+    Purpose,
     Subscriber,
     Subscription,
 )
@@ -94,6 +98,7 @@ def test_ux_29_a_pause_can_be_ended(
     "data",
     [
         {}, {"action": "pause"}, {"action": "pause", "days": "7"}, {"action": "pause", "days": "9" * 5_000},
+        {"action": "often"}, {"action": "often", "days": "1"}, {"action": "often", "days": "-7"},
         {"action": "language", "language": "xx"}, {"action": "nonsense"}, {"list": "1"},
     ],
 )  # fmt: skip
@@ -104,6 +109,89 @@ def test_a_post_without_one_of_our_buttons_changes_nothing(
     assert stranger.post(page, data).status_code == 400
     assert ConsentRecord.objects.count() == before
     assert Subscription.objects.get().state == "confirmed"
+
+
+@pytest.mark.parametrize("days", [7, 28])
+def test_ux_29_less_often_is_one_record_with_its_words_and_the_next_campaign_honours_it(
+    stranger: Client, page: str, person: Subscriber, days: int, time_machine: Any
+) -> None:
+    news = MailingList.objects.get()
+    before, sent = ConsentRecord.objects.count(), clock.now()
+    make_delivery(make_run(list_ids=[news.pk]), person)
+    assert eligible(news) == 1
+    answer = stranger.post(page, {"action": "often", "days": days}, REMOTE_ADDR="192.0.2.77").content.decode()
+    assert f'<option value="{days}" selected>' in answer
+    record = ConsentRecord.objects.order_by("-id")[0]
+    assert (ConsentRecord.objects.count(), record.act, record.actor) == (before + 1, "frequency", "person")
+    assert ConsentNotice.objects.get(hash=record.notice_hash).text == words.say("en", f"often_{days}_text")
+    personal = ConsentPersonal.objects.get(record_id=record.pk)
+    assert (personal.ip, personal.evidence) == ("192.0.2.0", {"gap_days": days})
+    counted = audience.count(audience.AudienceSpec(list_ids=(news.pk,)), "marketing")
+    assert (counted.eligible, counted.excluded) == (0, {"too_soon": 1})
+    stranger.post(page, {"action": "often", "days": days})
+    assert ConsentRecord.objects.count() == before + 1
+    time_machine.move_to(sent + dt.timedelta(days=days), tick=False)
+    assert eligible(news) == 1
+    time_machine.move_to(sent + dt.timedelta(days=1), tick=False)
+    stranger.post(page, {"action": "often", "days": 0})
+    assert eligible(news) == 1
+
+
+def test_whoever_said_no_to_being_measured_is_not_asked_again_for_six_months(
+    stranger: Client, page: str, person: Subscriber, news: MailingList, time_machine: Any
+) -> None:
+    now = dt.datetime(2026, 3, 31, 12, tzinfo=dt.UTC)
+    time_machine.move_to(now, tick=False)
+    assert "<details>" not in stranger.get(page).content.decode()
+    stranger.post(page, {"action": "save", "list": news.pk})
+    refused = ConsentRecord.objects.filter(act="refused").order_by("id")
+    assert [record.purpose for record in refused] == ["open_tracking", "click_tracking"]
+    shown = [ConsentNotice.objects.get(hash=record.notice_hash).text for record in refused]
+    assert shown == [words.say("en", "opens_wording"), words.say("en", "clicks_wording")]
+    text = stranger.get(page).content.decode()
+    assert "We do not ask again before 2026-09-30" in text
+    assert text.index("<details>") < text.index('name="opens"') < text.index("</details>")
+    stranger.post(page, {"action": "save", "list": news.pk})
+    assert refused.count() == 2
+    time_machine.move_to(dt.datetime(2026, 9, 30, 12, tzinfo=dt.UTC), tick=False)
+    assert "<details>" not in stranger.get(page).content.decode()
+
+
+def test_who_changes_their_mind_within_the_six_months_is_believed(
+    stranger: Client, page: str, person: Subscriber, news: MailingList
+) -> None:
+    stranger.post(page, {"action": "save", "list": news.pk})
+    stranger.post(page, {"action": "save", "list": news.pk, "clicks": "on"})
+    profile = Profile.objects.get(pk=person.pk)
+    assert (profile.opens_allowed, profile.clicks_allowed) == (False, True)
+    text = stranger.get(page).content.decode()
+    assert text.index('name="clicks"') < text.index("<details>") < text.index('name="opens"')
+    stranger.post(page, {"action": "save", "list": news.pk})
+    assert ConsentRecord.objects.order_by("-id")[0].act == "withdrawn"
+    assert '<input type="checkbox" name="clicks" checked' not in stranger.get(page).content.decode()
+
+
+def test_a_change_of_language_stands_in_the_audit_log(
+    stranger: Client, page: str, person: Subscriber, run: Run
+) -> None:
+    stranger.post(page, {"action": "language", "language": "fr"})
+    stranger.post(page, {"action": "language", "language": "fr"})
+    entry = AuditEntry.objects.get(action="subscriber.language")
+    assert entry.object_id == str(person.pk)
+    assert entry.detail == {"from": "", "to": "fr", "by": "the person", "source": f"run:{run.pk}"}
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_my_data_speaks_the_persons_language(stranger: Client, person: Subscriber, language: str) -> None:
+    Subscriber.objects.filter(pk=person.pk).update(language=language)
+    text = stranger.get(hosted_path("data", person.pk)).content.decode()
+    assert escape(words.say(language, "purpose_marketing_email")) in text
+    assert escape(words.say(language, "act_granted")) in text
+
+
+def test_every_act_and_purpose_has_words() -> None:
+    keys = {f"act_{act}" for act in Act.values} | {f"purpose_{purpose}" for purpose in Purpose.values}
+    assert keys <= words.CATALOGUES["en"].keys()
 
 
 def test_ux_29_a_change_can_be_undone_at_once(stranger: Client, page: str, news: MailingList) -> None:

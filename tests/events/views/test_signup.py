@@ -28,10 +28,11 @@ from subscribers.models import (
     Subscription,
     Suppression,
 )
-from subscribers.selectors import eligibility
+from subscribers.selectors import eligibility, refusals
 from subscribers.services import erasure, lists, signup, signup_forms, suppression, unsubscribe
 from tests.factories import subscribers as people
 from tests.factories.accounts import ViewerFactory
+from tests.factories.events import make_run
 from tests.factories.signup import WORDING, confirm_path, hosted_path, make_form
 
 pytestmark = pytest.mark.django_db
@@ -109,16 +110,49 @@ def test_ux_28_signing_up_takes_two_clicks_and_the_ledger_keeps_what_was_shown(
     assert ADA not in asked
     assert "Thank you" in confirm(stranger).content.decode()
     person = Subscriber.objects.get(email=ADA)
-    requested, granted, on_list, opens = ConsentRecord.objects.order_by("id")
+    requested, granted, on_list, opens, clicks = ConsentRecord.objects.order_by("id")
     assert (requested.act, requested.method, requested.lawful_basis) == ("requested", "form", "none")
     assert (granted.act, granted.method, granted.confirms) == ("granted", "double_opt_in", requested.pk)
     assert ConsentNotice.objects.get(hash=granted.notice_hash).text == WORDING
     assert on_list.form == f"list:{form.mailing_list.public_id}"
     assert (opens.purpose, opens.act) == ("open_tracking", "granted")
+    assert (clicks.purpose, clicks.act, clicks.confirms) == ("click_tracking", "refused", requested.pk)
+    assert ConsentNotice.objects.get(hash=clicks.notice_hash).text == words.say("en", "clicks_wording")
     profile = Profile.objects.get(pk=person.pk)
     assert (profile.opens_allowed, profile.clicks_allowed, person.name) == (True, False, "Ada")
     assert profile.list_ids == [form.mailing_list_id]
     assert mailable() == ""
+
+
+def test_a_box_left_empty_is_a_refusal_and_the_settings_page_does_not_ask_again(
+    stranger: Client, form: SignupForm
+) -> None:
+    sign_up(stranger, form)
+    confirm(stranger)
+    person = Subscriber.objects.get()
+    token = tokens.make_unsubscribe_token(make_run().pk, person.pk)
+    text = stranger.get(reverse("events:preferences", args=[token])).content.decode()
+    assert refusals.of(person.pk).keys() == {"open_tracking", "click_tracking"}
+    assert "We do not ask again before" in text
+    assert text.index("<details>") < text.index('name="opens"')
+
+
+def test_a_box_left_empty_takes_back_no_consent_that_was_given_before(
+    stranger: Client, form: SignupForm
+) -> None:
+    sign_up(stranger, form, opens="yes", clicks="yes")
+    confirm(stranger)
+    sign_up(stranger, make_form(ask_tracking=True))
+    confirm(stranger)
+    profile = Profile.objects.get()
+    assert (profile.opens_allowed, profile.clicks_allowed) == (True, True)
+    assert not ConsentRecord.objects.filter(act="refused").exists()
+
+
+def test_a_form_that_does_not_ask_records_no_refusal(stranger: Client) -> None:
+    sign_up(stranger, make_form(), opens="yes")
+    confirm(stranger)
+    assert {record.purpose for record in ConsentRecord.objects.all()} == {"marketing_email"}
 
 
 def test_after_the_click_nothing_typed_is_left_in_the_request(stranger: Client, form: SignupForm) -> None:

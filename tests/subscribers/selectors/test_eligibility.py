@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from campaigns.models import Call, Delivery, Run
 from mailplatform.core import clock
 from mailplatform.core.keys import email_key
 from subscribers.models import (
@@ -20,11 +21,13 @@ from subscribers.models import (
     SuppressionReason,
 )
 from subscribers.selectors import eligibility
-from subscribers.selectors.eligibility import Facts, Kind, reason_for, reason_sql
+from subscribers.selectors.eligibility import GRACE, Facts, Kind, reason_for, reason_sql
+from tests.factories.events import make_run
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
+WEEK = dt.timedelta(days=7)
 REASONS = [*SuppressionReason.values]
 
 
@@ -54,7 +57,10 @@ def store(facts: Facts, number: int) -> int:
             contract_basis=facts.contract_basis,
             service_basis=facts.service_basis,
             paused_until=facts.paused_until,
+            mail_gap_days=facts.mail_gap_days,
         )
+    if facts.last_marketing_at is not None:
+        mail_to(person.pk, facts.last_marketing_at)
     if facts.domain_blocked:
         Subscriber.objects.filter(pk=person.pk).update(email=f"p{number}@blocked.test")
     for reason in facts.suppressions:
@@ -62,6 +68,15 @@ def store(facts: Facts, number: int) -> int:
     for reason in set(REASONS) - facts.suppressions:  # lifted ones do not count
         Suppression.objects.create(email_key=person.email_key, reason=reason, source="test", lifted_at=NOW)
     return person.id
+
+
+def mail_to(number: int, at: dt.datetime, *, kind: str = "marketing", **delivery: Any) -> None:
+    """Give the person a mail of the run of this kind, made when it is first asked for."""
+    run = Run.objects.filter(frozen__kind=kind).first() or make_run(kind=kind)
+    state = delivery.pop("state", "accepted")
+    Delivery.objects.create(
+        run_id=run.pk, subscriber_id=number, state=state, message_id=f"m{number}", at=at, **delivery
+    )
 
 
 def some_facts() -> st.SearchStrategy[Facts]:
@@ -74,6 +89,8 @@ def some_facts() -> st.SearchStrategy[Facts]:
         service_basis=st.booleans(),
         paused_until=moments,
         domain_blocked=st.booleans(),
+        mail_gap_days=st.sampled_from([None, 7, 28]),
+        last_marketing_at=st.sampled_from([None, NOW - HOUR, NOW - WEEK, NOW - WEEK + GRACE, NOW - 4 * WEEK]),
     )
     without = st.builds(Facts, suppressions=st.frozensets(st.sampled_from(REASONS)))
     return st.one_of(with_profile, without, st.just(Facts(exists=False)))
@@ -128,6 +145,14 @@ def test_the_sql_is_the_oracle_on_every_combination() -> None:
         (Facts(marketing_basis="none", service_basis=True), "no_basis", "no_basis", ""),
         (Facts(marketing_basis="consent", paused_until=NOW + HOUR), "paused", "no_basis", "no_basis"),
         (Facts(marketing_basis="consent", paused_until=NOW), "", "no_basis", "no_basis"),
+        (Facts(marketing_basis="consent", mail_gap_days=7, last_marketing_at=NOW - WEEK + GRACE + HOUR),
+         "too_soon", "no_basis", "no_basis"),
+        (Facts(marketing_basis="consent", mail_gap_days=7, last_marketing_at=NOW - WEEK + GRACE), "", "no_basis",
+         "no_basis"),
+        (Facts(marketing_basis="consent", contract_basis=True, mail_gap_days=28, last_marketing_at=NOW - 2 * WEEK),
+         "too_soon", "", ""),
+        (Facts(marketing_basis="consent", mail_gap_days=7), "", "no_basis", "no_basis"),
+        (Facts(marketing_basis="consent", last_marketing_at=NOW), "", "no_basis", "no_basis"),
         (Facts(marketing_basis="consent", suppressions=frozenset({"bounce"})), "bounced", "bounced", "bounced"),
         (Facts(marketing_basis="consent", contract_basis=True, suppressions=frozenset({"unsubscribe"})),
          "unsubscribed", "", ""),
@@ -147,6 +172,46 @@ def test_nobody_is_mailed_for_marketing_without_a_basis(facts: Facts) -> None:
         assert facts.marketing_basis in {"consent", "soft_opt_in"}
         assert not facts.suppressions
         assert not facts.domain_blocked
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("kind", "delivery", "reason"),
+    [
+        ("marketing", {"state": "accepted"}, "too_soon"),
+        ("marketing", {"state": "unresolved", "reason": "lost_answer"}, "too_soon"),
+        # It is this very mail that is to be sent again.
+        ("marketing", {"state": "unresolved", "reason": "resend"}, ""),
+        ("marketing", {"state": "failed"}, ""),
+        ("marketing", {"state": "skipped"}, ""),
+        ("contract", {"state": "accepted"}, ""),
+    ],
+)
+def test_only_a_marketing_mail_that_went_out_or_may_have_counts_for_less_often(
+    kind: str, delivery: dict[str, str], reason: str
+) -> None:
+    number = store(Facts(marketing_basis="consent", mail_gap_days=7), 1)
+    mail_to(number, NOW - HOUR, kind=kind, **delivery)
+    assert reasons_in_sql("marketing", [number]) == [reason]
+
+
+@pytest.mark.django_db
+def test_a_mail_that_is_in_flight_counts_for_less_often() -> None:
+    number = store(Facts(marketing_basis="consent", mail_gap_days=7), 1)
+    Call.objects.create(
+        run_id=make_run().pk, subscriber_ids=[number], configuration_set="none", lease_until=NOW + HOUR
+    )
+    assert reasons_in_sql("marketing", [number]) == ["too_soon"]
+
+
+@pytest.mark.django_db
+def test_a_run_that_ended_long_ago_is_not_looked_at_and_one_that_goes_on_is() -> None:
+    number = store(Facts(marketing_basis="consent", mail_gap_days=28), 1)
+    mail_to(number, NOW - HOUR)
+    Run.objects.update(finished_at=NOW - 5 * WEEK)
+    assert reasons_in_sql("marketing", [number]) == [""]
+    Run.objects.update(finished_at=None, launched_at=NOW - 50 * WEEK)
+    assert reasons_in_sql("marketing", [number]) == ["too_soon"]
 
 
 def test_every_code_has_words() -> None:
