@@ -6,15 +6,63 @@ from django import forms
 
 from subscribers.models import Subscriber
 
-from ..services import test_sends
+from ..rendering import SourceKind
+from ..services import template_importing, test_sends
 
 DEFAULT_PREFIX: Final = "default:"
 
 
+KINDS: Final = [
+    (SourceKind.MJML.value, "MJML: columns and buttons that fit every mail program"),
+    (SourceKind.HTML.value, "My own HTML"),
+]
+
+
 class NewTemplateForm(forms.Form):
-    """Only a name: the rest is written in the editor."""
+    """A name and how to begin. A source of one's own decides by itself what it is written in."""
 
     name = forms.CharField(max_length=120, label="Name")
+    source_format = forms.ChoiceField(
+        choices=KINDS,
+        label="Written in",
+        required=False,
+        initial=SourceKind.MJML.value,
+        widget=forms.RadioSelect,
+    )
+
+
+class ImportTemplateForm(forms.Form):
+    """A template from elsewhere, as a file or pasted."""
+
+    name = forms.CharField(max_length=120, label="Name")
+    file = forms.FileField(
+        label="File",
+        required=False,
+        help_text="HTML or MJML, up to 2 MB.",
+        widget=forms.ClearableFileInput(attrs={"accept": ".html,.htm,.mjml,.txt,text/html"}),
+    )
+    source = forms.CharField(
+        label="Or paste it here",
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "class": "font-monospace"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """One of the two sources, as text, under `source`."""
+        cleaned = super().clean() or self.cleaned_data
+        upload = cleaned.get("file")
+        try:
+            if upload is not None:
+                cleaned["source"] = template_importing.read_upload(
+                    upload.read(template_importing.MAX_UPLOAD_BYTES + 1)
+                )
+        except template_importing.UnreadableSource as error:
+            self.add_error("file", str(error))
+            return cleaned
+        if not cleaned.get("source", "").strip():
+            self.add_error("source", "Choose a file or paste the source.")
+        return cleaned
 
 
 class TemplateForm(forms.Form):
@@ -29,8 +77,9 @@ class TemplateForm(forms.Form):
         required=False,
         help_text="The line that inboxes show after the subject.",
     )
+    source_format = forms.ChoiceField(choices=KINDS, label="Written in", required=False)
     html = forms.CharField(
-        label="HTML",
+        label="Source",
         required=False,
         strip=False,
         widget=forms.Textarea(attrs={"data-editor": "html", "rows": 24, "spellcheck": "false"}),
@@ -43,10 +92,16 @@ class TemplateForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 14, "spellcheck": "false", "class": "font-monospace"}),
     )
 
+    def speak(self, kind: str) -> None:
+        """Tell the code editor what the source is written in."""
+        self.fields["html"].widget.attrs["data-editor"] = kind
+
     def content(self) -> dict[str, Any]:
         """What the service saves, line ends as Unix has them."""
         values = {k: self.cleaned_data[k] for k in ("name", "subject", "preheader", "html", "text")}
         values["subject"] = " ".join(values["subject"].split())
+        if self.cleaned_data["source_format"]:
+            values["source_format"] = self.cleaned_data["source_format"]
         return {k: v.replace("\r\n", "\n") for k, v in values.items()}
 
     def defaults(self, stored: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,10 @@ from mailplatform.core.models import TimestampedModel
 
 
 class Template(TimestampedModel):
-    """A mail in the making: the draft that people edit. `revision` grows with each save (optimistic lock)."""
+    """A mail in the making: the draft that people edit. `revision` grows with each save (optimistic lock).
+
+    `html` is the source of the HTML part, byte for byte as it was written; `source_format` says in what.
+    """
 
     public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=120, unique=True)

@@ -15,6 +15,7 @@ from .nodes import Node, walk
 from .parser import parse_part
 from .plain_text import text_from_html
 from .problems import Finding, Level, Part, TemplateError
+from .sources import CompiledSource, Source, SourceKind, compile_source
 from .variables import TemplateVariables, always_shown, find_variables, lines_of, root_of
 
 CLIP_BYTES: Final = 102_000
@@ -22,15 +23,6 @@ SUBJECT_LONG: Final = 78
 SUBJECT_SHORT: Final = 10
 _UNSAFE_ELEMENTS: Final = ("script", "iframe", "form", "object", "embed", "video", "audio")
 _SCHEMES: Final = ("https", "http", "mailto", "tel", "sms")
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """The three parts as the author wrote them. An empty `text` is written from `html`."""
-
-    subject: str
-    html: str
-    text: str = ""
 
 
 @dataclass(slots=True)
@@ -63,7 +55,9 @@ def check_template(source: Source, *, known: Collection[str], public_host: str =
     """
     checked = Checked()
     checked.subject = _compile(checked, source.subject.strip(), Part.SUBJECT)
-    checked.html = _compile(checked, source.html, Part.HTML)
+    compiled = compile_source(source)
+    checked.findings += compiled.findings
+    checked.html = [] if compiled.findings else _compile(checked, compiled.html, Part.HTML)
     text = source.text
     if not text.strip():
         checked.text_is_generated = True
@@ -80,8 +74,8 @@ def check_template(source: Source, *, known: Collection[str], public_host: str =
     if not any(f.is_blocking for f in checked.findings):
         _check_subject(checked, source.subject)
         _check_required(checked)
-        _check_known(checked, known)
-        _check_html(checked, source.html, public_host)
+        _check_known(checked, known, compiled)
+        _check_html(checked, source, compiled, public_host)
     order = list(Level)
     checked.findings.sort(key=lambda f: (order.index(f.level), f.part or "", f.line))
     return checked
@@ -137,10 +131,10 @@ def _check_required(checked: Checked) -> None:
         _add(checked, Level.BLOCKING, "empty_html", "The HTML part is empty.", Part.HTML, 1)
 
 
-def _check_known(checked: Checked, known: Collection[str]) -> None:
+def _check_known(checked: Checked, known: Collection[str], compiled: CompiledSource) -> None:
     for part, nodes in (
         (Part.SUBJECT, checked.subject),
-        (Part.HTML, checked.html),
+        (Part.HTML, compile_part(parse_part(compiled.guarded, Part.HTML), Part.HTML)),
         (Part.TEXT, checked.text),
     ):
         if part is Part.TEXT and checked.text_is_generated:
@@ -156,8 +150,13 @@ def _check_known(checked: Checked, known: Collection[str]) -> None:
             _add(checked, Level.BLOCKING, "unknown_variable", message, part, line)
 
 
-def _check_html(checked: Checked, source: str, public_host: str) -> None:
-    document = links.read_document(source)
+def _check_html(checked: Checked, source: Source, compiled: CompiledSource, public_host: str) -> None:
+    document = links.read_document(compiled.html)
+    if source.kind == SourceKind.MJML:
+        document = links.with_lines_of(document, source.html)
+    for host in links.font_hosts(compiled.html):
+        message = f"A font from {host} tells that host who opens the mail, without consent: leave it out."
+        _add(checked, Level.WARNING, "remote_font", message, Part.HTML)
     for link in document.links:
         _check_link(checked, link, public_host)
     for image in document.images:
@@ -166,7 +165,7 @@ def _check_html(checked: Checked, source: str, public_host: str) -> None:
         if name in document.elements:
             message = f"<{name}> is removed or blocked by mail programs."
             _add(checked, Level.WARNING, "unsafe_element", message, Part.HTML, document.elements[name])
-    size = len(source.encode())
+    size = len(compiled.html.encode())
     if size > CLIP_BYTES:
         message = f"The HTML has {size // 1000} KB; Gmail cuts mail off after 102 KB, the way out included."
         _add(checked, Level.WARNING, "clipped", message, Part.HTML)

@@ -1,7 +1,7 @@
 """The links and images of an HTML part, read without disturbing its Handlebars tags."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +13,10 @@ from .plain_text import protect, restore
 NO_TRACK_VARIABLES = ("unsubscribe_url", "preferences_url", "view_url", "privacy_url", "imprint_url")
 
 _ANCHOR = re.compile(r"<a(?=\s)(?P<rest>(?:[^>\"']|\"[^\"]*\"|'[^']*')*)>", re.IGNORECASE)
+_REMOTE_STYLE = re.compile(
+    r"<link\b[^>]*\bhref\s*=\s*[\"']?((?:https?:)?//[^\"'\s>]+)|@import\s+(?:url\()?\s*[\"']?((?:https?:)?//[^\"'\s);]+)",
+    re.IGNORECASE,
+)
 _LOCAL_NAMES = ("localhost", ".local", ".internal", ".test", ".invalid")
 
 
@@ -63,6 +67,26 @@ def read_document(source: str) -> Document:
         if isinstance(element.tag, str):
             elements.setdefault(element.tag.lower(), _line(element))
     return Document(links, images, elements)
+
+
+def with_lines_of(document: Document, source: str) -> Document:
+    """The document with the lines of the source that it was compiled from; 0 where an address is not found there."""
+
+    def line_of(address: str) -> int:
+        at = source.find(address) if address else -1
+        return source.count("\n", 0, at) + 1 if at >= 0 else 0
+
+    return Document(
+        [replace(link, line=line_of(link.href)) for link in document.links],
+        [replace(image, line=line_of(image.src)) for image in document.images],
+        {name: line_of(f"<{name}") for name in document.elements},
+    )
+
+
+def font_hosts(source: str) -> list[str]:
+    """The hosts whose style sheets or fonts a mail would load when it is opened."""
+    found = (match[1] or match[2] for match in _REMOTE_STYLE.finditer(source))
+    return sorted({urlsplit(address).hostname or address for address in found})
 
 
 def _line(element: Any) -> int:

@@ -1,8 +1,6 @@
 """What is finally stored in SES: the three parts, their content hash, and the variables they need."""
 
 import hashlib
-import html
-import re
 from dataclasses import dataclass
 
 import orjson
@@ -14,7 +12,6 @@ from .problems import TemplateError
 from .variables import TemplateVariables
 
 SES_NAME_PREFIX = "mp-"
-_BODY = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +34,6 @@ class StoredTemplate:
         return f"{SES_NAME_PREFIX}{self.content_hash[:40]}"
 
 
-def preheader_html(preheader: str) -> str:
-    """The hidden first line that inboxes show after the subject. Empty without a preheader."""
-    if not preheader.strip():
-        return ""
-    words = html.escape(" ".join(preheader.split()), quote=False)
-    hidden = "display:none;max-height:0;overflow:hidden;mso-hide:all;font-size:1px;line-height:1px;opacity:0"
-    return f'<div data-preheader style="{hidden}">{words}</div>'
-
-
 def build_stored(checked: Checked) -> StoredTemplate:
     """The stored form of a checked template. Raises `TemplateError` when something blocks."""
     blocking = [f for f in checked.findings if f.is_blocking]
@@ -57,13 +45,3 @@ def build_stored(checked: Checked) -> StoredTemplate:
         text=serialize(checked.text),
         variables=checked.variables,
     )
-
-
-def insert_preheader(source: str, preheader: str) -> str:
-    """The HTML with the hidden first line right after `<body …>`, or at the start where there is none."""
-    hidden = preheader_html(preheader)
-    if not hidden:
-        return source
-    body = _BODY.search(source)
-    at = body.end() if body else 0
-    return source[:at] + hidden + source[at:]

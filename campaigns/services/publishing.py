@@ -177,6 +177,7 @@ def _create_version(
             "preheader": preheader,
             "html": template.html,
             "text": template.text,
+            "source_format": template.source_format,
             "defaults": template.defaults,
         },
         defaults=defaults,

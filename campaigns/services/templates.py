@@ -14,12 +14,11 @@ from mailplatform.accounts.services import audit
 from mailplatform.core import clock
 
 from ..models import Template, TemplateVersion
-from ..rendering import Checked, Source, check_template
-from ..rendering.publishing import insert_preheader
+from ..rendering import Checked, Source, SourceKind, check_template
 from ..selectors import templates as selectors
 
 STARTERS: Final = ("welcome-campaign", "product-promotion")
-EDITABLE: Final = frozenset({"name", "subject", "preheader", "html", "text", "defaults"})
+EDITABLE: Final = frozenset({"name", "subject", "preheader", "html", "text", "source_format", "defaults"})
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]*$")
 
 
@@ -33,6 +32,10 @@ class StaleTemplate(Exception):
 
 class TemplateNameTaken(Exception):
     """There is another template of this name."""
+
+
+class UnknownSourceKind(ValueError):
+    """A template is written in MJML or in HTML, nothing else."""
 
 
 class InvalidVariableName(ValueError):
@@ -81,6 +84,7 @@ def create(*, actor: User | None, name: str, **content: Any) -> Template:
     if Template.objects.filter(name__iexact=name).exists():
         raise TemplateNameTaken(f"There is already a template called “{name}”.")
     fields = {key: content[key] for key in EDITABLE & content.keys()}
+    _check_kind(fields.get("source_format", SourceKind.HTML))
     _check_defaults(fields.get("defaults", {}))
     slug = _free_slug(content.get("slug") or slugify(name) or "template")
     text_is_generated = not str(fields.get("text", "")).strip()
@@ -103,6 +107,7 @@ def save_draft(*, template_id: int, actor: User | None, revision: int, **changes
     for key in EDITABLE & changes.keys():
         setattr(template, key, changes[key])
     template.name = " ".join(template.name.split())
+    _check_kind(template.source_format)
     _check_defaults(template.defaults)
     template.text_is_generated = not template.text.strip()
     template.revision += 1
@@ -125,6 +130,7 @@ def duplicate(*, template: Template, actor: User | None) -> Template:
         preheader=template.preheader,
         html=template.html,
         text=template.text,
+        source_format=template.source_format,
         defaults=template.defaults,
     )
 
@@ -150,6 +156,7 @@ def restore_version(*, version: TemplateVersion, actor: User | None, revision: i
         preheader=source.get("preheader", ""),
         html=source.get("html", ""),
         text=source.get("text", ""),
+        source_format=source.get("source_format", SourceKind.HTML),
         defaults=version.source.get("defaults", version.defaults),
     )
 
@@ -158,15 +165,17 @@ def check(template: Template, *, subject: str = "", preheader: str = "", public_
     """Guard and check a draft, optionally under a campaign's own subject and preheader."""
     source = Source(
         subject=subject or template.subject,
-        html=insert_preheader(template.html, preheader or template.preheader),
+        html=template.html,
         text=template.text,
+        preheader=preheader or template.preheader,
+        kind=template.source_format,
     )
     return check_template(source, known=selectors.known_names(template.defaults), public_host=public_host)
 
 
-def blank_html() -> str:
+def blank(kind: SourceKind) -> str:
     """What a new template begins with: the frame that the law asks for, and room for words."""
-    return (_folder() / "blank.html").read_text(encoding="utf-8")
+    return (_folder() / f"blank.{kind}").read_text(encoding="utf-8")
 
 
 def ensure_starters(*, actor: User | None = None) -> list[Template]:
@@ -193,6 +202,11 @@ def _ensure_starter(starter: Starter, actor: User | None) -> Template:
 
 def _folder() -> Path:
     return Path(settings.BASE_DIR) / "templates" / "email" / "starters"
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in set(SourceKind):
+        raise UnknownSourceKind(f"“{kind}” is no kind of source: write MJML or HTML.")
 
 
 def _check_defaults(defaults: dict[str, Any]) -> None:

@@ -1,13 +1,12 @@
 """The template editor: save, publish, live check, preview, test."""
 
-import difflib
 import json
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.cache import cache
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.clickjacking import xframe_options_sameorigin
@@ -19,8 +18,9 @@ from ..entries import BUILT_IN, BUILT_IN_DEFAULTS
 from ..forms.templates import TemplateForm, TestSendForm, chosen_person
 from ..models import Template
 from ..rendering import Part, Rendered
+from ..rendering.comparing import compare
 from ..selectors import templates as selectors
-from ..services import campaigns, previews, publishing, templates, test_sends
+from ..services import campaigns, previews, publishing, template_importing, templates, test_sends
 from . import frames
 
 PREVIEW_TTL_S = 3600
@@ -35,6 +35,7 @@ def template_edit(request: HttpRequest, public_id: UUID) -> HttpResponse:
     if request.method == "POST" and not user.has_role("marketer"):
         return render(request, "403.html", status=403)
     form = TemplateForm(request.POST or None, initial=_initial(template))
+    form.speak(template.source_format)
     if form.is_bound and form.is_valid():
         return _save(request, template, form)
     status = 422 if form.is_bound else 200
@@ -42,25 +43,35 @@ def template_edit(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 
 def _initial(template: Template) -> dict[str, Any]:
-    names = ("revision", "name", "subject", "preheader", "html", "text")
+    names = ("revision", "name", "subject", "preheader", "source_format", "html", "text")
     return {name: getattr(template, name) for name in names}
+
+
+def _store(request: HttpRequest, template: Template, form: TemplateForm, content: dict[str, Any]) -> Template:
+    """Save what the form holds; the service's errors go to whoever answers."""
+    return templates.save_draft(
+        template_id=template.pk,
+        actor=current_user(request),
+        revision=form.cleaned_data["revision"],
+        **{"defaults": form.defaults(template.defaults), **content},
+    )
 
 
 def _save(request: HttpRequest, template: Template, form: TemplateForm) -> HttpResponse:
     user = current_user(request)
+    content = form.content()
     defaults = form.defaults(template.defaults)
     if name := request.POST.get("declare", "").strip():
         defaults.setdefault(name, "")
     if name := request.POST.get("undeclare", "").strip():
         defaults.pop(name, None)
+    content["defaults"] = defaults
+    said = "Saved as a draft."
+    if request.POST.get("action") == "convert":
+        conversion = template_importing.convert_content(content, defaults)
+        content, said = conversion.content, conversion.words
     try:
-        saved = templates.save_draft(
-            template_id=template.pk,
-            actor=user,
-            revision=form.cleaned_data["revision"],
-            defaults=defaults,
-            **form.content(),
-        )
+        saved = _store(request, template, form, content)
     except templates.StaleTemplate as error:
         return _conflict(request, error.current, form)
     except templates.TemplateNameTaken as error:
@@ -72,8 +83,27 @@ def _save(request: HttpRequest, template: Template, form: TemplateForm) -> HttpR
     if request.POST.get("action") == "publish":
         _publish(request, saved)
     else:
-        messages.success(request, "Saved as a draft.")
+        messages.success(request, said)
     return redirect("campaigns:template_edit", saved.public_id)
+
+
+@require_role("marketer")
+@require_POST
+def template_autosave(request: HttpRequest, public_id: UUID) -> JsonResponse:
+    """Save the draft while it is written. 409 says who was faster; nothing is overwritten."""
+    template = selectors.access_template(public_id)
+    form = TemplateForm(request.POST)
+    if not form.is_valid():
+        errors = " ".join(str(words) for found in form.errors.values() for words in found)
+        return JsonResponse({"message": f"Not saved: {errors}"}, status=422)
+    try:
+        saved = _store(request, template, form, form.content())
+    except templates.StaleTemplate as error:
+        who = str(error.current.updated_by or "Somebody")
+        return JsonResponse({"message": f"{who} saved this template meanwhile."}, status=409)
+    except (templates.TemplateNameTaken, templates.InvalidVariableName) as error:
+        return JsonResponse({"message": f"Not saved: {error}"}, status=422)
+    return JsonResponse({"revision": saved.revision, "saved_at": saved.updated_at.isoformat()})
 
 
 def _publish(request: HttpRequest, template: Template) -> None:
@@ -93,18 +123,15 @@ def _publish(request: HttpRequest, template: Template) -> None:
 def _conflict(request: HttpRequest, current: Template, form: TemplateForm) -> HttpResponse:
     """Both texts side by side: nothing that was typed is lost."""
     mine, theirs = form.content(), _initial(current)
-    diff = difflib.unified_diff(
-        str(theirs["html"]).splitlines(), mine["html"].splitlines(), "stored now", "yours", lineterm="", n=2
-    )
     again = TemplateForm(initial={**mine, "revision": current.revision})
-    kept = {k: v for k, v in request.POST.items() if k.startswith("default:")}
+    kept = {k: v for k, v in request.POST.items() if k.startswith("default:") or k == "source_format"}
     context = {
         "template": current,
         "theirs": theirs,
         "mine": mine,
         "form": again,
         "kept": kept,
-        "diff": list(diff),
+        "changes": compare(theirs, mine),
     }
     return render(request, "campaigns/template_conflict.html", context, status=409)
 
@@ -125,6 +152,7 @@ def _context(template: Template, form: TemplateForm, user: Any) -> dict[str, Any
         "frame_text": reverse("campaigns:template_preview", args=[template.public_id, "text"]),
         "completions": sorted(BUILT_IN | set(fields) | set(template.defaults)),
         "findings": [finding.as_dict() for finding in shown.findings],
+        "foreign": template_importing.has_foreign(_initial(template)),
         "test_form": TestSendForm(initial={"addresses": user.email}),
     }
 
@@ -167,6 +195,7 @@ def template_check(request: HttpRequest, public_id: UUID) -> HttpResponse:
     context = {
         "template": template,
         "shown": shown,
+        "foreign": template_importing.has_foreign(form.content()),
         "sender": campaigns.default_sender(),
         "findings_json": json.dumps([finding.as_dict() for finding in shown.findings]),
     }

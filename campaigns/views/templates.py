@@ -10,11 +10,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from mailplatform.accounts.access import current_user, require_role
 
-from ..forms.templates import NewTemplateForm
-from ..models import TemplateVersion
-from ..rendering import Part, Rendered
+from ..forms.templates import ImportTemplateForm, NewTemplateForm
+from ..models import Template, TemplateVersion
+from ..rendering import Part, Rendered, SourceKind
+from ..rendering.comparing import PARTS, Change, compare
 from ..selectors import templates as selectors
-from ..services import previews, templates
+from ..services import previews, template_importing, templates
 from . import frames
 
 
@@ -32,7 +33,7 @@ def template_list(request: HttpRequest) -> HttpResponse:
 @require_role("marketer")
 @require_http_methods(["GET", "POST"])
 def template_add(request: HttpRequest) -> HttpResponse:
-    """Ask for a name, or bring the starters."""
+    """Ask for a name and how to begin, or bring the starters."""
     actor = current_user(request)
     if request.method == "POST" and request.POST.get("starters"):
         templates.ensure_starters(actor=actor)
@@ -40,16 +41,43 @@ def template_add(request: HttpRequest) -> HttpResponse:
         return redirect("campaigns:template_list")
     form = NewTemplateForm(request.POST or None)
     if form.is_valid():
+        kind = SourceKind(form.cleaned_data["source_format"] or SourceKind.MJML)
         try:
             template = templates.create(
-                actor=actor, name=form.cleaned_data["name"], html=templates.blank_html()
+                actor=actor, name=form.cleaned_data["name"], html=templates.blank(kind), source_format=kind
             )
         except templates.TemplateNameTaken as error:
             form.add_error("name", str(error))
         else:
             return redirect("campaigns:template_edit", template.public_id)
-    status = 422 if form.is_bound else 200
-    return render(request, "campaigns/template_add.html", {"form": form}, status=status)
+    return _add_page(request, form, ImportTemplateForm(prefix="import"))
+
+
+@require_role("marketer")
+@require_POST
+def template_import(request: HttpRequest) -> HttpResponse:
+    """Bring a template from a file or the clipboard; tags of other products are converted."""
+    form = ImportTemplateForm(request.POST, request.FILES, prefix="import")
+    if form.is_valid():
+        try:
+            template, conversion = template_importing.import_template(
+                actor=current_user(request),
+                name=form.cleaned_data["name"],
+                source=form.cleaned_data["source"],
+            )
+        except templates.TemplateNameTaken as error:
+            form.add_error("name", str(error))
+        else:
+            if conversion.converted or conversion.unknown:
+                messages.info(request, conversion.words)
+            return redirect("campaigns:template_edit", template.public_id)
+    return _add_page(request, NewTemplateForm(), form)
+
+
+def _add_page(request: HttpRequest, form: NewTemplateForm, import_form: ImportTemplateForm) -> HttpResponse:
+    status = 422 if form.is_bound or import_form.is_bound else 200
+    context = {"form": form, "import_form": import_form}
+    return render(request, "campaigns/template_add.html", context, status=status)
 
 
 @require_role("viewer")
@@ -60,8 +88,27 @@ def template_versions(request: HttpRequest, public_id: UUID) -> HttpResponse:
     versions = list(selectors.list_versions(template)[:100])
     chosen = request.GET.get("version", "")
     shown = next((v for v in versions if str(v.number) == chosen), versions[0] if versions else None)
-    context = {"template": template, "versions": versions, "shown": shown}
+    other = request.GET.get("with", "")
+    context = {
+        "template": template,
+        "versions": versions,
+        "shown": shown,
+        "other": other,
+        "changes": _changes(template, versions, shown, other),
+    }
     return render(request, "campaigns/template_versions.html", context)
+
+
+def _changes(
+    template: Template, versions: list[TemplateVersion], shown: TemplateVersion | None, other: str
+) -> list[Change] | None:
+    """From the version shown to another one, or to the draft; None when there is nothing to compare with."""
+    if shown is None or not other:
+        return None
+    if other == "draft":
+        return compare(shown.source, {part: getattr(template, part) for part in PARTS})
+    found = next((version for version in versions if str(version.number) == other), None)
+    return None if found is None else compare(shown.source, found.source)
 
 
 @require_role("viewer")

@@ -1,6 +1,6 @@
 // A code editor over every <textarea data-editor>. The textarea stays the form field and works without JavaScript.
 // CodeMirror lives in a shadow root: there it uses constructed style sheets, which `style-src 'self'` allows.
-// Events on document: `mp:findings` (marks lines), `mp:insert` (text at the cursor), `mp:goto` (a line).
+// Events on document: `mp:findings` (marks lines), `mp:insert` (text at the cursor), `mp:replace`, `mp:goto` (a line).
 // Names for completion come from <script type="application/json" id="completions-data">.
 import { autocompletion } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
@@ -95,7 +95,7 @@ function mount(textarea) {
     state: EditorState.create({
       doc: textarea.value,
       extensions: [
-        lineNumbers(), lintGutter(), history(), bracketMatching(), search({ top: true }), html(), look, variables,
+        lineNumbers(), lintGutter(), history(), bracketMatching(), search({ top: true }), html(textarea.dataset.editor === "mjml" ? { selfClosingTags: true, matchClosingTags: true } : {}), look, variables,
         autocompletion({ override: [complete], icons: false }), syntaxHighlighting(colours), EditorView.lineWrapping,
         EditorView.contentAttributes.of({ "aria-label": label }),
         // Tab is left alone: it must lead out of the editor.
@@ -113,6 +113,9 @@ function mount(textarea) {
   textarea.hidden = true;
   document.addEventListener("mp:findings", (event) => mark(view, event.detail));
   document.addEventListener("mp:goto", (event) => goto(view, event.detail));
+  document.addEventListener("mp:replace", (event) => {
+    if (event.detail !== view.state.doc.toString()) view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: event.detail } });
+  });
   document.addEventListener("mp:insert", (event) => { event.preventDefault(); insert(view, event.detail); });
   const start = document.getElementById("findings-start");
   if (start) mark(view, JSON.parse(start.textContent));

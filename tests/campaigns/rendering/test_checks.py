@@ -1,6 +1,6 @@
 import pytest
 
-from campaigns.rendering.checks import Source, check_template
+from campaigns.rendering import Source, check_template
 from campaigns.rendering.problems import Level
 
 KNOWN = {"name", "unsubscribe_url", "postal_address", "items"}

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from campaigns.rendering import Source, StoredTemplate, TemplateError, build_stored, check_template
-from campaigns.rendering.publishing import preheader_html
+from campaigns.rendering.sources import preheader_html
 
 HTML = '<p>{{name}}</p><a href="{{unsubscribe_url}}">Leave</a>{{postal_address}}'
 KNOWN = {"name", "unsubscribe_url", "postal_address"}

@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from campaigns.models import Template
 from campaigns.rendering import Part
+from mailplatform.accounts.models import Role
 from tests.factories.campaigns import HTML, make_site, make_subscriber, make_template, make_user
 
 pytestmark = pytest.mark.django_db
@@ -138,6 +139,75 @@ def test_a_bad_variable_name_is_refused_at_the_form(marketer: Client) -> None:
     response = marketer.post(url(template), form(template, declare="two words"))
     assert response.status_code == 422
     assert "cannot be a variable" in response.content.decode()
+
+
+def autosave(marketer: Client, template: Template, **changes: Any) -> Any:
+    return marketer.post(url(template, "template_autosave"), form(template, **changes))
+
+
+def test_autosave_keeps_the_draft_and_gives_the_next_revision(marketer: Client) -> None:
+    template = make_template()
+    answer = autosave(marketer, template, html=HTML + "\r\nmore", **{"default:name": "friend"})
+    assert answer.status_code == 200
+    assert answer.json()["revision"] == 2
+    template.refresh_from_db()
+    assert (template.html, template.defaults) == (HTML + "\nmore", {"name": "friend"})
+
+
+def test_ux_11_an_autosave_that_comes_second_says_who_was_first_and_changes_nothing(marketer: Client) -> None:
+    template = make_template()
+    autosave(marketer, template, html="first")
+    answer = autosave(marketer, template, html="second")
+    assert answer.status_code == 409
+    assert answer.json()["message"].endswith("saved this template meanwhile.")
+    template.refresh_from_db()
+    assert template.html == "first"
+
+
+@pytest.mark.parametrize("changes", [{"name": ""}, {"name": "Taken"}, {"subject": "x" * 251}])
+def test_an_autosave_that_cannot_be_says_why(marketer: Client, changes: dict[str, str]) -> None:
+    make_template(name="Taken")
+    answer = autosave(marketer, make_template(), **changes)
+    assert answer.status_code == 422
+    assert answer.json()["message"].startswith("Not saved: ")
+
+
+def test_a_viewer_autosaves_nothing(client: Client) -> None:
+    client.force_login(make_user(role=Role.VIEWER))
+    template = make_template()
+    assert autosave(client, template, html="x").status_code == 403
+    assert "data-autosave=" not in client.get(url(template)).content.decode()
+
+
+def test_foreign_tags_are_noticed_and_converted_on_request(marketer: Client) -> None:
+    template = make_template(html=HTML + "*|FNAME|*")
+    assert "Convert them" in marketer.get(url(template)).content.decode()
+    data = form(template, html=HTML + "[City,fallback=your town]", subject="Hi *|FNAME|*", action="convert")
+    assert "Convert them" in marketer.post(url(template, "template_check"), data).content.decode()
+    page = marketer.post(url(template), data, follow=True).content.decode()
+    assert "2 tags of another product converted." in page
+    assert "Convert them" not in page
+    template.refresh_from_db()
+    assert template.html == HTML + "{{city}}"
+    assert template.subject == "Hi {{first_name}}"
+    assert template.defaults == {"city": "your town"}
+
+
+def test_mjml_is_checked_and_previewed_compiled_and_kept_as_it_is_written(marketer: Client) -> None:
+    template = make_template()
+    source = "<mjml><mj-body>\n<mj-foo/></mj-body></mjml>"
+    data = form(template, html=source, source_format="mjml")
+    page = marketer.post(url(template, "template_check"), data).content.decode()
+    assert "&lt;mj-foo&gt; is not a component of MJML." in page
+    assert "line 2" in page
+    column = "<mj-column><mj-text>Hi<br>{{name}}</mj-text></mj-column>"
+    source = f"<mjml><mj-body><mj-section>{column}</mj-section></mj-body></mjml>"
+    marketer.post(url(template), form(template, html=source, source_format="mjml"))
+    template.refresh_from_db()
+    assert (template.html, template.source_format) == (source, "mjml")
+    frame = marketer.get(url(template, "template_preview", "html")).content.decode()
+    assert "Hi<br>Ann Example" in frame
+    assert 'data-editor="mjml"' in marketer.get(url(template)).content.decode()
 
 
 def test_values_of_lists_survive_a_save(marketer: Client) -> None:

@@ -1,4 +1,5 @@
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
@@ -49,6 +50,81 @@ def test_a_new_template_opens_in_the_editor_with_what_the_law_asks_for(marketer:
     template = Template.objects.get(name="March")
     codes = {f.code for f in templates.check(template, subject="A good subject").findings}
     assert codes == set()
+
+
+@pytest.mark.parametrize(("kind", "begins"), [("mjml", "<mjml"), ("html", "<!doctype html>"), ("", "<mjml")])
+def test_a_new_template_begins_in_the_chosen_kind_and_can_be_published(
+    marketer: Client, kind: str, begins: str
+) -> None:
+    make_site()
+    marketer.post(reverse("campaigns:template_add"), {"name": "March", "source_format": kind})
+    template = Template.objects.get(name="March")
+    assert template.html.startswith(begins)
+    assert template.source_format == (kind or "mjml")
+    template.subject = "A good subject"
+    template.save()
+    assert "{{html.unsubscribe_url}}" in publishing.publish(template=template, actor=None).html
+
+
+def test_a_pasted_template_is_kept_and_its_foreign_tags_converted(marketer: Client) -> None:
+    source = "<p>Hi *|FNAME|*</p>\n<p>*|IF:SIZE > 3|*x</p>"
+    data = {"import-name": "Old", "import-source": source}
+    page = marketer.post(reverse("campaigns:template_import"), data, follow=True).content.decode()
+    assert "1 tag of another product converted. 1 left as they were" in page
+    assert "*|IF:SIZE &gt; 3|* (line 2)" in page
+    template = Template.objects.get(name="Old")
+    assert template.html == source.replace("*|FNAME|*", "{{first_name}}")
+    assert template.source_format == "html"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_an_uploaded_template_is_read_in_any_usual_encoding(marketer: Client, encoding: str) -> None:
+    source = "<mjml><mj-body>Grüße</mj-body></mjml>"
+    file = SimpleUploadedFile("a.mjml", source.encode(encoding))
+    marketer.post(reverse("campaigns:template_import"), {"import-name": "Old", "import-file": file})
+    template = Template.objects.get(name="Old")
+    assert (template.html, template.source_format) == (source, "mjml")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"import-name": "Old"}, "Choose a file or paste the source."),
+        ({"import-name": "Taken", "import-source": "x"}, "already a template"),
+        (
+            {"import-name": "Old", "import-file": SimpleUploadedFile("a.zip", b"PK\x00\x01")},
+            "This file is no text",
+        ),
+        (
+            {"import-name": "Old", "import-file": SimpleUploadedFile("a.html", b"x" * 2_000_001)},
+            "larger than 2 MB",
+        ),
+    ],
+)
+def test_what_cannot_be_imported_is_said_and_makes_nothing(
+    marketer: Client, data: dict[str, object], words: str
+) -> None:
+    make_template(name="Taken")
+    response = marketer.post(reverse("campaigns:template_import"), data)
+    assert response.status_code == 422
+    assert words in response.content.decode()
+    assert Template.objects.count() == 1
+
+
+def test_versions_and_the_draft_can_be_compared(marketer: Client) -> None:
+    make_site()
+    template = make_template(subject="The first subject")
+    publishing.publish(template=template, actor=None)
+    changed = templates.save_draft(
+        template_id=template.pk, actor=None, revision=1, subject="The second <subject>"
+    )
+    publishing.publish(template=changed, actor=None)
+    url = reverse("campaigns:template_versions", args=[template.public_id])
+    page = marketer.get(url, {"version": "1", "with": "2"}).content.decode()
+    assert "<code>The first subject</code>" in page
+    assert "<code>The second &lt;subject&gt;</code>" in page
+    assert "Nothing differs." in marketer.get(url, {"version": "2", "with": "draft"}).content.decode()
+    assert "Changes of" not in marketer.get(url, {"version": "2", "with": "99"}).content.decode()
 
 
 def test_a_name_that_is_taken_is_said_at_the_field(marketer: Client) -> None:
