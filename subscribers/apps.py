@@ -7,3 +7,11 @@ class SubscribersConfig(AppConfig):
     """The app `subscribers`; ARCHITECTURE.md says what lives in it."""
 
     name = "subscribers"
+
+    def ready(self) -> None:
+        """Let orders be shown with what we hold of a person, and be forgotten in time."""
+        from .selectors import holdings, orders
+        from .services import order_retention
+
+        holdings.register("orders", orders.held)
+        order_retention.register_orders()

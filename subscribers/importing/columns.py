@@ -144,12 +144,20 @@ def _holds_objects(cells: list[Cell]) -> bool:
 
 
 def _with_email_by_content(columns: list[Column], samples: Sequence[Sequence[Cell]]) -> list[Column]:
-    for index, column in enumerate(columns):
+    index = looks_like_addresses(len(columns), samples)
+    if index < 0:
+        return columns
+    return [*columns[:index], Column(columns[index].name, "email"), *columns[index + 1 :]]
+
+
+def looks_like_addresses(width: int, samples: Sequence[Sequence[Cell]]) -> int:
+    """Return the first column of which more than half of the filled cells are addresses; -1 for none."""
+    for index in range(width):
         cells = [as_text(row[index]) for row in samples if index < len(row)]
         filled = [cell for cell in cells if cell.strip()]
         if filled and sum(map(looks_like_address, filled)) > len(filled) / 2:
-            return [*columns[:index], Column(column.name, "email"), *columns[index + 1 :]]
-    return columns
+            return index
+    return -1
 
 
 def guess_type(cells: Sequence[Cell]) -> str:

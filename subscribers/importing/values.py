@@ -6,7 +6,7 @@ Each reader refuses what it cannot tell for sure; a date such as 03/04/2025 mean
 import math
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
 
 from .cells import Cell, as_text, clean_text
@@ -24,6 +24,7 @@ NO = frozenset({"no", "n", "false", "f", "0", "off", "nein", "non", "nee", "não
 
 _NUMBER = re.compile(r"[+-]?\d{1,15}(?:[.,]\d{1,12})?")
 _GERMAN_DATE = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?")
+_OFFSET = re.compile(r" (?=[+-]\d\d:?\d\d$)")
 _SPLIT = re.compile(r"[;|\n]")
 
 
@@ -95,9 +96,13 @@ def read_date(cell: Cell) -> str:
     return read_moment(cell).date().isoformat() if as_text(cell).strip() else ""
 
 
-def read_moment(cell: Cell) -> datetime:
-    """Return an aware moment; without a zone it is UTC, without a time midnight. Slashed dates are refused."""
-    return _moment_of(as_text(cell).strip())
+def read_moment(cell: Cell, zone: tzinfo = UTC) -> datetime:
+    """Return an aware moment; without a zone of its own it is in `zone`, without a time midnight.
+
+    Slashed dates are refused.
+    """
+    moment = _moment_of(as_text(cell).strip())
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
 @lru_cache(maxsize=10_000)
@@ -111,17 +116,18 @@ def _moment_of(text: str) -> datetime:
         raise ValueRefusedError(f"“{text[:40]}” is not a date such as 2025-12-31")
     if not date(1900, 1, 1) <= moment.date() <= date(2200, 1, 1):
         raise ValueRefusedError(f"“{text[:40]}” is not a likely date")
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment
 
 
 def _moment(text: str) -> datetime | None:
     german = _GERMAN_DATE.fullmatch(text)
     if german:
         day, month, year, hour, minute, second = (int(part or 0) for part in german.groups())
-        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - the caller says the zone
     # fromisoformat also takes week dates and bare years, which nobody means.
     is_long = len(text) >= len("2025-01-01") and text[:4].isdigit()
-    return datetime.fromisoformat(text) if is_long else None
+    # Shopify writes "2025-01-31 09:30:00 +0100".
+    return datetime.fromisoformat(_OFFSET.sub("", text)) if is_long else None
 
 
 READERS: dict[str, Callable[[Cell], JsonValue]] = {

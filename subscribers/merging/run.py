@@ -1,7 +1,6 @@
 """The two passes of an import over its file: the dry run, and the import itself, which may be taken up again."""
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,14 +15,14 @@ from ..importing.columns import MAX_CHOICE_VALUES
 from ..importing.errors import FileRefusedError
 from ..models import ImportJob, ImportKind, ImportState, RefusedRow
 from ..services import fields, segments
-from . import policy, sorting, suppressing, undo
+from . import order_merge, order_table, order_undo, policy, sorting, suppressing, undo
 from . import table as staging_table
 from .merge import CHUNK, Merge
+from .refusals import reasons_of
 from .staging import Staging
 
 log = structlog.get_logger(__name__)
 SAMPLE_ROWS = 10
-SAMPLE_REFUSED = 20
 # One worker per import: a task that was delivered twice must not stage and merge beside the first.
 _LOCK_CLASS = 7320
 
@@ -53,12 +52,17 @@ def check_job(*, job_id: int) -> None:
     with _answering(job), alone_with(job) as mine:
         if not mine or not _is_still(job, ImportState.CHECKING):
             return
-        if job.kind == ImportKind.SUPPRESSION:
-            suppressing.check(job)
-        else:
-            staging = Staging(job)
-            staging.fill()
-            _note_findings(job, staging)
+        {
+            ImportKind.PEOPLE: _check_people,
+            ImportKind.ORDERS: order_merge.check,
+            ImportKind.SUPPRESSION: suppressing.check,
+        }[ImportKind(job.kind)](job)
+
+
+def _check_people(job: ImportJob) -> None:
+    staging = Staging(job)
+    staging.fill()
+    _note_findings(job, staging)
 
 
 def _note_findings(job: ImportJob, staging: Staging) -> None:
@@ -82,7 +86,7 @@ def _note_findings(job: ImportJob, staging: Staging) -> None:
         "same": counts.same,
         "without_basis": counts.without_basis,
         "refused": RefusedRow.objects.filter(job=job).count(),
-        "reasons": _reasons(job),
+        "reasons": reasons_of(job),
         "sample": _readable(sample),
         "changes": changes,
         "warnings": staging.warnings,
@@ -120,17 +124,6 @@ def _text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _reasons(job: ImportJob) -> list[list[Any]]:
-    """Return the reasons of the refused rows with their counts, the most frequent first."""
-    counter: Counter[str] = Counter()
-    for reason in RefusedRow.objects.filter(job=job).values_list("reason", flat=True).iterator():
-        kind = (
-            "the same address stands in an earlier line" if reason.startswith("the same address") else reason
-        )
-        counter[kind] += 1
-    return [list(pair) for pair in counter.most_common(SAMPLE_REFUSED)]
-
-
 def run_job(*, job_id: int) -> None:
     """Import: read the file again and merge it in chunks, each one transaction.
 
@@ -141,10 +134,11 @@ def run_job(*, job_id: int) -> None:
         return
     with _answering(job), alone_with(job) as mine:
         if mine and _is_still(job, ImportState.RUNNING):
-            if job.kind == ImportKind.SUPPRESSION:
-                suppressing.run(job)
-            else:
-                _merge(job, _staged_again(job))
+            {
+                ImportKind.PEOPLE: _merge_people,
+                ImportKind.ORDERS: order_merge.run,
+                ImportKind.SUPPRESSION: suppressing.run,
+            }[ImportKind(job.kind)](job)
             forget_file(job)
 
 
@@ -155,7 +149,7 @@ def undo_job(*, job_id: int) -> None:
         return
     with alone_with(job) as mine:
         if mine and _is_still(job, ImportState.UNDOING):
-            undo.undo_chunks(job)
+            (order_undo if job.kind == ImportKind.ORDERS else undo).undo_chunks(job)
             forget_file(job)
 
 
@@ -185,10 +179,12 @@ def forget_file(job: ImportJob) -> None:
     job.mapping, job.preview = {**job.mapping, "sample": []}, {**job.preview, "sample": [], "changes": []}
     job.save(update_fields=["mapping", "preview", "updated_at"])
     staging_table.clear(job.pk)
+    order_table.clear(job.pk)
     transaction.on_commit(partial(job.file.storage.delete, str(job.file.name)), robust=True)
 
 
-def _merge(job: ImportJob, staging: Staging) -> None:
+def _merge_people(job: ImportJob) -> None:
+    staging = _staged_again(job)
     choices = (
         {key: _choices(job, key) for key in _choice_keys(job)}
         if staging.was_filled

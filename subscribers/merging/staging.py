@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from typing import Any, BinaryIO, Final, cast
 
@@ -12,23 +13,19 @@ from django.db import connection
 from mailplatform.core import clock, keys
 
 from ..importing import columns as mapping
-from ..importing.cells import as_text
 from ..importing.hints import Hints
 from ..importing.reading import open_table
 from ..importing.records import Record, Table
 from ..importing.rows import Person, RefusedRow, RowReader
-from ..models import ImportJob
-from ..models import RefusedRow as StoredRefusal
+from ..models import ImportJob, ImportKind
 from . import table as staging
+from .refusals import Refusals
 from .statement import Evidence, Statement, evidence_of
 
-REFUSALS_AT_ONCE: Final = 1_000
-MAX_REASON: Final = 200
-SET_ASIDE: Final = "set aside: "
 _LINES_AT_ONCE: Final = 2_000
 _BLOCK: Final = 5_000
 # Text format of COPY: https://www.postgresql.org/docs/15/sql-copy.html
-_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _BOOLEAN: Final = {None: "\\N", True: "t", False: "f"}
 
 
@@ -49,102 +46,79 @@ class Staging:
         self.was_filled = False
         self.warnings: list[str] = []
         self.hints = Hints()
-        self._refused: list[StoredRefusal] = []
+        self._refusals = Refusals(job)
 
     def fill(self) -> None:
         """Stream the file through COPY. Raises FileRefusedError when it cannot be read."""
         staging.clear(self._job.pk)
-        StoredRefusal.objects.filter(job=self._job).delete()
-        with self._opened() as table:
+        self._refusals.forget()
+        with opened(self._job) as table:
             reader = RowReader(self._columns, now=clock.now())
             lines = (line for record in table.records if (line := self._sorted_out(record, reader)))
             # In blocks, so that refusals can be written between them.
             while block := list(islice(lines, _BLOCK)):
                 _copy(block)
-                self._store_refusals()
+                self._refusals.store()
             self.warnings = table.warnings
-        self._store_refusals()
+        self._refusals.store()
         staging.mark_duplicates(self._job.pk)
         self.was_filled = True
-
-    @contextmanager
-    def _opened(self) -> Iterator[Table]:
-        options = self._job.mapping
-        with (
-            self._job.file.storage.open(str(self._job.file.name), "rb") as file,
-            open_table(
-                byte_stream(file),
-                encoding=options["encoding"],
-                delimiter=options["delimiter"],
-                sheet=options.get("sheet", ""),
-                expansion=options.get("expansion"),
-            ) as (table, _),
-        ):
-            yield table
 
     def _sorted_out(self, record: Record, reader: RowReader) -> str | None:
         self.total += 1
         row = reader.read(record)
         if isinstance(row, RefusedRow):
-            self._refuse(record, row.reason)
+            self._refusals.add(record, row.reason)
             return None
         self.hints.look(row.email, row.line)
         evidence = evidence_of(row.consent, self._statement)
         if isinstance(evidence, str):
-            self._refuse(record, evidence)
+            self._refusals.add(record, evidence)
             return None
         return self._line(row, evidence)
 
     def _line(self, row: Person, evidence: Evidence) -> str:
         """One line of COPY in the order of the table's columns. What all rows share is left empty, to be filled in."""
         shared = self._statement
-        wording = "\\N" if evidence.wording == shared.wording else evidence.wording.translate(_ESCAPES)
-        source = "\\N" if evidence.source == shared.source else evidence.source.translate(_ESCAPES)
-        fields = orjson.dumps(row.fields).decode().translate(_ESCAPES) if row.fields else "{}"
+        wording = "\\N" if evidence.wording == shared.wording else evidence.wording.translate(ESCAPES)
+        source = "\\N" if evidence.source == shared.source else evidence.source.translate(ESCAPES)
+        fields = orjson.dumps(row.fields).decode().translate(ESCAPES) if row.fields else "{}"
         requested = evidence.requested_at.isoformat() if evidence.requested_at else "\\N"
         moment = evidence.occurred_at.isoformat() if evidence.occurred_at else "\\N"
         return (
-            f"{self._job.pk}\t{self.total}\t{row.line}\t{row.email.translate(_ESCAPES)}"
-            f"\t\\\\x{keys.email_key(row.email).hex()}\t{row.name.translate(_ESCAPES)}\t{row.language}\t{row.time_zone}\t{fields}"
+            f"{self._job.pk}\t{self.total}\t{row.line}\t{row.email.translate(ESCAPES)}"
+            f"\t\\\\x{keys.email_key(row.email).hex()}\t{row.name.translate(ESCAPES)}\t{row.language}\t{row.time_zone}\t{fields}"
             f"\t{_array(row.tags)}\t{evidence.basis}\t{moment}\t{source}\t{wording}"
-            f"\t{evidence.reference.translate(_ESCAPES)}\t{_BOOLEAN[evidence.opens]}\t{_BOOLEAN[evidence.clicks]}"
+            f"\t{evidence.reference.translate(ESCAPES)}\t{_BOOLEAN[evidence.opens]}\t{_BOOLEAN[evidence.clicks]}"
             f"\t{evidence.ip}\t{requested}\t{evidence.requested_ip}\n"
         )
-
-    def _refuse(self, record: Record, reason: str) -> None:
-        texts = [as_text(cell) for cell in record.cells]
-        self._refused.append(
-            StoredRefusal(job=self._job, line=record.line, reason=reason[:MAX_REASON], row=texts)
-        )
-
-    def _store_refusals(self) -> None:
-        StoredRefusal.objects.bulk_create(self._refused, batch_size=REFUSALS_AT_ONCE)
-        self._refused.clear()
 
     def store_set_aside(self) -> int:
         """Store the rows that got a reason after they were read, with their originals from the file.
 
-        Brings what an earlier pass stored up to date. Both sides are sorted by line, so one pass beside the file
-        is enough, and none where nothing is new. Returns how many rows were set aside.
+        Brings what an earlier pass stored up to date. Returns how many rows were set aside.
         """
         found = staging.reasons(self._job.pk)
-        stored = StoredRefusal.objects.filter(job=self._job)
-        stored.filter(reason__startswith=SET_ASIDE).exclude(line__in=[line for line, _ in found]).delete()
-        known = set(stored.values_list("line", flat=True).iterator())
-        missing = iter([(line, reason) for line, reason in found if line not in known])
-        line, reason = next(missing, (-1, ""))
-        if line >= 0:
-            with self._opened() as table:
-                for record in table.records:
-                    if record.line == line:
-                        self._refuse(record, reason)
-                        line, reason = next(missing, (-1, ""))
-                    if len(self._refused) >= REFUSALS_AT_ONCE:
-                        self._store_refusals()
-                    if line < 0:
-                        break
-            self._store_refusals()
+        self._refusals.bring_up_to_date(found, partial(opened, self._job))
         return len(found)
+
+
+@contextmanager
+def opened(job: ImportJob) -> Iterator[Table]:
+    """Open the stored file of a job as it was read when it was uploaded."""
+    options = job.mapping
+    with (
+        job.file.storage.open(str(job.file.name), "rb") as file,
+        open_table(
+            byte_stream(file),
+            encoding=options["encoding"],
+            delimiter=options["delimiter"],
+            sheet=options.get("sheet", ""),
+            expansion=options.get("expansion"),
+            may_lack_header=job.kind == ImportKind.SUPPRESSION,
+        ) as (table, _),
+    ):
+        yield table
 
 
 def _copy(lines: list[str]) -> None:
@@ -158,4 +132,4 @@ def _array(values: list[str]) -> str:
     if not values:
         return "{}"
     quoted = ",".join('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)
-    return f"{{{quoted}}}".translate(_ESCAPES)
+    return f"{{{quoted}}}".translate(ESCAPES)

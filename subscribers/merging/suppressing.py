@@ -19,12 +19,12 @@ from mailplatform.core import clock, keys
 
 from ..importing.addresses import AddressRefusedError, normalise_email
 from ..importing.cells import as_text
-from ..importing.reading import open_table
 from ..importing.records import Record
-from ..models import ImportJob, ImportState, RefusedRow, Subscriber, Suppression, SuppressionReason
+from ..models import ImportJob, ImportState, Subscriber, Suppression, SuppressionReason
 from ..services import suppression
 from ..services.suppression import KeyRow
-from .staging import MAX_REASON, byte_stream
+from .refusals import Refusals
+from .staging import opened
 
 log = structlog.get_logger(__name__)
 BLOCK: Final = 5_000
@@ -45,17 +45,7 @@ class _Reader:
         self._source = f"import {job.pk}"
 
     def blocks(self) -> Iterator[list[tuple[Record, KeyRow | str]]]:
-        options = self._job.mapping
-        with (
-            self._job.file.storage.open(str(self._job.file.name), "rb") as file,
-            open_table(
-                byte_stream(file),
-                encoding=options["encoding"],
-                delimiter=options["delimiter"],
-                sheet=options.get("sheet", ""),
-                may_lack_header=True,
-            ) as (table, _),
-        ):
+        with opened(self._job) as table:
             while block := [(record, self._row(record)) for record in islice(table.records, BLOCK)]:
                 yield block
 
@@ -84,14 +74,17 @@ def key_of(text: str) -> bytes:
 
 def check(job: ImportJob) -> None:
     """Dry run: how many addresses are new, known and refused. Ends in state ready."""
-    RefusedRow.objects.filter(job=job).delete()
+    refusals = Refusals(job)
+    refusals.forget()
     total, found, seen = 0, Counter[str](), set[tuple[bytes, str]]()
     reasons: Counter[str] = Counter()
     for block in _Reader(job).blocks():
         total += len(block)
-        refused = [(record, row) for record, row in block if isinstance(row, str)]
-        _store(job, refused)
-        reasons.update(row for _, row in refused)
+        for record, row in block:
+            if isinstance(row, str):
+                refusals.add(record, row)
+                reasons[row] += 1
+        refusals.store()
         rows = [row for _, row in block if isinstance(row, KeyRow)]
         fresh = {(row.email_key, row.reason) for row in rows} - seen
         seen |= fresh
@@ -116,15 +109,6 @@ def _compared(fresh: set[tuple[bytes, str]], *, repeated: int) -> dict[str, int]
     known = len(fresh & {(bytes(key), reason) for key, reason in live})
     people = Subscriber.objects.filter(email_key__in=wanted).count()
     return {"new": len(fresh) - known, "same": known + repeated, "people": people}
-
-
-def _store(job: ImportJob, refused: list[tuple[Record, Any]]) -> None:
-    RefusedRow.objects.bulk_create(
-        RefusedRow(
-            job=job, line=record.line, reason=row[:MAX_REASON], row=[as_text(cell) for cell in record.cells]
-        )
-        for record, row in refused
-    )
 
 
 def run(job: ImportJob) -> None:

@@ -32,9 +32,6 @@ SELECT value FROM (
     WHERE job_id = %(job)s AND reason IS NULL AND jsonb_typeof(fields->%(key)s) = 'array') found
 GROUP BY value ORDER BY min(seq), value LIMIT %(limit)s
 """
-_REASONS: Final = """
-SELECT line, reason FROM subscribers_importstaging WHERE job_id = %s AND reason IS NOT NULL ORDER BY line
-"""
 _TAGS: Final = """
 SELECT DISTINCT unnest(tags) FROM subscribers_importstaging
 WHERE job_id = %s AND reason IS NULL AND cardinality(tags) > 0 ORDER BY 1

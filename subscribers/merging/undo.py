@@ -53,6 +53,7 @@ SELECT s.id, s.public_id, s.email_key, made.it, CASE
     WHEN p.last_opened_at IS NOT NULL OR p.last_clicked_at IS NOT NULL THEN 'has opened or clicked since'
     WHEN p.last_sent_at IS NOT NULL OR s.id = ANY(%(mailed)s) THEN 'was mailed since'
     WHEN p.paused_until IS NOT NULL THEN 'asked for a pause'
+    WHEN EXISTS (SELECT FROM subscribers_order o WHERE o.subscriber_id = s.id) THEN 'has orders'
     WHEN EXISTS (SELECT FROM subscribers_personmerge m WHERE m.survivor_id = s.id) THEN 'was merged with somebody'
     WHEN EXISTS (SELECT FROM subscribers_importtrace t WHERE t.subscriber_id = s.id AND t.job_id <> %(job)s)
         THEN 'is in another import, too'
@@ -145,6 +146,11 @@ def undo_chunks(job: ImportJob) -> None:
     for place in range(int(job.undo.get("chunks", 0)), len(job.made)):
         with transaction.atomic():
             _undo_chunk(job, place)
+    end(job)
+
+
+def end(job: ImportJob) -> None:
+    """Say that an import is taken back, unless another worker said so."""
     with transaction.atomic():
         ended = ImportJob.objects.filter(pk=job.pk, state=ImportState.UNDOING).update(
             state=ImportState.UNDONE, made=[]
@@ -181,7 +187,7 @@ def _undo_chunk(job: ImportJob, place: int) -> None:
         ImportJob.objects.filter(pk=job.pk).update(undo=dict(done))
         ImportTrace.objects.filter(job=job, chunk=place, outcome="").delete()
         ImportTrace.objects.filter(job=job, chunk=place).update(former={}, given={}, tag_ids=[])
-        annulled = _annul(cursor, params)
+        annulled = annul(cursor, params)
         ConsentPersonal.objects.filter(subscriber_id__in=removed).delete()
         basis.derive(cursor, left)
     job.undo = {**done, "annulled": job.undo.get("annulled", 0) + annulled}
@@ -191,26 +197,38 @@ def _undo_chunk(job: ImportJob, place: int) -> None:
 def _params(job: ImportJob, place: int) -> dict[str, Any]:
     made = job.made[place]
     return {
+        **annulling(job, made["records"]),
         "job": job.pk,
         "chunk": place,
         "first": made["people"][0],
         "last": made["people"][1],
-        "first_record": made["records"][0],
-        "last_record": made["records"][1],
         "tags": made["tags"],
         "list": job.mailing_list_id or 0,
         "source": f"import {job.pk}",
-        "actor": f"import:{job.pk}",
         "now": clock.now(),
+    }
+
+
+def annulling(job: ImportJob, records: list[int]) -> dict[str, Any]:
+    """The parameters of `annul`; `records` are the first and the last consent record of the chunk."""
+    return {
+        "first_record": records[0],
+        "last_record": records[1],
+        "actor": f"import:{job.pk}",
         "moment": encoding.format_time(clock.now()),
         "evidence": encoding.canonical_json({"import": str(job.public_id)}),
     }
 
 
-def _collect(cursor: CursorWrapper, job: ImportJob, params: dict[str, Any]) -> tuple[list[int], list[int]]:
-    """Lock and sort the chunk's people; return all of them, and those to be removed."""
+def begin(cursor: CursorWrapper) -> None:
+    """Make the table of the people whom an undo looks at; it lives as long as the transaction."""
     cursor.execute(_PEOPLE)
     cursor.execute("DELETE FROM import_undo")
+
+
+def _collect(cursor: CursorWrapper, job: ImportJob, params: dict[str, Any]) -> tuple[list[int], list[int]]:
+    """Lock and sort the chunk's people; return all of them, and those to be removed."""
+    begin(cursor)
     cursor.execute(_IDS, params)
     ids = sorted(row[0] for row in cursor.fetchall())
     cursor.execute(_LOCK, [ids])
@@ -227,8 +245,11 @@ def _kept(cursor: CursorWrapper) -> int:
     return int(cursor.fetchone()[0])
 
 
-def _annul(cursor: CursorWrapper, params: dict[str, Any]) -> int:
-    """Last of the writes, because it takes the ledger's lock until the commit; return how many records."""
+def annul(cursor: CursorWrapper, params: dict[str, Any]) -> int:
+    """Annul a chunk's grants and note who was removed (`begin` made their table).
+
+    Last of the writes, because it takes the ledger's lock until the commit; return how many records.
+    """
     cursor.execute(sealing.WAITING_TABLE)
     cursor.execute(sealing.EMPTY_WAITING_TABLE)
     cursor.execute(_ANNUL, params)

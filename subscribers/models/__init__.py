@@ -16,6 +16,7 @@ from .fields import CustomField, FieldType, Tag
 from .imports import ImportJob, ImportKind, ImportState, ImportTrace, RefusedRow
 from .lists import MailingList, OptIn, Subscription, SubscriptionState
 from .merge import PersonMerge
+from .orders import Order, OrderCurrency, OrderLine, Product
 from .profile import MarketingBasis, Profile
 from .rights import RetentionRule, RetentionRun, RightsCase, RightsKind, RightsState, RightsStep
 from .segments import Segment
@@ -44,10 +45,14 @@ __all__ = [
     "MarketingBasis",
     "Method",
     "OptIn",
+    "Order",
+    "OrderCurrency",
+    "OrderLine",
     "OwedKind",
     "OwedMail",
     "OwedState",
     "PersonMerge",
+    "Product",
     "Profile",
     "Purpose",
     "RefusedRow",

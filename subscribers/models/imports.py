@@ -27,6 +27,7 @@ class ImportKind(models.TextChoices):
     """What the rows of a file are."""
 
     PEOPLE = "people", "People to write to"
+    ORDERS = "orders", "Orders of people you have"
     SUPPRESSION = "suppression", "People who must get no mail"
 
 
@@ -34,7 +35,8 @@ class ImportJob(TimestampedModel):
     """One file on its way in: its mapping, the consent it claims, and what became of it.
 
     `made` lists the merged chunks, for the undo: `{"people": [first, last], "records": [first, last], "tags": [...]}`
-    with the ids of new people and of consent records. `undo` says how far an undo is, and what it came to.
+    with the ids of new people and of consent records, of orders `{"orders": [first, last], "records": …}`.
+    `undo` says how far an undo is, and what it came to.
     """
 
     public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)

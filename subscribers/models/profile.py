@@ -39,6 +39,11 @@ class Profile(models.Model):
     last_clicked_at = models.DateTimeField(null=True)
     opens = models.IntegerField(default=0)
     clicks = models.IntegerField(default=0)
+    # A rollup of the person's orders; `spent` holds sums by currency in its smallest unit: {"EUR": 12990}.
+    orders = models.IntegerField(default=0, db_default=0)
+    last_ordered_at = models.DateTimeField(null=True)
+    spent = models.JSONField(null=True)
+    product_ids = ArrayField(models.BigIntegerField(), null=True)
     text_1 = models.TextField(null=True)  # noqa: DJ001 - empty and unknown differ
     text_2 = models.TextField(null=True)  # noqa: DJ001
     text_3 = models.TextField(null=True)  # noqa: DJ001

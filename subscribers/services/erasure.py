@@ -15,6 +15,7 @@ from mailplatform.core import clock
 from mailplatform.core.keys import email_key
 
 from ..ledger import encoding, writing
+from ..merging import order_table
 from ..merging import table as staging
 from ..models import (
     Act,
@@ -59,6 +60,7 @@ def erase(*, subscriber_id: int, actor: User | None, source: str, automatic: boo
         )
     for key in keys:
         staging.forget_person(key)
+        order_table.forget_person(key)
     signup.forget_person(email_keys=keys)
     for email in {subscriber.email, *_addresses(former)}:
         _forget_rows_of_imports(email)
@@ -95,6 +97,7 @@ def erase_address(*, email: str, source: str) -> None:
     with connection.cursor() as cursor:
         suppression.suppress_keys(cursor, [(key, SuppressionReason.ERASED.value, source, "", clock.now())])
     staging.forget_person(key)
+    order_table.forget_person(key)
     signup.forget_person(email_keys=[key])
     _forget_rows_of_imports(email)
     RightsCase.objects.filter(email_key=key).exclude(state=RightsState.OPEN).update(email="")

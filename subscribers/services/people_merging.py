@@ -9,7 +9,7 @@ row that says into whom they were merged. The rules, in short:
   the other withdrew, refused or objected to is recorded for who stays, too.
 - complaints, unsubscriptions and blocks by hand are carried over. A bounce is about its address and stays with it.
 - the other's address gets no mail any more, until the person themselves signs up with it.
-- a pause: the longer one; how often: the rarer.
+- a pause: the longer one; how often: the rarer. Orders: of both.
 """
 
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ from ..models import (
     SuppressionReason,
 )
 from ..models.consent import OWN_METHODS
-from . import basis, consent, profiles, suppression
+from . import basis, consent, orders, profiles, suppression
 
 _REFUSALS: Final = frozenset({Act.WITHDRAWN.value, Act.OBJECTED.value, Act.REFUSED.value})
 # Marketing mail on these bases is a topic of its own, as in `basis`.
@@ -109,6 +109,8 @@ def merge(*, keep_id: int, other_id: int, actor: User | None) -> Subscriber:
     _unite_data(outcome)
     _unite_lists(outcome)
     _suppress(outcome)
+    with connection.cursor() as cursor:
+        orders.move(cursor, from_id=other.pk, to_id=keep.pk)
     profiles.refresh(subscriber_ids=[keep.pk])
     _unite_profiles(keep.pk, other.pk)
     consent.record_many(entries=_records(outcome, actor))

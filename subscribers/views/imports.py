@@ -16,6 +16,7 @@ from mailplatform.accounts.models import Role
 from mailplatform.accounts.services import audit
 
 from ..forms import imports as forms
+from ..forms import orders as order_forms
 from ..importing.cells import spreadsheet_safe
 from ..importing.columns import REFUSED_COLUMNS, MappingError
 from ..merging.statement import StatementError
@@ -67,8 +68,8 @@ def import_map(request: HttpRequest, public_id: UUID) -> HttpResponse:
     job = _job(public_id)
     if not selector.is_open(job):
         return redirect("subscribers:import_detail", job.public_id)
-    if job.kind == ImportKind.SUPPRESSION:
-        return _map_suppression(request, job)
+    if job.kind != ImportKind.PEOPLE:
+        return (_map_orders if job.kind == ImportKind.ORDERS else _map_suppression)(request, job)
     fields = {field.key: field for field in CustomField.objects.all()}
     data = request.POST or None
     form = forms.DeclarationForm(data, lists=lists.live(), initial=_declared(job))
@@ -84,6 +85,40 @@ def import_map(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "steps": _steps(2, job),
     }
     return render(request, "subscribers/import_map.html", context, status=422 if form.errors else 200)
+
+
+def _map_orders(request: HttpRequest, job: ImportJob) -> HttpResponse:
+    """The same step for a file of orders."""
+    before = selector.followed(job)
+    initial = order_forms.initial(job.options or (before.options if before else {}))
+    data = request.POST or None
+    form = order_forms.OrdersForm(data, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            service.declare_orders(
+                job=job,
+                columns=order_forms.posted_columns(job.mapping, request.POST),
+                shop=form.cleaned_data["shop"],
+                currency=form.cleaned_data["currency"],
+                soft_opt_in=form.soft_opt_in(),
+                actor=current_user(request),
+            )
+            service.start_check(job=job)
+        except (MappingError, StatementError) as error:
+            form.add_error(None, str(error))
+        except service.ImportStateError:
+            messages.info(request, GONE)
+        if not form.errors:
+            return redirect("subscribers:import_detail", job.public_id)
+    context = {
+        "job": job,
+        "form": form,
+        "reading": forms.ReadingForm(mapping=job.mapping),
+        "rows": forms.column_rows(job.mapping, data, set()),
+        "targets": order_forms.CHOICES,
+        "steps": _steps(2, job),
+    }
+    return render(request, "subscribers/import_orders.html", context, status=422 if form.errors else 200)
 
 
 def _map_suppression(request: HttpRequest, job: ImportJob) -> HttpResponse:

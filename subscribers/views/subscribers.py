@@ -14,7 +14,7 @@ from ..forms import bulk
 from ..forms.people import BasisForm, NewPersonForm, PersonForm
 from ..merging.statement import StatementError
 from ..models import CustomField, Subscriber, Subscription, Tag
-from ..selectors import eligibility, lists, merging, profiles, segments, timeline
+from ..selectors import eligibility, lists, merging, orders, profiles, segments, timeline
 from ..selectors import subscribers as selector
 from ..services import erasure, unsubscribe
 from ..services import subscribers as service
@@ -77,6 +77,7 @@ def subscriber_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "words": eligibility.REASONS.get(facts.reason, ""),
         "subscriptions": Subscription.objects.filter(subscriber=person).select_related("mailing_list"),
         "values": [(field, person.fields[field.key]) for field in custom],
+        "bought": orders.of(facts.profile, person.pk),
         "entries": timeline.of(person),
         "former": merging.former(person.pk),
         "basis_form": BasisForm(initial={"basis": "consent"}),
