@@ -35,6 +35,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_person}edit/", subscribers.subscriber_edit, name="subscriber_edit"),
     path(f"{_person}basis/", subscribers.subscriber_basis, name="subscriber_basis"),
     path(f"{_person}unsubscribe/", subscribers.subscriber_unsubscribe, name="subscriber_unsubscribe"),
+    path(f"{_person}proof/", register.person_proof, name="person_proof"),
     path(f"{_person}merge/", merging.subscriber_merge, name="subscriber_merge"),
     path(f"{_person}erase/", subscribers.subscriber_erase, name="subscriber_erase"),
     path("fields/", vocabulary.field_list, name="field_list"),

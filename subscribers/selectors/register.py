@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from ..ledger import blocks, checkpoints, encoding, export, keys, rows
+from ..ledger import blocks, checkpoints, encoding, export, keys, merkle, rows
 from ..ledger.report import Report
 from ..ledger.verify_chain import Sealed, verify_ledger
 from ..models import (
@@ -40,6 +40,8 @@ class Filters:
     act: str = ""
     lawful_basis: str = ""
     source: str = ""
+    # UUIDs with commas between: one person, and whoever was merged into them.
+    subject: str = ""
 
     def described(self) -> dict[str, str]:
         """Return the filters that are set, as they stand in a manifest and in the audit log."""
@@ -79,6 +81,8 @@ def filtered(filters: Filters) -> QuerySet[ConsentRecord]:
             found = found.filter(**{name: getattr(filters, name)})
     if filters.source:
         found = found.filter(source__icontains=filters.source)
+    if filters.subject:
+        found = found.filter(subject__in=filters.subject.split(","))
     return found
 
 
@@ -106,7 +110,7 @@ def state() -> LedgerState:
     """Return how the ledger stands, with a warning for each guard that is missing."""
     head = ConsentBlock.objects.order_by("-number").defer("leaves").first()
     key = SigningKey.objects.exclude(key_id__in=SigningKey.objects.values("previous_key_id")).first()
-    newest = checkpoints.newest(_checkpoint_lines(tail_only=True))
+    newest = newest_checkpoint()
     warnings = role_warnings()
     if head and (newest is None or newest.block < head.number):
         warnings.append(
@@ -114,6 +118,11 @@ def state() -> LedgerState:
         )
     pem = keys.public_pem(bytes(key.public_key)) if key else ""
     return LedgerState(head, newest, key, pem, warnings)
+
+
+def newest_checkpoint() -> checkpoints.Checkpoint | None:
+    """Return the newest signed head outside the database, unchecked."""
+    return checkpoints.newest(_checkpoint_lines(tail_only=True))
 
 
 def role_warnings() -> list[str]:
@@ -210,6 +219,12 @@ def to_block(block: ConsentBlock) -> blocks.Block:
         sealed_at=block.sealed_at,
         signature=bytes(block.signature),
     )
+
+
+def leaves_of(block: ConsentBlock) -> list[bytes]:
+    """Return the leaf hashes of a stored block, in the order of its records."""
+    raw = bytes(block.leaves)
+    return [raw[start : start + merkle.HASH_SIZE] for start in range(0, len(raw), merkle.HASH_SIZE)]
 
 
 def with_personal(records: Sequence[ConsentRecord]) -> list[tuple[ConsentRecord, ConsentPersonal | None]]:

@@ -10,10 +10,10 @@ from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit
 from mailplatform.core import clock
 
-from ..ledger import blocks, export, merkle
+from ..ledger import blocks, export
 from ..ledger.report import Report
-from ..models import ConsentBlock, ConsentRecord
-from ..selectors import register
+from ..models import ConsentBlock, ConsentRecord, Subscriber
+from ..selectors import proofs, register
 from . import sealing
 
 BLOCKS_AT_ONCE = 100
@@ -39,7 +39,7 @@ def export_register(
         while batch := list(islice(groups, BLOCKS_AT_ONCE)):
             stored = ConsentBlock.objects.in_bulk([number for number, _ in batch])
             for number, records in batch:
-                leaves = _split(bytes(stored[number].leaves))
+                leaves = register.leaves_of(stored[number])
                 chosen = [register.to_row(*pair) for pair in register.with_personal(records)]
                 writer.add(register.to_block(stored[number]), leaves, chosen)
         count = writer.finish(
@@ -69,6 +69,17 @@ def verify_register(*, actor: User | None) -> Report:
     return report
 
 
+def prove_person(*, person: Subscriber, actor: User | None) -> proofs.PersonProof:
+    """Return all that the ledger says of one person, proven; that somebody looked is written down."""
+    found = proofs.of(person)
+    head = found.checkpoint.block if found.checkpoint else 0
+    audit.record(
+        actor=actor, action="register.proved", obj=person,
+        detail={"records": len(found.records), "checkpoint": head, "faults": len(found.faults)},
+    )  # fmt: skip
+    return found
+
+
 def _by_block(filters: register.Filters, head: blocks.Head) -> Iterator[tuple[int, list[ConsentRecord]]]:
     """Yield (block, its matching records), ascending; a block's records may come in several chunks."""
     number, records = 0, list[ConsentRecord]()
@@ -92,7 +103,3 @@ def _chunks(filters: register.Filters, head: blocks.Head) -> Iterator[list[Conse
     while chunk := list(found.filter(id__gt=last)[: register.CHUNK]):
         yield chunk
         last = chunk[-1].id
-
-
-def _split(leaves: bytes) -> list[bytes]:
-    return [leaves[start : start + merkle.HASH_SIZE] for start in range(0, len(leaves), merkle.HASH_SIZE)]

@@ -4,21 +4,25 @@ import datetime as dt
 import tempfile
 from collections.abc import AsyncIterator
 from typing import IO, Any
+from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.core.handlers.asgi import ASGIRequest
-from django.http import FileResponse, HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from mailplatform.accounts.access import current_user, require_role
 from mailplatform.accounts.models import Role
+from mailplatform.accounts.services import installation
 from mailplatform.core import clock
 
 from ..ledger.export import Format
+from ..models import Subscriber
 from ..selectors import register as selectors
+from ..selectors.subscribers import access_subscriber
 from ..services import register as services
 
 CHUNK = 1 << 20
@@ -43,6 +47,22 @@ def register(request: HttpRequest) -> HttpResponse:
         "may_check": _is_small(state),
     }
     return render(request, "subscribers/register.html", context)
+
+
+@require_GET
+@require_role(Role.ADMIN)
+def person_proof(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Show all that the register holds of one person, with its proof, as one page for printing."""
+    try:
+        person = access_subscriber(public_id)
+    except Subscriber.DoesNotExist:
+        raise Http404("There is nobody of this reference.") from None
+    found = services.prove_person(person=person, actor=current_user(request))
+    context = {
+        "person": person, "proof": found, "now": clock.now(), "site": installation.get(),
+        "subject": ",".join(map(str, found.subjects)),
+    }  # fmt: skip
+    return render(request, "subscribers/person_proof.html", context)
 
 
 @require_POST
@@ -97,8 +117,18 @@ def parse_filters(data: QueryDict) -> tuple[selectors.Filters, list[str]]:
             wrong.append(f"“{given[:40]}” is not known here and was left out.")
         else:
             values[name] = given
+    values["subject"] = _subjects(data, wrong)
     values["source"] = data.get("source", "").replace("\0", "").strip()[:200]
     return selectors.Filters(**values), wrong
+
+
+def _subjects(data: QueryDict, wrong: list[str]) -> str:
+    given = data.get("subject", "").strip()
+    try:
+        return ",".join(str(UUID(part)) for part in given.split(",")) if given else ""
+    except ValueError:
+        wrong.append("The reference of a person cannot be read and was left out.")
+        return ""
 
 
 def _day(data: QueryDict, name: str, wrong: list[str]) -> dt.date | None:
