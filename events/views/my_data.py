@@ -11,7 +11,7 @@ from campaigns.tokens import InvalidToken
 from events.selectors import hosted, my_data
 from subscribers.models import Subscriber
 from subscribers.selectors import holdings
-from subscribers.services import erasure
+from subscribers.services import erasure, rights
 
 from .hosted_pages import language_for, open_page, show
 
@@ -72,6 +72,6 @@ def erase(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST" and request.POST.get("action") == "erase":
         # A second click at the same moment finds nobody any more.
         with contextlib.suppress(erasure.NobodyToErase):
-            erasure.erase(subscriber_id=person.pk, actor=None, source="hosted page")
+            rights.erase_self(subscriber_id=person.pk)
         return show(request, "public/erased", lang=lang)
     return show(request, "public/erase", lang=lang, address=hosted.masked(person.email))

@@ -53,6 +53,9 @@ def erase(*, subscriber_id: int, actor: User | None, source: str, automatic: boo
     keys = [bytes(subscriber.email_key), *(bytes(each.old_email_key) for each in former)]
     with connection.cursor() as cursor:
         suppression.lock_keys(cursor, keys)
+        # A second click at the same moment waited for these locks.
+        if not Subscriber.objects.filter(pk=subscriber_id).exists():
+            raise NobodyToErase(f"no subscriber {subscriber_id}")
         basis.lock_profiles(cursor, [subscriber_id])
         at = clock.now()
         suppression.suppress_keys(

@@ -35,13 +35,19 @@ _CLAIM: Final = """
 
 @transaction.atomic
 def owe(*, kind: OwedKind, email_key: bytes, reference: int, language: str) -> bool:
-    """Note that this address is owed a mail. False, and nothing noted, where it had its share, or a user blocked it."""
+    """Note that this address is owed a mail. False, and nothing noted, where it had its share, or a user blocked it.
+
+    An address that bounced for good gets one a month: mailboxes do come back, and only their owner can tell us.
+    """
     with connection.cursor() as cursor:
         suppression.lock_keys(cursor, [email_key])
-    if SuppressionReason.MANUAL.value in suppression.suppression_reasons(email_key):
+    reasons = suppression.suppression_reasons(email_key)
+    if SuppressionReason.MANUAL.value in reasons:
         return False
     now = clock.now()
     asked = OwedMail.objects.filter(email_key=email_key, kind=kind).exclude(state=OwedState.FAILED)
+    if SuppressionReason.BOUNCE.value in reasons and asked.filter(asked_at__gt=now - KEPT).exists():
+        return False
     if asked.filter(asked_at__gt=now - dt.timedelta(hours=1)).count() >= PER_HOUR:
         return False
     if asked.filter(asked_at__gt=now - dt.timedelta(days=1)).count() >= PER_DAY:

@@ -14,7 +14,9 @@ from django.db import connection, transaction
 
 from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit, installation
+from mailplatform.accounts.vault import SecretUnreadable
 from mailplatform.aws import suppression as ses_list
+from mailplatform.aws.session import AwsConfigurationError
 from mailplatform.core import clock, keys
 
 from .. import months
@@ -40,6 +42,11 @@ OUT_OF_REACH: Final = (
     "Mail that was sent already, and Amazon's own short-lived logs of it.",
     "Files that were downloaded from here: exports, lists of recipients.",
 )
+THE_PERSON: Final = "the person"
+_AMAZONS_LIST: Final = "The suppression list of the Amazon SES account"
+_NOT_ASKED: Final = f"{_AMAZONS_LIST}, as it was not asked for."
+_NOT_ON_IT: Final = f"{_AMAZONS_LIST} (we know of no entry, so it was not asked)."
+_NO_ANSWER: Final = f"{_AMAZONS_LIST}: it did not answer. Take the address off by hand, if it must be."
 
 
 class RightsError(ValueError):
@@ -73,9 +80,12 @@ class Document:
 
 @transaction.atomic
 def open_case(
-    *, kind: str, email: str, received_on: dt.date, note: str = "", actor: User | None = None
+    *, kind: str, email: str, received_on: dt.date, note: str = "", actor: User | None = None, by: str = ""
 ) -> RightsCase:
-    """Begin a case. Raises RightsError for a broken address, an unknown kind, or a day that has not come."""
+    """Begin a case; `by` is who did where it was no user.
+
+    Raises RightsError for a broken address, an unknown kind, or a day that has not come.
+    """
     if kind not in RightsKind.values:
         raise RightsError("Choose what the person asks for.", "kind")
     if received_on > clock.now().date():
@@ -88,7 +98,7 @@ def open_case(
         kind=kind, email=address, email_key=keys.email_key(address), received_on=received_on,
         due_on=months.later(received_on, FIRST_MONTHS), created_by=actor,
     )  # fmt: skip
-    log(case, "opened", actor, note)
+    log(case, "opened", actor, note, by=by)
     return case
 
 
@@ -218,25 +228,69 @@ def erase(*, case: RightsCase, at_amazon: bool, actor: User | None) -> RightsCas
     reached = [_at_amazon(case.email)] if at_amazon else []
     with transaction.atomic():
         locked = _open(case)
-        person = person_of(locked)
-        if person is not None:
-            erasure.erase(subscriber_id=person.pk, actor=actor, source=_source(locked))
-            reached.append(
-                "The person, their lists, tags and profile; addresses and evidence beside the register."
-            )
-        erasure.erase_address(email=locked.email, source=_source(locked))
-        reached += [
-            "Rows of imports, refused or waiting; sign-ups that were not confirmed; mail owed to them.",
-            "Campaigns under way: whoever is not mailed yet is left out.",
+        return _erase(locked, person_of(locked), reached, [] if at_amazon else [_NOT_ASKED], actor=actor)
+
+
+def erase_self(*, subscriber_id: int) -> RightsCase:
+    """Erase somebody who asked for it themselves, behind a link to their own mailbox; return the decided case.
+
+    It is the case that waits for a decision, if there is one. The suppression list of the SES account is asked only
+    where it may hold the address; an answer that does not come keeps nobody from being erased, and the case says so.
+    Raises erasure.NobodyToErase.
+    """
+    person = Subscriber.objects.filter(pk=subscriber_id).first()
+    if person is None:
+        raise erasure.NobodyToErase(f"no subscriber {subscriber_id}")
+    reached, left = _try_amazon(person)
+    with transaction.atomic():
+        waiting = RightsCase.objects.select_for_update().filter(
+            email_key=bytes(person.email_key), kind=RightsKind.ERASURE, state=RightsState.OPEN
+        )
+        case = waiting.order_by("pk").first() or open_case(
+            kind=RightsKind.ERASURE, email=person.email, received_on=clock.now().date(),
+            note="Asked for on our own page and confirmed through a link to their mailbox.", by=THE_PERSON,
+        )  # fmt: skip
+        return _erase(case, person, reached, left, actor=None, by=THE_PERSON)
+
+
+def _erase(
+    case: RightsCase,
+    person: Subscriber | None,
+    reached: list[str],
+    left: list[str],
+    *,
+    actor: User | None,
+    by: str = "",
+) -> RightsCase:
+    """Erase who a case is about, in the caller's transaction, and decide the case."""
+    if person is not None:
+        erasure.erase(subscriber_id=person.pk, actor=actor, source=_source(case))
+        reached = [
+            *reached,
+            "The person, their lists, tags and profile; addresses and evidence beside the register.",
         ]
-        locked.email = ""
-        locked.save(update_fields=["email", "updated_at"])
-        text = "Erased." if person else "Nobody of this address was known; it is blocked all the same."
-        left = [*OUT_OF_REACH, *([] if at_amazon else [_NOT_AT_AMAZON])]
-        return _close(locked, RightsState.DONE, text, actor, {"reached": reached, "out_of_reach": left})
+    erasure.erase_address(email=case.email, source=_source(case))
+    reached = [
+        *reached,
+        "Rows of imports, refused or waiting; sign-ups that were not confirmed; mail owed to them.",
+        "Campaigns under way: whoever is not mailed yet is left out.",
+    ]
+    case.email = ""
+    case.save(update_fields=["email", "updated_at"])
+    text = "Erased." if person else "Nobody of this address was known; it is blocked all the same."
+    detail = {"reached": reached, "out_of_reach": [*OUT_OF_REACH, *left]}
+    return _close(case, RightsState.DONE, text, actor, detail, by=by)
 
 
-_NOT_AT_AMAZON: Final = "The suppression list of the Amazon SES account, as it was not asked for."
+def _try_amazon(person: Subscriber) -> tuple[list[str], list[str]]:
+    """Return what was reached at Amazon and what was not."""
+    known = {SuppressionReason.BOUNCE.value, SuppressionReason.COMPLAINT.value}
+    if not known & suppression.suppression_reasons(bytes(person.email_key)):
+        return [], [_NOT_ON_IT]
+    try:
+        return [_at_amazon(person.email)], []
+    except (ses_list.SuppressionListUnreachable, AwsConfigurationError, SecretUnreadable):
+        return [], [_NO_ANSWER]
 
 
 def _at_amazon(email: str) -> str:
@@ -247,10 +301,16 @@ def _at_amazon(email: str) -> str:
 
 
 def log(
-    case: RightsCase, action: str, actor: User | None, text: str = "", detail: dict[str, Any] | None = None
+    case: RightsCase,
+    action: str,
+    actor: User | None,
+    text: str = "",
+    detail: dict[str, Any] | None = None,
+    *,
+    by: str = "",
 ) -> None:
     """Write one line of the case's log and one of the audit log, inside the caller's transaction."""
-    label = actor.email if actor else "system"
+    label = actor.email if actor else by or "system"
     RightsStep.objects.create(
         case=case, actor_label=label, action=action, text=text.strip()[:1000], detail=detail or {}
     )
@@ -259,11 +319,17 @@ def log(
 
 
 def _close(
-    case: RightsCase, state: str, text: str, actor: User | None, detail: dict[str, Any] | None = None
+    case: RightsCase,
+    state: str,
+    text: str,
+    actor: User | None,
+    detail: dict[str, Any] | None = None,
+    *,
+    by: str = "",
 ) -> RightsCase:
     case.state, case.outcome, case.closed_at = state, text.strip()[:1000], clock.now()
     case.save(update_fields=["state", "outcome", "closed_at", "updated_at"])
-    log(case, "refused" if state == RightsState.REFUSED else "done", actor, text, detail)
+    log(case, "refused" if state == RightsState.REFUSED else "done", actor, text, detail, by=by)
     return case
 
 

@@ -23,6 +23,7 @@ from subscribers.models import (
     OwedMail,
     Profile,
     Purpose,
+    RightsCase,
     Subscriber,
     Subscription,
 )
@@ -285,6 +286,7 @@ def test_ux_29_erasure_asks_once_more_and_a_look_erases_nobody(stranger: Client,
     assert not Subscriber.objects.exists()
     assert stranger.post(path, {"action": "erase"}).status_code == 410
     assert ConsentRecord.objects.order_by("-id")[0].act == "erased"
+    assert RightsCase.objects.get().state == "done"
 
 
 def test_a_pause_touches_no_other_person(stranger: Client, page: str, news: MailingList) -> None:

@@ -27,7 +27,7 @@ from subscribers.models import (
     SuppressionReason,
 )
 from subscribers.selectors import profiles
-from subscribers.services import rights, subscribers, suppression, unsubscribe
+from subscribers.services import erasure, rights, subscribers, suppression, unsubscribe
 from tests.factories.accounts import AdminFactory
 from tests.factories.subscribers import mailing_list, person
 
@@ -242,3 +242,38 @@ def test_where_amazon_does_not_answer_nothing_is_erased_yet(admin: User, setting
         rights.erase(case=opened, at_amazon=True, actor=admin)
     assert Subscriber.objects.filter(pk=someone.pk).exists()
     assert opened.state == RightsState.OPEN
+
+
+def test_who_erases_themselves_leaves_a_decided_case_that_names_nobody() -> None:
+    someone = person("anna@example.com", name="Anna")
+    done = rights.erase_self(subscriber_id=someone.pk)
+    assert not Subscriber.objects.exists()
+    assert (done.kind, done.state, done.email, done.outcome) == ("erasure", "done", "", "Erased.")
+    opened, closed = done.steps.all()
+    assert [opened.action, closed.action] == ["opened", "done"]
+    assert {opened.actor_label, closed.actor_label} == {"the person"}
+    assert any("The person" in text for text in closed.detail["reached"])
+    assert any("Backups" in text for text in closed.detail["out_of_reach"])
+    assert "anna" not in " ".join(str(entry.detail) for entry in AuditEntry.objects.all())
+    with pytest.raises(erasure.NobodyToErase):
+        rights.erase_self(subscriber_id=someone.pk)
+    assert RightsCase.objects.count() == 1
+
+
+def test_who_erases_themselves_decides_the_case_that_waits_for_it(admin: User) -> None:
+    someone = person("anna@example.com")
+    waiting = case("erasure", someone.email, admin)
+    other = case("access", someone.email, admin)
+    assert rights.erase_self(subscriber_id=someone.pk).pk == waiting.pk
+    other.refresh_from_db()
+    assert other.state == RightsState.OPEN
+
+
+def test_an_amazon_that_does_not_answer_keeps_nobody_from_erasing_themselves(settings: Any) -> None:
+    settings.AWS_ENDPOINT_URLS = {"sesv2": "http://127.0.0.1:9"}
+    settings.AWS_ACCESS_KEY_ID = settings.AWS_SECRET_ACCESS_KEY = "x"
+    someone = person("anna@example.com")
+    suppression.suppress(email_key=bytes(someone.email_key), reason="complaint", source="test")
+    done = rights.erase_self(subscriber_id=someone.pk)
+    assert not Subscriber.objects.exists()
+    assert any("did not answer" in text for text in done.steps.get(action="done").detail["out_of_reach"])
