@@ -11,12 +11,15 @@ from typing import Any
 
 from django.http import QueryDict
 
-from ..segments.catalogue import DAYS, NO_VALUE, OPERATORS, SEVERAL, Catalogue, Kind, Subject
+from ..segments.catalogue import DAYS, NO_VALUE, OPERATORS, SEVERAL, WITHIN, Catalogue, Kind, Subject
 
 MAX_ROWS = 40
 MAX_GROUPS = 10
 MATCHES = ("all", "any", "none")
-_KIND_OF_INPUT = {Kind.NUMBER: "number", Kind.COUNTED: "number", Kind.DATE: "date", Kind.MOMENT: "date"}
+_KIND_OF_INPUT = {
+    **dict.fromkeys((Kind.NUMBER, Kind.COUNTED, Kind.ORDERS, Kind.SPENT), "number"),
+    **dict.fromkeys((Kind.DATE, Kind.MOMENT, Kind.PURCHASE), "date"),
+}
 
 
 @dataclass
@@ -32,6 +35,8 @@ class SentenceRow:
     input: str = ""
     choices: list[tuple[str, str]] = field(default_factory=list)
     gone: bool = False
+    within: str = ""
+    has_time: bool = False
 
 
 @dataclass
@@ -82,7 +87,8 @@ def _nodes(rows: list[SentenceRow], *, whole: bool) -> list[dict[str, Any]]:
 
 def _node(row: SentenceRow) -> dict[str, Any]:
     value: Any = row.values if row.input == "several" else row.value
-    return {"subject": row.subject, "operator": row.operator, "value": value}
+    node = {"subject": row.subject, "operator": row.operator, "value": value}
+    return {**node, "within": row.within} if row.has_time and row.within else node
 
 
 def from_post(data: QueryDict, known: Catalogue) -> Builder:
@@ -141,6 +147,7 @@ def _posted(data: QueryDict, number: int, known: Catalogue) -> SentenceRow:
             data.get(f"operator_{number}", ""),
             data.get(value, ""),
             data.getlist(value),
+            within=data.get(f"within_{number}", "").strip(),
         ),
         known,
     )
@@ -168,6 +175,7 @@ def _stored(node: Mapping[str, Any], known: Catalogue) -> SentenceRow:
     several = [str(item) for item in value] if isinstance(value, list) else []
     shown = ", ".join(several) if several else ("" if value is None else str(value))
     row = SentenceRow(0, str(node.get("subject", "")), str(node.get("operator", "")), shown, several)
+    row.within = str(node.get("within") or "")
     return _completed(row, known)
 
 
@@ -184,7 +192,7 @@ def _completed(row: SentenceRow, known: Catalogue) -> SentenceRow:
     ]
     if row.operator not in dict(row.operators):
         row.operator, row.value, row.values = row.operators[0][0], "", []
-    row.input = _input(subject, row.operator)
+    row.input, row.has_time = _input(subject, row.operator), subject.kind in WITHIN
     row.choices = list(subject.choices)
     if row.input == "choice" and row.value and row.value not in dict(row.choices):
         row.choices.append((row.value, row.value))
@@ -238,4 +246,5 @@ def _sentence(node: Mapping[str, Any], known: Catalogue) -> str:
             words = words.replace(span, span.replace("days", f"{shown} days"))
         words = words.replace("more days", f"more than {shown} days").removesuffix(" than")
         return f"{subject.label} {words}"
-    return f"{subject.label} {words} {shown}".rstrip()
+    within = f" in the last {node['within']} days" if node.get("within") and subject.kind in WITHIN else ""
+    return f"{subject.label} {words} {shown}".rstrip() + within

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ..money import DECIMALS
+
 
 class Kind(StrEnum):
     """The type of a subject's value; it decides the operators."""
@@ -26,6 +28,10 @@ class Kind(StrEnum):
     COUNTED = "counted"
     REACTION = "reaction"
     LINK = "link"
+    PURCHASE = "purchase"
+    ORDERS = "orders"
+    SPENT = "spent"
+    PRODUCT = "product"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,7 @@ class Subject:
     ``column`` is SQL with the alias ``p`` (profile) or ``s`` (subscriber); ``json_key`` a key of ``s.fields``.
     ``reactions`` maps operators to conditions over ``p`` with one parameter for each ``%s``, all of them the value;
     ``known`` maps those of them that can be unknown to the condition under which they are known.
+    ``currency`` is that of an amount of money, whose values are in its smallest unit.
     ``consent_column`` is set for engagement: without that consent nothing is known, so nothing matches, neither
     the rule nor its contrary.
     """
@@ -48,6 +55,7 @@ class Subject:
     choices: tuple[tuple[str, str], ...] = ()
     reactions: Mapping[str, str] = field(default_factory=dict)
     known: Mapping[str, str] = field(default_factory=dict)
+    currency: str = ""
 
 
 # Operator → how it reads in a sentence. What takes no value, a list of values or a number of days stands below.
@@ -108,10 +116,21 @@ OPERATORS: dict[Kind, dict[str, str]] = {
         "never": "never",
     },
     Kind.COUNTED: {"at_least": "is at least", "at_most": "is at most", "equals": "is"},
+    Kind.PURCHASE: {**_DATES, "is_set": "was made at any time", "is_not_set": "was never made"},
+    Kind.ORDERS: {"at_least": "is at least", "at_most": "is at most", "equals": "is"},
+    Kind.SPENT: {"at_least": "is at least", "at_most": "is at most"},
+    Kind.PRODUCT: {
+        "equals": "include",
+        "contains": "include one whose name contains",
+        "not_equals": "do not include",
+        "not_contains": "include none whose name contains",
+    },
 }
 NO_VALUE = frozenset({"is_set", "is_not_set", "is_true", "is_false", "ever", "never"})
 SEVERAL = frozenset({"in", "has_any", "has_all", "has_none"})
 NEGATED = frozenset({"not_equals", "not_contains", "is_not_set", "is_false", "has_none"})
+# What may be asked of a time that ends now: a rule of these kinds can carry a number of days.
+WITHIN = frozenset({Kind.ORDERS, Kind.SPENT})
 DAYS = frozenset({"in_last_days", "not_in_last_days", "more_days_ago", "in_next_days"})
 
 BUILT_IN = (
@@ -135,6 +154,9 @@ BUILT_IN = (
     ),
     Subject("opens", "Number of opens", Kind.COUNTED, "p.opens", consent_column="p.opens_allowed"),
     Subject("clicks", "Number of clicks", Kind.COUNTED, "p.clicks", consent_column="p.clicks_allowed"),
+    Subject("orders.last", "Last purchase", Kind.PURCHASE, column="p.last_ordered_at"),
+    Subject("orders.count", "Number of orders", Kind.ORDERS, column="p.orders"),
+    Subject("orders.product", "Products bought", Kind.PRODUCT, column="p.product_ids"),
 )
 
 
@@ -181,6 +203,15 @@ def field_subject(
     if slot in SLOTS:
         return Subject(f"field.{key}", label, kind, column=f"p.{slot}", choices=pairs)
     return Subject(f"field.{key}", label, kind, json_key=key, choices=pairs)
+
+
+def spent_subject(code: str) -> Subject:
+    """Return the subject “spent” of a currency, by its code of ISO 4217."""
+    if code not in DECIMALS:
+        raise ValueError(code)
+    return Subject(
+        f"spent.{code}", f"Spent in {code}", Kind.SPENT, column=f"(p.spent->>'{code}')::bigint", currency=code
+    )
 
 
 def list_subject(choices: Choices) -> Subject:

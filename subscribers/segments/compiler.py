@@ -77,6 +77,10 @@ class _Compiler:
             Kind.COUNTED: self._counted,
             Kind.REACTION: self._reaction,
             Kind.LINK: self._reaction,
+            Kind.PURCHASE: self._purchase,
+            Kind.ORDERS: self._orders,
+            Kind.SPENT: self._spent,
+            Kind.PRODUCT: self._product,
         }
         return writers[rule.subject.kind](rule)
 
@@ -197,6 +201,42 @@ class _Compiler:
 
     def _counted(self, rule: Rule) -> str:
         return f"{rule.subject.consent_column} AND {self._compared(rule.subject.column, rule)}"
+
+    def _purchase(self, rule: Rule) -> str:
+        if rule.operator in {"is_set", "is_not_set"}:
+            return f"{rule.subject.column} IS NOT NULL"
+        return self._moment(rule)
+
+    def _orders(self, rule: Rule) -> str:
+        return self._summed(rule, rule.subject.column, "count(*)", "")
+
+    def _spent(self, rule: Rule) -> str:
+        own = f" AND o.currency = '{rule.subject.currency}'"
+        return self._summed(rule, f"COALESCE({rule.subject.column}, 0)", "COALESCE(sum(o.total), 0)", own)
+
+    def _summed(self, rule: Rule, ever: str, inside: str, condition: str) -> str:
+        """Compare what the rollup says, or what the orders say where only some of their time counts.
+
+        Orders are looked at person by person, so only of whom the rollup does not tell it: who bought nothing in the
+        time, and who never reached the amount at all.
+        """
+        if rule.within is None:
+            return self._compared(ever, rule)
+        reached = f"{self._compared(ever, rule)} AND " if rule.operator == "at_least" else ""
+        since = self._now - timedelta(days=rule.within)
+        recent = f"p.last_ordered_at >= {self._bind(since)}"
+        own = f"o.subscriber_id = p.subscriber_id AND o.ordered_at >= {self._bind(since)}{condition}"
+        # Values are parameters, the currency is one of ISO 4217.
+        counted = f"CASE WHEN {recent} THEN (SELECT {inside} FROM subscribers_order o WHERE {own}) ELSE 0 END"  # noqa: S608
+        return f"{reached}{self._compared(counted, rule)}"
+
+    def _product(self, rule: Rule) -> str:
+        name = self._bind(rule.value)
+        match = f"lower(t.name) = lower({name})"
+        if rule.operator in {"contains", "not_contains"}:
+            match = f"strpos(lower(t.name), lower({name})) > 0"
+        # The sub-select stands alone, so Postgres asks for the products once.
+        return f"{rule.subject.column} && ARRAY(SELECT t.id FROM subscribers_product t WHERE {match})"  # noqa: S608 - as above
 
 
 def _around(today: date, operator: str, days: timedelta) -> tuple[date | None, date | None]:

@@ -3,14 +3,14 @@
 Nothing in the product calls it to choose people: the tests hold the compiled SQL against it, and pages may ask it
 about one person. ``facts`` maps subject keys to values; a missing key or None is unknown. Lists and tags are lists
 of ids; engagement is a pair (consent, moment or None) or (consent, number); reactions map pairs (operator, value) to
-True, or to None where it is unknown.
+True, or to None where it is unknown. Orders are lists: moments, pairs (moment, amount), or names of products.
 """
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 
-from .catalogue import DAYS, NEGATED, NO_VALUE, Kind
+from .catalogue import DAYS, NEGATED, NO_VALUE, WITHIN, Kind
 from .rules import Group, Rule
 
 Facts = Mapping[str, Any]
@@ -47,6 +47,8 @@ def _rule(rule: Rule, fact: Any, now: datetime) -> bool | None:
     if operator in {"is_set", "is_not_set"}:
         known = fact is not None and fact not in ("", [])
         return known is (operator == "is_set")
+    if kind in WITHIN:
+        return _number(rule, _summed(rule, fact or [], now))
     positive = _positive(rule, fact, now)
     return not positive if operator in NEGATED else positive
 
@@ -60,8 +62,17 @@ def _boolean(operator: str, fact: Any) -> bool:
     }[operator]
 
 
+def _summed(rule: Rule, fact: Any, now: datetime) -> float:
+    since = None if rule.within is None else now - timedelta(days=rule.within)
+    if rule.subject.kind is Kind.ORDERS:
+        return sum(1 for moment in fact if since is None or moment >= since)
+    return sum(amount for moment, amount in fact if since is None or moment >= since)
+
+
 def _positive(rule: Rule, fact: Any, now: datetime) -> bool:
     kind = rule.subject.kind
+    if kind is Kind.PRODUCT:
+        return any(_text(rule, name.lower()) for name in fact or ())
     if kind is Kind.CONSENT:
         return bool(fact)
     if kind in {Kind.SEVERAL, Kind.LIST, Kind.TAG}:
@@ -76,7 +87,7 @@ def _compared(rule: Rule, fact: Any, now: datetime) -> bool:
             return _number(rule, float(fact))
         case Kind.DATE:
             return _date(rule, date.fromisoformat(str(fact)), now)
-        case Kind.MOMENT:
+        case Kind.MOMENT | Kind.PURCHASE:
             return _moment(rule, fact, now)
         case _:
             return _text(rule, str(fact).lower())

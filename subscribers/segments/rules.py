@@ -1,7 +1,8 @@
 """The rule tree: parsed from stored JSON, checked against the catalogue, so that whatever compiles is sound.
 
 Shape: ``{"match": "all" | "any" | "none", "rules": [node, …]}``, where a node is again such a group or
-``{"subject": key, "operator": name, "value": …}``. An empty group anywhere is refused: read as “no condition” it
+``{"subject": key, "operator": name, "value": …}``, in some with ``"within": days``.
+An empty group anywhere is refused: read as “no condition” it
 would silently choose everybody.
 """
 
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, cast
 
-from .catalogue import DAYS, NO_VALUE, OPERATORS, SEVERAL, Catalogue, Kind, Subject
+from ..money import AmountRefusedError, read_amount
+from .catalogue import DAYS, NO_VALUE, OPERATORS, SEVERAL, WITHIN, Catalogue, Kind, Subject
 
 Value = str | int | float | list[str] | list[int] | None
 
@@ -30,11 +32,12 @@ class RuleError(ValueError):
 
 @dataclass(frozen=True)
 class Rule:
-    """One checked condition."""
+    """One checked condition. ``within`` counts what happened in so many days up to now; None for ever."""
 
     subject: Subject
     operator: str
     value: Value = None
+    within: int | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,10 @@ def _rule(node: dict[str, Any], catalogue: Catalogue) -> Rule:
         raise RuleError(f"{subject.label}: choose how to compare.")
     if operator in NO_VALUE:
         return Rule(subject, operator)
-    return Rule(subject, operator, _value(subject, operator, node.get("value")))
+    value, within = _value(subject, operator, node.get("value")), node.get("within")
+    if subject.kind not in WITHIN or within in (None, ""):
+        return Rule(subject, operator, value)
+    return Rule(subject, operator, value, _days(subject, within))
 
 
 def _missing(key: object) -> str:
@@ -151,6 +157,15 @@ def _times(subject: Subject, raw: object) -> int:
     return number
 
 
+def _money(subject: Subject, raw: object) -> int:
+    """An amount in the smallest unit of the subject's currency."""
+    text = "" if raw is None or isinstance(raw, bool) else str(raw)
+    try:
+        return read_amount(text, subject.currency)
+    except AmountRefusedError:
+        raise RuleError(f"{subject.label}: fill in an amount such as 99 or 99.95.") from None
+
+
 def _several(subject: Subject, raw: object) -> list[str] | list[int]:
     values = raw if isinstance(raw, list) else [part.strip() for part in str(raw or "").split(",")]
     values = [value for value in values if value != ""]
@@ -171,6 +186,9 @@ def _ids(subject: Subject, values: list[object]) -> list[int]:
 _READERS: dict[Kind, Callable[[Subject, object], Value]] = {
     Kind.NUMBER: _number,
     Kind.COUNTED: _times,
+    Kind.ORDERS: _times,
+    Kind.SPENT: _money,
+    Kind.PURCHASE: _date,
     Kind.DATE: _date,
     Kind.MOMENT: _date,
     Kind.REACTION: _number_of,

@@ -2,8 +2,16 @@
 
 from collections.abc import Callable, Iterable
 
-from ..models import CustomField, MailingList, Tag
-from ..segments.catalogue import BUILT_IN, Catalogue, Subject, field_subject, list_subject, tag_subject
+from ..models import CustomField, MailingList, OrderCurrency, Tag
+from ..segments.catalogue import (
+    BUILT_IN,
+    Catalogue,
+    Subject,
+    field_subject,
+    list_subject,
+    spent_subject,
+    tag_subject,
+)
 
 Provider = Callable[[], Iterable[Subject]]
 _providers: list[Provider] = []
@@ -16,9 +24,10 @@ def register(provider: Provider) -> None:
 
 
 def current() -> Catalogue:
-    """Return the catalogue of this installation (three queries, and those of other apps' subjects)."""
+    """Return the catalogue of this installation (four queries, and those of other apps' subjects)."""
     fields = CustomField.objects.all()
     lists = MailingList.objects.filter(archived_at=None).values_list("pk", "name")
+    currencies = OrderCurrency.objects.order_by("code").values_list("code", flat=True)
     tags = Tag.objects.values_list("pk", "name")
     return Catalogue(
         [
@@ -27,6 +36,7 @@ def current() -> Catalogue:
                 for field in fields
             ),
             *BUILT_IN,
+            *(spent_subject(code) for code in currencies),
             list_subject([(str(key), name) for key, name in lists]),
             tag_subject([(str(key), name) for key, name in tags]),
             *(subject for provider in _providers for subject in provider()),

@@ -11,12 +11,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailplatform.core.keys import email_key
-from subscribers.models import CustomField, MailingList, Profile, Subscriber, Tag
+from subscribers.models import (
+    CustomField,
+    MailingList,
+    Order,
+    OrderCurrency,
+    OrderLine,
+    Product,
+    Profile,
+    Subscriber,
+    Tag,
+)
 from subscribers.segments.catalogue import DAYS, OPERATORS, SEVERAL, Catalogue, Kind, Subject
 from subscribers.segments.compiler import compile_rules, select_ids
 from subscribers.segments.oracle import matches
 from subscribers.segments.rules import RuleError, parse_rules
 from subscribers.selectors import catalogue
+from subscribers.services import orders
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=ZoneInfo("Europe/Berlin"))
 WORDS = [
@@ -42,6 +53,7 @@ FIELDS = {
     "vip": ("boolean", ""),
     "likes": ("list", ""),
 }
+CURRENCIES = ("EUR", "SEK")
 Facts = dict[str, Any]
 # As another app registers it: what is known without consent, and what is not.
 CAMPAIGN = Subject(
@@ -85,19 +97,29 @@ def people(db: None) -> dict[int, Facts]:
     rng = random.Random(7)
     for key, (field_type, slot) in FIELDS.items():
         CustomField.objects.create(key=key, label=key, type=field_type, slot=slot, choices=WORDS[:3])
+    OrderCurrency.objects.bulk_create(OrderCurrency(code=code) for code in CURRENCIES)
     lists = [MailingList.objects.create(name=name).pk for name in ("A", "B")]
     tags = [Tag.objects.create(name=name).pk for name in ("x", "y")]
-    return dict(make(number, rng, lists, tags) for number in range(60))
+    made = Subscriber.objects.bulk_create(subscriber(number, rng) for number in range(60))
+    found = {person.pk: facts_of(person, rng, lists, tags) for person in made}
+    Profile.objects.bulk_create(profile for profile, _ in found.values())
+    add_orders(found)
+    return {key: facts for key, (_, facts) in found.items()}
 
 
-def make(number: int, rng: random.Random, lists: list[int], tags: list[int]) -> tuple[int, Facts]:
-    stored = {key: values(kind, rng) for key, (kind, _) in FIELDS.items() if rng.random() < 0.7}
-    person = Subscriber.objects.create(
+def subscriber(number: int, rng: random.Random) -> Subscriber:
+    return Subscriber(
         email=f"{rng.choice('ab')}{number}@example.com",
         email_key=email_key(str(number)),
         name=rng.choice(["", *WORDS]),
-        fields=stored,
+        fields={key: values(kind, rng) for key, (kind, _) in FIELDS.items() if rng.random() < 0.7},
     )
+
+
+def facts_of(
+    person: Subscriber, rng: random.Random, lists: list[int], tags: list[int]
+) -> tuple[Profile, Facts]:
+    stored = person.fields
     facts: Facts = {
         "email": person.email,
         "name": person.name,
@@ -114,7 +136,7 @@ def make(number: int, rng: random.Random, lists: list[int], tags: list[int]) -> 
     }
     opens, clicks = rng.choice([0, 1, 2, 5]), rng.choice([0, 1, 2, 5])
     opened, clicked = (moment(rng) if rng.random() < 0.6 else None for _ in range(2))
-    Profile.objects.create(
+    profile = Profile(
         subscriber_id=person.pk,
         joined_at=facts["joined"],
         list_ids=facts["list"],
@@ -132,9 +154,54 @@ def make(number: int, rng: random.Random, lists: list[int], tags: list[int]) -> 
     agreed, clickable = facts["consent.opens"], facts["consent.clicks"]
     facts["opened"], facts["clicked"] = (agreed, opened), (clickable, clicked)
     facts["opens"], facts["clicks"] = (agreed, opens), (clickable, clicks)
+    facts |= bought(rng)
     facts["campaign"] = {("got", str(least)): True for least in (1, 2) if opens >= least}
     facts["campaign"] |= {("opened", str(least)): (opens >= least if agreed else None) for least in (1, 2)}
-    return person.pk, facts
+    return profile, facts
+
+
+def bought(rng: random.Random) -> Facts:
+    """What the oracle knows of up to four orders of somebody."""
+    found = [
+        (moment(rng), rng.choice(CURRENCIES), rng.choice([0, 50, 9_999, 10_000]))
+        for _ in range(rng.choice([0, 0, 1, 2, 4]))
+    ]
+    return {
+        "orders.last": max((at for at, *_ in found), default=None),
+        "orders.count": [at for at, *_ in found],
+        "orders.product": rng.sample(WORDS, rng.randint(0, 2)) if found else [],
+        **{
+            f"spent.{code}": [(at, total) for at, paid, total in found if paid == code] for code in CURRENCIES
+        },
+    }
+
+
+def add_orders(found: dict[int, tuple[Profile, Facts]]) -> None:
+    """Store the orders that the facts tell; all products of a person stand in their first."""
+    products = {
+        product.name: product for product in Product.objects.bulk_create(Product(name=name) for name in WORDS)
+    }
+    made = Order.objects.bulk_create(
+        Order(
+            source="shop",
+            number=f"{key}-{code}-{place}",
+            subscriber_id=key,
+            ordered_at=at,
+            currency=code,
+            total=total,
+        )
+        for key, (_, facts) in found.items()
+        for code in CURRENCIES
+        for place, (at, total) in enumerate(facts[f"spent.{code}"])
+    )
+    first = {order.subscriber_id: order for order in reversed(made)}
+    OrderLine.objects.bulk_create(
+        OrderLine(order=first[key], place=place, product=products[name])
+        for key, (_, facts) in found.items()
+        for place, name in enumerate(facts["orders.product"])
+    )
+    with connection.cursor() as cursor:
+        orders.refresh(cursor, list(found))
 
 
 def trees(known: Catalogue) -> st.SearchStrategy[dict[str, Any]]:
@@ -155,10 +222,24 @@ def rule(known: Catalogue, key: str) -> st.SearchStrategy[dict[str, Any]]:
     subject = known[key]
     return st.sampled_from(sorted(subject.reactions or OPERATORS[subject.kind])).flatmap(
         lambda operator: st.builds(
-            lambda value: {"subject": key, "operator": operator, "value": value},
+            lambda value, within: {"subject": key, "operator": operator, "value": value, "within": within},
             value_for(subject.kind, operator, known),
+            st.sampled_from([None, 1, 7, 30]),
         )
     )
+
+
+DAYS_ASKED = ["2026-06-15", "2026-06-14", "2026-06-08", "2025-01-01"]
+SIMPLE_VALUES: dict[Kind, list[Any]] = {
+    Kind.COUNTED: [1, 2],
+    Kind.REACTION: [1, 2],
+    Kind.ORDERS: [1, 2],
+    Kind.SPENT: ["0", "0.5", "100", "99.99"],
+    Kind.NUMBER: [0, 1, 1.5, 40, -3],
+    Kind.DATE: DAYS_ASKED,
+    Kind.MOMENT: DAYS_ASKED,
+    Kind.PURCHASE: DAYS_ASKED,
+}
 
 
 def value_for(kind: Kind, operator: str, known: Catalogue) -> st.SearchStrategy[Any]:
@@ -167,12 +248,8 @@ def value_for(kind: Kind, operator: str, known: Catalogue) -> st.SearchStrategy[
     if kind in {Kind.LIST, Kind.TAG}:
         ids = [int(value) for value, _ in known["list" if kind is Kind.LIST else "tag"].choices]
         return st.lists(st.sampled_from(ids), min_size=1, max_size=2)
-    if kind in {Kind.COUNTED, Kind.REACTION}:
-        return st.sampled_from([1, 2])
-    if kind is Kind.NUMBER:
-        return st.sampled_from([0, 1, 1.5, 40, -3])
-    if kind in {Kind.DATE, Kind.MOMENT}:
-        return st.sampled_from(["2026-06-15", "2026-06-14", "2026-06-08", "2025-01-01"])
+    if kind in SIMPLE_VALUES:
+        return st.sampled_from(SIMPLE_VALUES[kind])
     words = st.sampled_from([*WORDS, "example.com", "a", "%", "_", "ber"])
     return st.lists(words, min_size=1, max_size=3) if operator in SEVERAL else words
 
@@ -251,3 +328,27 @@ def test_who_is_known_otherwise_is_not_lost_with_the_unknown(people: dict[int, F
     on_a_list = {"subject": "list", "operator": "has_any", "value": lists}
     chosen = chosen_by({"match": "any", "rules": [OPENED, on_a_list]})
     assert any(not people[key]["consent.opens"] for key in chosen)
+
+
+BOUGHT: list[dict[str, Any]] = [
+    {"subject": "orders.count", "operator": "at_least", "value": 2},
+    {"subject": "orders.count", "operator": "at_most", "value": 0, "within": 7},
+    {"subject": "orders.count", "operator": "equals", "value": 1, "within": 30},
+    {"subject": "spent.EUR", "operator": "at_least", "value": "99.99"},
+    {"subject": "spent.EUR", "operator": "at_least", "value": "99.99", "within": 7},
+    {"subject": "spent.SEK", "operator": "at_most", "value": "0.5", "within": 7},
+    {"subject": "orders.product", "operator": "contains", "value": "BER"},
+    {"subject": "orders.product", "operator": "not_equals", "value": "berlin"},
+    {"subject": "orders.last", "operator": "is_not_set"},
+    {"subject": "orders.last", "operator": "before", "value": "2026-06-10"},
+    {"subject": "orders.last", "operator": "in_last_days", "value": 7},
+]
+
+
+def test_what_people_bought(people: dict[int, Facts]) -> None:
+    """Each rule alone, so that a run of few random trees still asks all of them."""
+    for rule in BOUGHT:
+        tree = {"match": "all", "rules": [rule]}
+        rules, chosen = parse_rules(tree, the_catalogue()), chosen_by(tree)
+        assert chosen == {key for key, facts in people.items() if matches(rules, facts, now=NOW)}, rule
+        assert 0 < len(chosen) < len(people), rule

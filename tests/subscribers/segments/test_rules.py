@@ -2,7 +2,14 @@ from typing import Any
 
 import pytest
 
-from subscribers.segments.catalogue import BUILT_IN, Catalogue, field_subject, list_subject, tag_subject
+from subscribers.segments.catalogue import (
+    BUILT_IN,
+    Catalogue,
+    field_subject,
+    list_subject,
+    spent_subject,
+    tag_subject,
+)
 from subscribers.segments.rules import MAX_DEPTH, Group, Rule, RuleError, parse_rules, walk
 
 CATALOGUE = Catalogue(
@@ -14,6 +21,8 @@ CATALOGUE = Catalogue(
         field_subject("birthday", "Birthday", "date"),
         field_subject("vip", "VIP", "boolean"),
         field_subject("likes", "Likes", "list"),
+        spent_subject("EUR"),
+        spent_subject("JPY"),
         list_subject([("7", "News")]),
         tag_subject([("3", "vip")]),
     ]
@@ -39,6 +48,12 @@ def rule(subject: Any, operator: Any, value: Any = None, match: Any = "all") -> 
         ("tag", "has_none", [3], [3]),
         ("consent.marketing", "is_true", None, None),
         ("opened", "not_in_last_days", 90, 90),
+        ("orders.count", "at_least", "3", 3),
+        ("orders.last", "before", "2025-01-31", "2025-01-31"),
+        ("orders.product", "contains", " Tea ", "Tea"),
+        ("spent.EUR", "at_least", "99,95", 9995),
+        ("spent.EUR", "at_least", 100, 10000),
+        ("spent.JPY", "at_most", "5000", 5000),
     ],
 )
 def test_values_are_checked_and_typed(subject: Any, operator: Any, value: Any, stored: Any) -> None:
@@ -99,3 +114,26 @@ def test_walking_a_tree_meets_every_rule() -> None:
     walk(parse_rules(tree, CATALOGUE), lambda found: met.append(found.subject.key))
     assert met == ["email", "name"]
     assert isinstance(parse_rules(tree, CATALOGUE), Group)
+
+
+@pytest.mark.parametrize(("within", "stored"), [(None, None), ("", None), ("90", 90), (7, 7)])
+def test_sums_and_counts_of_orders_can_be_of_a_time(within: Any, stored: int | None) -> None:
+    node = {"subject": "spent.EUR", "operator": "at_least", "value": "1", "within": within}
+    group = parse_rules({"match": "all", "rules": [node]}, CATALOGUE)
+    assert group.rules == (Rule(CATALOGUE["spent.EUR"], "at_least", 100, stored),)
+
+
+@pytest.mark.parametrize(
+    ("value", "within", "words"),
+    [("much", None, "an amount such as"), ("1.001", None, "an amount"), (True, None, "an amount"),
+     ("", None, "an amount"), ("-1", None, "an amount"), ("1", "soon", "a number"), ("1", 0, "number of days")],
+)  # fmt: skip
+def test_an_amount_or_a_time_that_is_none_is_refused(value: Any, within: Any, words: str) -> None:
+    node = {"subject": "spent.EUR", "operator": "at_least", "value": value, "within": within}
+    with pytest.raises(RuleError, match=words):
+        parse_rules({"match": "all", "rules": [node]}, CATALOGUE)
+
+
+def test_an_unknown_currency_is_no_subject() -> None:
+    with pytest.raises(ValueError, match="XXX"):
+        spent_subject("XXX")

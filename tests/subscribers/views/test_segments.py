@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from mailplatform.core import clock
-from subscribers.models import Profile, Segment, Subscriber
+from subscribers.models import OrderCurrency, Profile, Segment, Subscriber
 from subscribers.segments.catalogue import Kind, Subject
 from subscribers.segments.oracle import matches
 from subscribers.segments.rules import parse_rules
@@ -258,3 +258,24 @@ def test_nested_segments_are_shown_in_words_and_kept(marketer: Client) -> None:
     marketer.post(f"/segments/{segment.public_id}/", {"name": "Renamed", "complex": "1", "action": "save"})
     segment.refresh_from_db()
     assert (segment.name, segment.rules["rules"]) == ("Renamed", [inner])
+
+
+def test_a_sum_of_a_time_is_a_sentence_and_stays_one(marketer: Client) -> None:
+    OrderCurrency.objects.create(code="EUR")
+    rule = {"subject_0": "spent.EUR", "operator_0": "at_least", "value_0": "99.95", "within_0": "90"}
+    page = marketer.post("/segments/add/", berlin(**rule), headers=HTMX).content.decode()
+    assert 'name="within_0" type="number" min="1" step="1" value="90"' in page
+    assert "0 people" in page
+    assert marketer.post("/segments/add/", berlin(**rule, action="save")).status_code == 302
+    assert Segment.objects.get().rules["rules"] == [
+        {"subject": "spent.EUR", "operator": "at_least", "value": "99.95", "within": "90"}
+    ]
+    assert "Spent in EUR is at least 99.95 in the last 90 days" in marketer.get("/segments/").content.decode()
+    page = marketer.get(f"/segments/{Segment.objects.get().public_id}/").content.decode()
+    assert 'value="90" placeholder="all"' in page
+    # A field without a time forgets it.
+    page = marketer.post("/segments/add/", berlin(within_0="90"), headers=HTMX).content.decode()
+    assert "within_0" not in page
+    bad = marketer.post("/segments/add/", berlin(**{**rule, "within_0": "soon"}, action="save"))
+    assert bad.status_code == 422
+    assert "fill in a number" in bad.content.decode()
