@@ -12,6 +12,7 @@ class EventsConfig(AppConfig):
         """Tell segments what they may ask about campaigns, requests for access what is held, and for how long."""
         from subscribers.selectors import catalogue, holdings
 
+        from . import papers, personal_data
         from .selectors import held, reactions
         from .services import retention
 
@@ -19,3 +20,5 @@ class EventsConfig(AppConfig):
         holdings.register("mails", held.mails)
         holdings.register("events", held.happened)
         retention.register()
+        papers.register()
+        personal_data.register()

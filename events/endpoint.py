@@ -42,19 +42,24 @@ _TEXTS: Final = {
 }
 
 
-def mount(django_application: Application) -> Application:
+def mount(django_application: Application) -> "Mounted":
     """Put the event endpoint in front of `django_application`."""
-    endpoint = Endpoint()
+    return Mounted(django_application)
 
-    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+
+class Mounted:
+    """The whole site: `endpoint` in front, Django behind it."""
+
+    def __init__(self, django_application: Application) -> None:
+        self.endpoint, self._django = Endpoint(), django_application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == PATH:
-            await endpoint.handle(scope, receive, send)
+            await self.endpoint.handle(scope, receive, send)
         elif scope["type"] == "lifespan":
-            await endpoint.live(receive, send)
+            await self.endpoint.live(receive, send)
         else:
-            await django_application(scope, receive, send)
-
-    return application
+            await self._django(scope, receive, send)
 
 
 class Endpoint:

@@ -15,6 +15,7 @@ import orjson
 from .kinds import ENGAGEMENT, Kind, bounce_detail, bounce_kind
 
 VALIDATION_TEXT: Final = "Successfully validated SNS topic for Amazon SES event publishing."
+OUR_TAGS: Final = "mp-"
 MAX_TEXT: Final = 500
 MAX_LINK: Final = 2_000
 
@@ -95,50 +96,73 @@ def parse(text: str, *, fallback_time: datetime) -> tuple[ParsedEvent, ...]:
     if kind is Kind.BOUNCE:
         kind = bounce_kind(_text(body.get("bounceType")))
     mailed_at = _time(mail.get("timestamp"))
-    common: dict[str, Any] = {
-        "kind": kind,
-        "raw_type": raw_type,
-        "message_id": message_id[:100],
-        "occurred_at": _time(body.get("timestamp")) or mailed_at or fallback_time,
-        "mailed_at": mailed_at,
-        "tags": _tags(mail.get("tags")),
-        "is_legacy": "eventType" not in data,
-        **_details(kind, body),
-    }
-    recipients = _recipients(body, mail)
-    return tuple(
-        _event(common, address, diagnostic or _diagnostic(kind, body)) for address, diagnostic in recipients
+    shared = _Shared(
+        kind,
+        raw_type,
+        message_id[:100],
+        _time(body.get("timestamp")) or mailed_at or fallback_time,
+        mailed_at,
+        _tags(mail.get("tags")),
+        _details(kind, body),
+        _text(body.get("feedbackId")),
+        is_legacy="eventType" not in data,
     )
+    said = _diagnostic(kind, body)
+    return tuple([_event(shared, address, own or said) for address, own in _recipients(body, mail)])
 
 
-def _event(common: dict[str, Any], address: str, diagnostic: str) -> ParsedEvent:
-    detail = common.get("detail", "")
-    if common["kind"] is Kind.BOUNCE:
+@dataclass(slots=True)
+class _Shared:
+    """What a notification says of all its recipients; `details` are subtype, detail, link and user agent."""
+
+    kind: Kind
+    raw_type: str
+    message_id: str
+    occurred_at: datetime
+    mailed_at: datetime | None
+    tags: dict[str, str]
+    details: tuple[str, str, str, str]
+    feedback_id: str
+    is_legacy: bool
+
+
+def _event(shared: _Shared, address: str, diagnostic: str) -> ParsedEvent:
+    subtype, detail, link, user_agent = shared.details
+    if shared.kind is Kind.BOUNCE:
         detail = bounce_detail(detail, diagnostic)
-    told = common.get("feedback_id") or common.get("link", "")
     return ParsedEvent(
-        **(common | {"detail": detail}),
+        kind=shared.kind,
+        raw_type=shared.raw_type,
+        message_id=shared.message_id,
         recipient=address,
+        occurred_at=shared.occurred_at,
+        mailed_at=shared.mailed_at,
+        tags=shared.tags,
+        subtype=subtype,
+        detail=detail,
         diagnostic=diagnostic,
-        identity=identity_of(common["message_id"], common["raw_type"], address, told),
+        feedback_id=shared.feedback_id,
+        link=link,
+        user_agent=user_agent,
+        is_legacy=shared.is_legacy,
+        identity=identity_of(shared.message_id, shared.raw_type, address, shared.feedback_id or link),
     )
 
 
-def _details(kind: Kind, body: dict[str, Any]) -> dict[str, str]:
-    """Subtype, detail, feedback id, link and user agent, as far as this kind of event has them."""
-    found = {"feedback_id": _text(body.get("feedbackId"))}
+_NO_DETAILS: Final = ("", "", "", "")
+
+
+def _details(kind: Kind, body: dict[str, Any]) -> tuple[str, str, str, str]:
+    """Subtype, detail, link and user agent, as far as this kind of event has them."""
+    if kind in ENGAGEMENT:
+        return "", "", _text(body.get("link"), MAX_LINK), _text(body.get("userAgent"))
     if kind in {Kind.BOUNCE, Kind.SOFT_BOUNCE}:
-        found |= {"subtype": _text(body.get("bounceType")), "detail": _text(body.get("bounceSubType"))}
-    elif kind is Kind.COMPLAINT:
-        found |= {
-            "subtype": _text(body.get("complaintFeedbackType")),
-            "detail": _text(body.get("complaintSubType")),
-        }
-    elif kind is Kind.DELAY:
-        found |= {"subtype": _text(body.get("delayType"))}
-    elif kind in ENGAGEMENT:
-        found |= {"user_agent": _text(body.get("userAgent")), "link": _text(body.get("link"), MAX_LINK)}
-    return found
+        return _text(body.get("bounceType")), _text(body.get("bounceSubType")), "", ""
+    if kind is Kind.COMPLAINT:
+        return _text(body.get("complaintFeedbackType")), _text(body.get("complaintSubType")), "", ""
+    if kind is Kind.DELAY:
+        return _text(body.get("delayType")), "", "", ""
+    return _NO_DETAILS
 
 
 def _diagnostic(kind: Kind, body: dict[str, Any]) -> str:
@@ -160,6 +184,8 @@ def _recipients(body: dict[str, Any], mail: dict[str, Any]) -> list[tuple[str, s
             ]
             return _unique(pairs)
     listed = body.get("recipients") or mail.get("destination")
+    if isinstance(listed, list) and len(listed) == 1:
+        return [(_address(listed[0]), "")]
     addresses = listed if isinstance(listed, list) else []
     return _unique([(_address(address), "") for address in addresses])
 
@@ -177,10 +203,14 @@ def _address(value: object) -> str:
 
 
 def _tags(value: object) -> dict[str, str]:
+    """Our own tags; those that SES adds to each mail are of no use to us."""
     if not isinstance(value, dict):
         return {}
-    pairs = ((str(name), values[0]) for name, values in value.items() if isinstance(values, list) and values)
-    return {name: first for name, first in pairs if isinstance(first, str)}
+    found: dict[str, str] = {}
+    for name, values in value.items():
+        if name.startswith(OUR_TAGS) and isinstance(values, list) and values and isinstance(values[0], str):
+            found[name] = values[0]
+    return found
 
 
 def _time(value: object) -> datetime | None:

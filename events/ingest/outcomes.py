@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import psycopg
 
-from . import arrays
+from mailplatform.core import arrays
+
 from .merging import COLUMNS, People, Standing, count_move, places_of
 
 Key = tuple[int, int]

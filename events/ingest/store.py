@@ -6,6 +6,7 @@
 import weakref
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 from uuid import UUID
@@ -15,9 +16,8 @@ import psycopg
 from django.db import connection
 
 from events.machines import agent_class
-from mailplatform.core import keys
+from mailplatform.core import arrays, keys
 
-from . import arrays
 from .links import impersonal
 from .merging import People, Place
 from .reading import Digested, Hit
@@ -28,9 +28,12 @@ Identity = tuple[datetime, bytes]
 Clicks = dict[tuple[int, int, int, bool], datetime]
 
 # Generic plans: for the partitioned tables Postgres would plan every statement anew, which costs more than running it.
+# A plan that is kept must be right for tables of any size, also where it was made while they were empty: by index.
 _LIMITS: Final = """
     SELECT set_config('lock_timeout', '5s', %(local)s), set_config('statement_timeout', '10s', %(local)s),
-           set_config('plan_cache_mode', 'force_generic_plan', %(local)s)
+           set_config('plan_cache_mode', 'force_generic_plan', %(local)s),
+           set_config('enable_seqscan', 'off', %(local)s), set_config('enable_hashjoin', 'off', %(local)s),
+           set_config('enable_mergejoin', 'off', %(local)s)
 """
 _INBOX = """
     INSERT INTO events_inboundmessage (timestamp, message_id, kind, received_at)
@@ -90,7 +93,19 @@ _HEARTBEAT = """
 """
 BEFORE_THE_MAIL: Final = timedelta(days=1)
 RECENT_RUNS: Final = timedelta(days=60)
-_steady: "weakref.WeakSet[psycopg.Connection[Any]]" = weakref.WeakSet()
+PREPARE_AFTER: Final = 5  # executions of a statement that does not ask for it itself
+KNOWN_LINKS: Final = 5_000
+
+
+@dataclass
+class _Known:
+    """What a writer's own connection has read and what never changes: our id, the numbers of links."""
+
+    installation: str = ""
+    links: dict[tuple[int, bytes], int] = field(default_factory=dict)
+
+
+_steady: "weakref.WeakKeyDictionary[psycopg.Connection[Any], _Known]" = weakref.WeakKeyDictionary()
 
 
 @contextmanager
@@ -111,7 +126,9 @@ def make_steady(cursor: Cursor) -> None:
     """Set the limits once for a connection that does nothing but take in events."""
     if cursor.connection not in _steady:
         cursor.execute(_LIMITS, {"local": False})
-        _steady.add(cursor.connection)
+        # Django switches prepared statements off; without them `prepare=True` does nothing.
+        cursor.connection.prepare_threshold = PREPARE_AFTER
+        _steady[cursor.connection] = _Known()
 
 
 def remember(cursor: Cursor, messages: Sequence[Digested], now: datetime) -> list[Digested]:
@@ -126,8 +143,14 @@ def remember(cursor: Cursor, messages: Sequence[Digested], now: datetime) -> lis
 
 def own_installation(cursor: Cursor) -> str:
     """Return the hex id that our mails bear in the tag `mp-epoch`."""
+    known = _steady.get(cursor.connection)
+    if known is not None and known.installation:
+        return known.installation
     row = cursor.execute("SELECT public_id FROM accounts_installation WHERE id = 1", prepare=True).fetchone()
-    return row[0].hex if row else ""
+    own = row[0].hex if row else ""
+    if known is not None:
+        known.installation = own
+    return own
 
 
 def match_untagged(cursor: Cursor, hits: Iterable[Hit], now: datetime) -> None:
@@ -168,9 +191,18 @@ def lock_people(
 
 def link_ids(cursor: Cursor, links: dict[tuple[int, bytes], str]) -> dict[tuple[int, bytes], int]:
     """Return the id of each (run, hash of the address); new ones are made."""
-    if not links:
-        return {}
-    found = _read_links(cursor, links)
+    known = _steady.get(cursor.connection)
+    numbers = known.links if known is not None else {}
+    found = {place: numbers[place] for place in links if place in numbers}
+    if len(found) == len(links):
+        return found
+    read = _read_links(cursor, [place for place in links if place not in found])
+    found |= read
+    if known is not None:
+        # Only what was there before this transaction, which may yet fail.
+        if len(numbers) > KNOWN_LINKS:
+            numbers.clear()
+        numbers |= read
     missing = [place for place in links if place not in found]
     if missing:
         runs, hashes = (
@@ -178,7 +210,7 @@ def link_ids(cursor: Cursor, links: dict[tuple[int, bytes], str]) -> dict[tuple[
             arrays.blobs([digest for _, digest in missing]),
         )
         cursor.execute(_LINKS, (runs, hashes, arrays.texts([links[place] for place in missing])))
-        found = _read_links(cursor, links)
+        found |= _read_links(cursor, missing)
     return found
 
 

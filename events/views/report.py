@@ -14,7 +14,7 @@ from django.utils.formats import number_format
 from django.views.decorators.http import require_POST
 
 from campaigns.models import Campaign, Run, RunState
-from campaigns.selectors import campaigns
+from campaigns.selectors import campaigns, costs
 from events.machines import EXPLANATIONS
 from events.selectors import breakdown, machine_hits, past_runs, people, report, timeline
 from events.services import bouncing, reactions
@@ -48,12 +48,14 @@ def campaign_report(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def _figures(request: HttpRequest, public_id: UUID, scope: list[Run]) -> dict[str, object]:
     parts = [breakdown.breakdown(run) for run in scope]
     known = [part for part in parts if part is not None]
+    figures = report.report(scope, parts)
     found = breakdown.merged(known) if len(known) == len(scope) else None
     points = report.hours(scope)
     chosen = scope[0].number if len(scope) == 1 else 0
     address = reverse("events:campaign_people", args=[public_id])
     return {
-        "r": report.report(scope, parts),
+        "r": figures,
+        "cost": costs.of_runs(scope, accepted=figures.accepted),
         "b": found,
         "average": past_runs.average(scope[0]),
         "links": report.links(scope),

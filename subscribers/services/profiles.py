@@ -10,6 +10,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from mailplatform.core import arrays
+
 from ..models import CustomField, FieldType, Profile, Subscriber
 
 Engagement = tuple[int, datetime | None, datetime | None, datetime | None, int, int]
@@ -38,7 +40,7 @@ ON CONFLICT (subscriber_id) DO UPDATE SET
 WHERE ({old}) IS DISTINCT FROM ({new})
 """
 
-_LOCK = "SELECT 1 FROM subscribers_profile WHERE subscriber_id = ANY(%s) ORDER BY subscriber_id FOR UPDATE"
+_LOCK = "SELECT 1 FROM subscribers_profile WHERE subscriber_id = ANY(%s::bigint[]) ORDER BY subscriber_id FOR UPDATE"
 
 _TOUCH = """
 UPDATE subscribers_profile p SET
@@ -130,10 +132,11 @@ def touch_engagement(cursor: Any, rows: Sequence[Engagement], *, is_locked: bool
     """
     if not rows:
         return
-    ids, sent, opened, clicked, opens, clicks = (list(column) for column in zip(*rows, strict=True))
+    ids, sent, opened, clicked, opens, clicks = zip(*rows, strict=True)
+    people, times = arrays.plain(ids), [arrays.times(column) for column in (sent, opened, clicked)]
     if not is_locked:
-        cursor.execute(_LOCK, [ids])
-    cursor.execute(_TOUCH, [ids, sent, opened, clicked, opens, clicks])
+        cursor.execute(_LOCK, [people])
+    cursor.execute(_TOUCH, [people, *times, arrays.plain(opens), arrays.plain(clicks)])
 
 
 def lock_engagement(cursor: Any, subscriber_id: int) -> None:

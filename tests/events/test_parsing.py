@@ -98,10 +98,10 @@ def test_one_event_per_bounced_recipient() -> None:
     assert len({event.identity for event in events}) == 2
 
 
-def test_tags_take_the_first_value() -> None:
-    mail = MAIL | {"tags": {"run": ["7"], "empty": [], "odd": [3], "text": "x"}}
-    (event,) = parse(eventType="Send", send={}, mail=mail)
-    assert event.tags == {"run": "7"}
+def test_our_tags_take_the_first_value() -> None:
+    tags = {"mp-run": ["7"], "mp-empty": [], "mp-odd": [3], "mp-text": "x", "ses:source-ip": ["192.0.2.1"]}
+    (event,) = parse(eventType="Send", send={}, mail=MAIL | {"tags": tags})
+    assert event.tags == {"mp-run": "7"}
 
 
 def test_time_falls_back_to_the_mail_and_then_to_sns() -> None:

@@ -1,7 +1,6 @@
 """The subscription is confirmed by a signed call, never by fetching the address in the message."""
 
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from events.services import handshake
 from mailplatform.accounts.models import AuditEntry
 from mailplatform.accounts.services import installation
 from mailplatform.core import clock
-from mailplatform.sandbox.testing import RunningSandbox, running_sandbox
+from mailplatform.sandbox.testing import RunningSandbox
 from tests.fixtures.sns import chain as sns
 
 pytestmark = pytest.mark.django_db
@@ -29,12 +28,12 @@ def test_unsubscribe_confirmation_raises_the_alarm() -> None:
 
 
 @pytest.fixture
-def sandbox(settings: Any) -> Iterator[RunningSandbox]:
-    with running_sandbox() as running:
-        settings.AWS_ENDPOINT_URLS = {"sesv2": running.url, "sns": running.url}
-        settings.AWS_ACCESS_KEY_ID, settings.AWS_SECRET_ACCESS_KEY = "sandbox", "sandbox-secret"
-        installation.update(actor=None, region="eu-central-1")
-        yield running
+def sandbox(settings: Any, shared_sandbox: RunningSandbox) -> RunningSandbox:
+    shared_sandbox.reset()
+    settings.AWS_ENDPOINT_URLS = {"sesv2": shared_sandbox.url, "sns": shared_sandbox.url}
+    settings.AWS_ACCESS_KEY_ID, settings.AWS_SECRET_ACCESS_KEY = "sandbox", "sandbox-secret"
+    installation.update(actor=None, region="eu-central-1")
+    return shared_sandbox
 
 
 def test_replayed_handshake_is_answered_and_changes_nothing() -> None:
