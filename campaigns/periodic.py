@@ -10,7 +10,7 @@ from mailplatform.aws import errors, session
 from . import tasks
 from .selectors import sending as selectors
 from .sending import quota, recover
-from .services import hosted_mails, runs, starting, thinning, welcoming
+from .services import hosted_mails, recurring, runs, starting, telling, thinning, welcoming
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +36,18 @@ def start_due(**_: Any) -> None:
     """Launch scheduled campaigns, and go on with those that waited for the daily quota."""
     starting.start_due()
     runs.resume_after_quota()
+
+
+@shared_task(name="campaigns.repeat", ignore_result=True)
+def repeat_due(**_: Any) -> None:
+    """Make the copies of campaigns that repeat; they start as all scheduled campaigns do."""
+    recurring.make_due()
+
+
+@shared_task(name="campaigns.tell_owners", ignore_result=True)
+def tell_owners(**_: Any) -> None:
+    """Write to owners whose campaign is finished, paused or failed, and to colleagues who are asked to approve."""
+    telling.tell_owners()
 
 
 @shared_task(name="campaigns.refresh_account", ignore_result=True)

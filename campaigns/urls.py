@@ -4,15 +4,18 @@ from django.urls import URLPattern, URLResolver, path
 
 from .views import (
     actions,
+    approvals,
     campaigns,
     editor,
     languages,
     progress,
     recipients,
+    repeats,
     retries,
     sending_settings,
     steps,
     templates,
+    visual,
 )
 
 app_name = "campaigns"
@@ -26,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("templates/import/", templates.template_import, name="template_import"),
     path(_template, editor.template_edit, name="template_edit"),
     path(f"{_template}autosave/", editor.template_autosave, name="template_autosave"),
+    path(f"{_template}visual/", visual.template_visual, name="template_visual"),
     path(f"{_template}check/", editor.template_check, name="template_check"),
     path(f"{_template}preview/<str:part>/", editor.template_preview, name="template_preview"),
     path(f"{_template}versions/", templates.template_versions, name="template_versions"),
@@ -51,6 +55,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_campaign}duplicate/", actions.campaign_duplicate, name="campaign_duplicate"),
     path(f"{_campaign}archive/", actions.campaign_archive, name="campaign_archive"),
     path(f"{_campaign}bring-back/", actions.campaign_bring_back, name="campaign_bring_back"),
+    path(f"{_campaign}repeat/", repeats.campaign_repeat, name="campaign_repeat"),
+    path(f"{_campaign}repeat/stop/", repeats.campaign_repeat_stop, name="campaign_repeat_stop"),
+    path(f"{_campaign}repeat/skip/", repeats.campaign_repeat_skip, name="campaign_repeat_skip"),
+    path(f"{_campaign}approval/ask/", approvals.campaign_ask_approval, name="campaign_ask_approval"),
+    path(f"{_campaign}approval/give/", approvals.campaign_approve, name="campaign_approve"),
+    path(
+        f"{_campaign}approval/withdraw/",
+        approvals.campaign_withdraw_approval,
+        name="campaign_withdraw_approval",
+    ),
     path(f"{_campaign}name/", campaigns.campaign_filing, name="campaign_filing"),
     path(f"{_campaign}test/", actions.campaign_test, name="campaign_test"),
     path(f"{_campaign}languages/add/", languages.language_save, name="campaign_language_save"),

@@ -25,6 +25,8 @@ app.conf.beat_schedule = {
     "campaigns-reissue": {"task": "campaigns.reissue", "schedule": every(10)},
     "campaigns-recover": {"task": "campaigns.recover", "schedule": every(15)},
     "campaigns-due": {"task": "campaigns.start_due", "schedule": every(3)},
+    "campaigns-repeat": {"task": "campaigns.repeat", "schedule": every(10)},
+    "campaigns-tell": {"task": "campaigns.tell_owners", "schedule": every(30)},
     "campaigns-account": {"task": "campaigns.refresh_account", "schedule": every(300)},
     "campaigns-thin": {"task": "campaigns.thin_ledger", "schedule": every(3600)},
     "campaigns-owed-mails": {"task": "campaigns.send_owed_mails", "schedule": every(5)},

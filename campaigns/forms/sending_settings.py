@@ -72,6 +72,12 @@ class RulesForm(forms.Form):
         max_value=LONGEST_LATE_MINUTES,
         help_text="When the system was down at the planned time. A campaign that would start later asks first.",
     )
+    approval_needed = forms.BooleanField(
+        label="A second person approves each campaign before it is sent",
+        required=False,
+        help_text="Who approved it cannot send it, and every later change of content or audience takes the approval "
+        "back. Two people who may send are needed.",
+    )
     resend_by_itself = forms.BooleanField(
         label="Send again by itself when silence proves that a mail never left",
         required=False,
@@ -79,4 +85,28 @@ class RulesForm(forms.Form):
         "Off: those people are shown and you decide. On: they get the mail once more, but only when the events of "
         "at least 10,000 mails before and after are complete and none came for them. Even then a double cannot be "
         "ruled out altogether, because Amazon does not promise an event for every mail.",
+    )
+
+
+def _price(label: str, help_text: str = "") -> forms.DecimalField:
+    return forms.DecimalField(label=label, min_value=0, max_digits=10, decimal_places=4, help_text=help_text)
+
+
+class PricesForm(forms.Form):
+    """What Amazon charges, for the estimate on Review and the cost in the report."""
+
+    currency = forms.RegexField(
+        r"^[A-Z]{3}$",
+        label="Currency",
+        help_text="Three capital letters, such as USD or EUR.",
+        error_messages={"invalid": "Write three capital letters, such as USD or EUR."},
+    )
+    price_per_thousand = _price("1,000 mails")
+    price_per_gigabyte = _price("1 gigabyte of mail")
+    price_of_options = _price(
+        "Options, for 1,000 mails", "Such as the Virtual Deliverability Manager or managed dedicated IPs."
+    )
+    price_per_thousand_events = _price(
+        "1,000 events",
+        "What Amazon SNS and own metrics in CloudWatch cost; each mail has two events at least.",
     )

@@ -1,5 +1,6 @@
 """What we send, to whom, and the ledger of every sending."""
 
+from .approval import Approval
 from .campaign import Campaign, CampaignKind, CampaignState, ScheduleTick, Sender, Translation
 from .drain import Drain
 from .ledger import (
@@ -13,12 +14,15 @@ from .ledger import (
     Delivery,
     DeliveryState,
 )
+from .notice import CampaignNotice
 from .run import PauseReason, Run, RunPurpose, RunState
 from .sending_settings import SendingSettings
+from .series import Frequency, Occurrence, Series, Skipped
 from .template import Template, TemplateVersion
 from .welcome import Welcome
 
 __all__ = [
+    "Approval",
     "Batch",
     "BatchState",
     "Call",
@@ -26,12 +30,15 @@ __all__ = [
     "CallState",
     "Campaign",
     "CampaignKind",
+    "CampaignNotice",
     "CampaignState",
     "Decision",
     "DecisionAction",
     "Delivery",
     "DeliveryState",
     "Drain",
+    "Frequency",
+    "Occurrence",
     "PauseReason",
     "Run",
     "RunPurpose",
@@ -39,6 +46,8 @@ __all__ = [
     "ScheduleTick",
     "Sender",
     "SendingSettings",
+    "Series",
+    "Skipped",
     "Template",
     "TemplateVersion",
     "Translation",

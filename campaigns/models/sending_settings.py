@@ -1,5 +1,8 @@
 """How this installation sends, as far as an administrator decides it."""
 
+from decimal import Decimal
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -8,6 +11,7 @@ from mailplatform.core.models import TimestampedModel
 
 LONGEST_GRACE_S = 600
 LONGEST_LATE_MINUTES = 7 * 24 * 60
+_PRICE: Any = {"validators": [MinValueValidator(0)]}
 
 
 class SendingSettings(TimestampedModel):
@@ -25,6 +29,21 @@ class SendingSettings(TimestampedModel):
     )
     # Between "Send" and the launch: the time to undo.
     grace_seconds = models.PositiveIntegerField(default=10, validators=[MaxValueValidator(LONGEST_GRACE_S)])
+
+    # A second person has to approve a campaign before it is sent.
+    approval_needed = models.BooleanField(default=False)
+    # What Amazon charges, in one currency; Amazon's list prices of most Regions stand in.
+    currency = models.CharField(max_length=3, default="USD")
+    price_per_thousand = models.DecimalField(
+        max_digits=10, decimal_places=4, default=Decimal("0.10"), **_PRICE
+    )
+    price_per_gigabyte = models.DecimalField(
+        max_digits=10, decimal_places=4, default=Decimal("0.12"), **_PRICE
+    )
+    price_of_options = models.DecimalField(max_digits=10, decimal_places=4, default=Decimal(0), **_PRICE)
+    price_per_thousand_events = models.DecimalField(
+        max_digits=10, decimal_places=4, default=Decimal(0), **_PRICE
+    )
 
     class Meta:
         verbose_name_plural = "sending settings"

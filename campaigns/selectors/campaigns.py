@@ -79,7 +79,7 @@ def list_campaigns(
         found = found.filter(tags__contains=[tag])
     if state in CampaignState.values:
         found = found.filter(state=state)
-    return found.select_related("owner", "template").annotate(
+    return found.select_related("owner", "template", "series").annotate(
         last_run_id=Subquery(last_run.values("pk")[:1]),
         last_audience=Subquery(last_run.values("audience")[:1]),
         last_launched_at=Subquery(last_run.values("launched_at")[:1]),

@@ -8,15 +8,15 @@ from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
-from mailplatform.accounts.models import Installation
+from mailplatform.accounts.models import Installation, User
 from mailplatform.accounts.services import installation
 from mailplatform.aws import limits
 from mailplatform.core import clock
 
 from ..models import Campaign, CampaignKind, Run
 from ..rendering import Finding, Level
+from ..selectors import approvals, forecast, recurring, sending_settings
 from ..selectors import campaigns as selectors
-from ..selectors import forecast
 from ..selectors import templates as template_selectors
 from ..sending import zones
 from . import publishing, templates
@@ -29,6 +29,7 @@ REPEAT_WINDOW: Final = timedelta(hours=24)
 
 # Where a finding is mended: a step of the campaign, the template's editor, or the settings page.
 TO, FROM, CONTENT, SCHEDULE, TEMPLATE, SETTINGS = "to", "from", "content", "schedule", "template", "settings"
+REPEAT = "repeat"
 _SUBJECT_CODES: Final = frozenset({"empty_subject", "subject_lines", "long_subject", "short_subject"})
 
 
@@ -74,8 +75,8 @@ class Preflight:
         self.items.append(Item(level, code, message, fix))
 
 
-def check(campaign: Campaign) -> Preflight:
-    """Check everything that can be known before a launch."""
+def check(campaign: Campaign, *, actor: User | None = None) -> Preflight:
+    """Check everything that can be known before a launch, by `actor` where a person is about to launch it."""
     site = installation.get()
     result = Preflight(selectors.count_audience(campaign))
     _check_audience(result, campaign)
@@ -86,6 +87,7 @@ def check(campaign: Campaign) -> Preflight:
     _check_time(result, campaign)
     _check_local_time(result, campaign)
     _check_repeat(result, campaign)
+    _check_approval(result, campaign, actor)
     order = list(Level)
     result.items.sort(key=lambda item: order.index(item.level))
     return result
@@ -244,6 +246,21 @@ def _check_repeat(result: Preflight, campaign: Campaign) -> None:
             message = f"“{run.campaign.name}” sent the same subject and template less than 24 hours ago."
             result.add(Level.WARNING, "repeated", message, CONTENT)
             return
+
+
+def _check_approval(result: Preflight, campaign: Campaign, actor: User | None) -> None:
+    if recurring.is_pattern(campaign):
+        message = "Copies of this campaign go out by themselves. Stop that first, or send a duplicate."
+        result.add(Level.BLOCKING, "repeats", message, REPEAT)
+    if not sending_settings.get().approval_needed:
+        return
+    approver = approvals.approved_by(campaign)
+    if approver is None:
+        message = "A second person has to approve this campaign as it is now."
+        result.add(Level.BLOCKING, "not_approved", message)
+    elif actor is not None and approver.pk == actor.pk:
+        message = "You approved this campaign, so somebody else has to send it."
+        result.add(Level.BLOCKING, "own_approval", message)
 
 
 def missing_variables(campaign: Campaign) -> list[str]:

@@ -82,7 +82,7 @@ def launch(
             raise AlreadyLaunched(f"“{locked.name}” is already {locked.get_state_display().lower()}.")
         if only_if_due and not selectors.is_due(locked, selectors.trusted_now()):
             raise NotDue(f"“{locked.name}” was taken back or moved.")
-        _check(locked, confirmed_count)
+        _check(locked, actor, confirmed_count)
         versions = publishing.versions_for_campaign(campaign=locked, actor=actor)
         run = _create_run(locked, versions, actor)
         Campaign.objects.filter(pk=locked.pk).update(
@@ -145,9 +145,9 @@ def resume_after_quota() -> list[int]:
     return found
 
 
-def _check(campaign: Campaign, confirmed_count: int | None) -> None:
+def _check(campaign: Campaign, actor: User | None, confirmed_count: int | None) -> None:
     try:
-        found = preflight.check(campaign)
+        found = preflight.check(campaign, actor=actor)
     except audience.SegmentBrokenError as error:
         item = preflight.Item(Level.BLOCKING, "segment_broken", str(error), preflight.TO)
         raise NotReady([item]) from error

@@ -33,7 +33,7 @@ def send_now(*, campaign: Campaign, actor: User | None, confirmed_count: int) ->
     person saw and confirmed. Raises `AlreadyLaunched`, `NobodyToSend`, `NotReady`, `AudienceChanged`.
     """
     locked = _lock(campaign, or_missed=True)
-    _confirm(locked, confirmed_count, ignore_time=True)
+    _confirm(locked, actor, confirmed_count, ignore_time=True)
     grace = dt.timedelta(seconds=sending_settings.get().grace_seconds)
     return _schedule(locked, clock.now() + grace, actor, in_grace=True)
 
@@ -44,7 +44,7 @@ def schedule(*, campaign: Campaign, actor: User | None, confirmed_count: int) ->
     locked = _lock(campaign)
     if locked.scheduled_at is None:
         raise NoTimeChosen("Choose a time first.")
-    _confirm(locked, confirmed_count, ignore_time=False)
+    _confirm(locked, actor, confirmed_count, ignore_time=False)
     return _schedule(locked, locked.scheduled_at, actor, in_grace=False)
 
 
@@ -84,8 +84,8 @@ def _lock(campaign: Campaign, *, or_missed: bool = False) -> Campaign:
     return locked
 
 
-def _confirm(campaign: Campaign, confirmed_count: int, *, ignore_time: bool) -> None:
-    found = preflight.check(campaign)
+def _confirm(campaign: Campaign, actor: User | None, confirmed_count: int, *, ignore_time: bool) -> None:
+    found = preflight.check(campaign, actor=actor)
     blocking = [i for i in found.blocking if not (ignore_time and i.code == "time_past")]
     if any(item.code == "nobody" for item in blocking):
         raise NobodyToSend("Nobody in this audience may be mailed.")

@@ -10,14 +10,28 @@ from mailplatform.accounts.services import audit
 from mailplatform.core import clock
 
 from ..models import PauseReason, Run, RunState, SendingSettings
+from ..selectors import approvals
 from ..selectors.sending_settings import get
 
 __all__ = ["InvalidSetting", "UnknownSetting", "get", "update", "wake_parked"]
 
 CHANGEABLE: Final = frozenset(
-    {"warm_up_started_on", "warm_up_plan", "resend_by_itself", "late_start_minutes", "grace_seconds"}
+    {
+        "warm_up_started_on",
+        "warm_up_plan",
+        "resend_by_itself",
+        "late_start_minutes",
+        "grace_seconds",
+        "approval_needed",
+        "currency",
+        "price_per_thousand",
+        "price_per_gigabyte",
+        "price_of_options",
+        "price_per_thousand_events",
+    }
 )
 
+PEOPLE_TO_APPROVE: Final = 2
 _WARM_UP: Final = frozenset({"warm_up_started_on", "warm_up_plan"})
 
 
@@ -40,6 +54,11 @@ def update(*, actor: User | None, **changes: Any) -> SendingSettings:
         raise UnknownSetting(f"Unknown setting: {', '.join(sorted(unknown))}")
     SendingSettings.objects.get_or_create(id=1)
     row = SendingSettings.objects.select_for_update().get(id=1)
+    if changes.get("approval_needed") and len(approvals.people_who_may_approve()) < PEOPLE_TO_APPROVE:
+        message = (
+            "Two people who may send are needed for this. Invite a second marketer or administrator first."
+        )
+        raise InvalidSetting({"approval_needed": [message]})
     noted: dict[str, Any] = {}
     for name, value in changes.items():
         before = getattr(row, name)

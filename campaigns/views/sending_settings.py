@@ -19,7 +19,7 @@ from mailplatform.accounts.views.tabs import settings_tabs
 from mailplatform.aws import errors, session
 from mailplatform.core import clock
 
-from ..forms.sending_settings import SUGGESTED, RulesForm, WarmUpForm
+from ..forms.sending_settings import SUGGESTED, PricesForm, RulesForm, WarmUpForm
 from ..models import SendingSettings
 from ..selectors import daily, forecast
 from ..selectors import sending as selectors
@@ -37,7 +37,10 @@ def sending_settings_page(request: HttpRequest) -> HttpResponseBase:
     row = sending_settings.get()
     shown: dict[str, forms.Form] = {
         _PLAN: WarmUpForm(request.POST if section == _PLAN else None, initial=_plan_initial(row)),
-        "rules": RulesForm(request.POST if section == "rules" else None, initial=_rules_initial(row)),
+        "rules": RulesForm(request.POST if section == "rules" else None, initial=_initial(row, RulesForm)),
+        "prices": PricesForm(
+            request.POST if section == "prices" else None, initial=_initial(row, PricesForm)
+        ),
     }
     form = shown.get(section or "")
     if request.method == "POST":
@@ -114,8 +117,8 @@ def _plan_initial(row: SendingSettings) -> dict[str, Any]:
     return {"warm_up_started_on": row.warm_up_started_on, "warm_up_plan": plan}
 
 
-def _rules_initial(row: SendingSettings) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in RulesForm.base_fields}
+def _initial(row: SendingSettings, form: type[forms.Form]) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in form.base_fields}
 
 
 def _days(row: SendingSettings, now: dt.datetime) -> list[dict[str, Any]]:

@@ -30,11 +30,12 @@ from ..forms.templates import TestSendForm, chosen_person
 from ..models import Campaign
 from ..rendering import Part
 from ..selectors import campaigns as selectors
+from ..selectors import costs, recurring
 from ..selectors import forecast as forecasts
 from ..selectors import templates as template_selectors
 from ..sending import zones
 from ..services import campaigns, preflight, previews, publishing, sending_settings
-from . import frames
+from . import approvals, frames
 
 STEPS = (
     ("to", "To"),
@@ -225,6 +226,7 @@ def _schedule_extra(campaign: Campaign) -> dict[str, Any]:
         "quota_left": max(0, int(left)) if site.max_24_hour_send >= 0 and site.quota_read_at else None,
         "spread": _spread(campaign) if selectors.is_local(campaign) and not audience.problem else [],
         "own_zone": site.time_zone,
+        "repeats": repeats_words(campaign),
     }
 
 
@@ -274,7 +276,8 @@ _EXTRA: dict[str, Any] = {
 
 
 def _review_context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
-    found = preflight.check(campaign)
+    user = current_user(request)
+    found = preflight.check(campaign, actor=user)
     return {
         **_context(request, campaign, "review", forms.Form()),
         **_inbox(campaign),
@@ -288,14 +291,24 @@ def _review_context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "translations": campaign.translations.select_related("template"),
         "needs_tick": found.audience.eligible > 1000,
         "people": previews.recent_people(),
-        "test_form": TestSendForm(initial={"addresses": current_user(request).email}),
+        "test_form": TestSendForm(initial={"addresses": user.email}),
+        "cost": costs.estimate(campaign, found.audience.eligible),
+        "approval": approvals.shown(campaign, user),
+        "repeats": repeats_words(campaign),
     }
+
+
+def repeats_words(campaign: Campaign) -> str:
+    """How the campaign repeats, in words; nothing where it does not."""
+    series = recurring.series_of(campaign)
+    return recurring.words(series) if series and series.active else ""
 
 
 def fix_urls(campaign: Campaign) -> dict[str, str]:
     """Where each kind of finding is mended."""
     urls = {name: reverse("campaigns:campaign_step", args=[campaign.public_id, name]) for name, _ in STEPS}
     urls["settings"] = reverse("accounts:settings")
+    urls["repeat"] = reverse("campaigns:campaign_repeat", args=[campaign.public_id])
     if campaign.template is not None:
         urls["template"] = reverse("campaigns:template_edit", args=[campaign.template.public_id])
     return urls

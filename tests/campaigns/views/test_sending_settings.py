@@ -7,13 +7,13 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from campaigns.models import Run
+from campaigns.models import Delivery, Run
 from campaigns.services import sending_settings
 from mailplatform.accounts.models import AuditEntry, Role
 from mailplatform.accounts.services import installation
 from mailplatform.core import clock
 from mailplatform.sandbox.testing import RunningSandbox
-from tests.factories.campaigns import make_run, make_site, make_user
+from tests.factories.campaigns import make_ready_campaign, make_run, make_site, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -143,3 +143,45 @@ def test_read_now_wakes_who_waits_for_the_quota(sandbox: RunningSandbox, client:
     assert installation.get().max_send_rate > 1000
     assert Run.objects.filter(pk=run.pk, not_before__lt=later).exists()
     assert Run.objects.get(pk=other.pk).not_before == later
+
+
+PRICES = {
+    "currency": "EUR",
+    "price_per_thousand": "0.09",
+    "price_per_gigabyte": "0",
+    "price_of_options": "0",
+    "price_per_thousand_events": "0.001",
+}
+
+
+def test_prices_are_kept_and_review_and_report_count_with_them(admin: Client) -> None:
+    assert save(admin, "prices", **PRICES)[0] == 302
+    campaign = make_ready_campaign()
+    review = admin.get(
+        reverse("campaigns:campaign_step", args=[campaign.public_id, "review"])
+    ).content.decode()
+    assert "About less than 0.01 EUR at Amazon, with events" in review
+    run = make_run(campaign, state="sent", audience=0)
+    Delivery.objects.bulk_create(
+        Delivery(run_id=run.pk, subscriber_id=number, state="accepted", at=clock.now())
+        for number in range(1000)
+    )
+    Run.objects.filter(pk=run.pk).update(audience=1000)
+    report = admin.get(reverse("events:campaign_report", args=[campaign.public_id])).content.decode()
+    assert "<dt>Cost at Amazon, about</dt><dd>0.09 EUR</dd>" in report
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"currency": "euro"},
+        {"price_per_thousand": "-1"},
+        {"price_per_gigabyte": "x"},
+        {"price_of_options": ""},
+    ],
+)
+def test_a_price_that_is_none_is_said_at_its_field(admin: Client, wrong: dict[str, str]) -> None:
+    status, page = save(admin, "prices", **{**PRICES, **wrong})
+    assert status == 422
+    assert "mp-errors" in page
+    assert sending_settings.get().currency == "USD"

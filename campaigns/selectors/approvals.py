@@ -1,0 +1,94 @@
+"""Whether a campaign was approved as it is now: an approval names the content that somebody saw."""
+
+import hashlib
+from typing import Any
+
+import orjson
+
+from mailplatform.accounts.models import Role, User
+
+from ..models import Approval, Campaign, CampaignState, Template
+
+
+def content_fingerprint(campaign: Campaign) -> str:
+    """SHA-256 in hex over all that people would get: texts, templates as they are now, sender, links, measuring."""
+    return _digest(_content(campaign))
+
+
+def fingerprint(campaign: Campaign) -> str:
+    """SHA-256 in hex over the content and whom it goes to; the time and the name are nobody's content."""
+    return _digest({**_content(campaign), **_audience(campaign)})
+
+
+def approval_of(campaign: Campaign) -> Approval | None:
+    """What is noted of an approval, whether it holds or not."""
+    found = Approval.objects.select_related("approved_by", "requested_by")
+    return found.filter(campaign=campaign).first()
+
+
+def approved_by(campaign: Campaign) -> User | None:
+    """Who approved the campaign exactly as it is now; None where nobody did, or it was changed since."""
+    found = approval_of(campaign)
+    if found is None or not found.fingerprint or found.fingerprint != fingerprint(campaign):
+        return None
+    return found.approved_by
+
+
+def people_who_may_approve(*, but: User | None = None) -> list[User]:
+    """Everybody who may send, without one person."""
+    staff = User.objects.filter(is_active=True, role__in=[Role.MARKETER, Role.ADMIN])
+    return list(staff.exclude(pk=but.pk) if but else staff)
+
+
+def waiting_for(user: User) -> list[Campaign]:
+    """The drafts for which somebody else asked for an approval that is not given."""
+    found = Approval.objects.filter(
+        requested_at__isnull=False, campaign__state=CampaignState.DRAFT, campaign__archived_at=None
+    ).exclude(requested_by=user)
+    waiting = found.select_related("campaign__template", "campaign__sender").order_by("requested_at")[:20]
+    return [
+        row.campaign for row in waiting if not row.fingerprint or row.fingerprint != fingerprint(row.campaign)
+    ]
+
+
+def _content(campaign: Campaign) -> dict[str, Any]:
+    sender = campaign.sender
+    return {
+        "kind": campaign.kind,
+        "sender": [sender.name, sender.address, sender.reply_to] if sender else None,
+        "texts": [campaign.subject, campaign.preheader],
+        "variables": campaign.variables,
+        "utm": campaign.utm,
+        "tracking": [campaign.track_opens, campaign.track_clicks],
+        "template": _template(campaign.template),
+        "languages": [
+            [row.language, row.subject, row.preheader, _template(row.template)]
+            for row in campaign.translations.select_related("template").order_by("language")
+        ],
+    }
+
+
+def _template(template: Template | None) -> list[Any] | None:
+    if template is None:
+        return None
+    return [
+        template.pk,
+        template.subject,
+        template.preheader,
+        template.html,
+        template.text,
+        template.defaults,
+    ]
+
+
+def _audience(campaign: Campaign) -> dict[str, Any]:
+    return {
+        "lists": sorted(campaign.lists.values_list("pk", flat=True)),
+        "excluded_lists": sorted(campaign.excluded_lists.values_list("pk", flat=True)),
+        "segments": list(campaign.segments.order_by("pk").values_list("pk", "rules")),
+        "excluded_segments": list(campaign.excluded_segments.order_by("pk").values_list("pk", "rules")),
+    }
+
+
+def _digest(value: dict[str, Any]) -> str:
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
