@@ -10,5 +10,12 @@ class AccountsConfig(AppConfig):
     label = "accounts"
 
     def ready(self) -> None:
-        """Register the system checks."""
-        from . import checks  # noqa: F401 (registering is what importing does)
+        """Register the system checks, and what the papers of data protection rest on."""
+        from . import (
+            checks,  # noqa: F401 (registering is what importing does)
+            personal_data,
+        )
+        from .papers import own_facts
+
+        personal_data.register()
+        own_facts.register()

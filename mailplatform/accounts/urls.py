@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from .views import api_tokens, audit, health, settings, setup, style, users
+from .views import api_tokens, audit, health, papers, settings, setup, style, users
 
 app_name = "accounts"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -16,6 +16,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/audit-log/", audit.audit_log, name="audit_log"),
     path("settings/api/", api_tokens.api_tokens, name="api_tokens"),
     path("settings/api/<int:pk>/revoke/", api_tokens.api_token_revoke, name="api_token_revoke"),
+    path("settings/papers/", papers.papers, name="papers"),
+    path("settings/papers/questions/", papers.questions, name="paper_questions"),
+    path("settings/papers/<slug:key>/", papers.paper, name="paper"),
+    path("settings/papers/<slug:key>.md", papers.paper_markdown, name="paper_markdown"),
+    path("settings/papers/<slug:key>.pdf", papers.paper_pdf, name="paper_pdf"),
     path("account/profile/", users.profile, name="profile"),
     path("healthz", health.health, name="health"),
     path("style/", style.style, name="style"),

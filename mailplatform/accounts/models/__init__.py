@@ -3,6 +3,17 @@
 from .api import ApiReply, ApiToken
 from .audit import AuditEntry
 from .installation import Installation
+from .papers import PaperAnswer, PaperKind, PaperVersion
 from .user import Role, User
 
-__all__ = ["ApiReply", "ApiToken", "AuditEntry", "Installation", "Role", "User"]
+__all__ = [
+    "ApiReply",
+    "ApiToken",
+    "AuditEntry",
+    "Installation",
+    "PaperAnswer",
+    "PaperKind",
+    "PaperVersion",
+    "Role",
+    "User",
+]

@@ -11,6 +11,7 @@ TABS = (
     ("Webhooks", "events:webhook_list"),
     ("Undelivered events", "events:dead_letters"),
     ("Retention", "subscribers:retention"),
+    ("GDPR papers", "accounts:papers"),
     ("API", "accounts:api_tokens"),
 )
 

@@ -1,0 +1,117 @@
+"""The facts that settings and installation know: controller, Amazon, measuring, hosting, what a browser meets."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from mailplatform.aws import regions
+
+from ..services import installation
+from . import facts
+from .facts import Fact, yes
+
+HERE: Final = "on this machine"
+# Directives that name nobody else's host.
+OWN_SOURCES: Final = frozenset({"'self'", "'none'", "data:", "'unsafe-inline'"})
+
+
+def controller() -> list[Fact]:
+    """Who sends."""
+    row = installation.get()
+    return [
+        Fact("company", "Company", row.company),
+        Fact("address", "Postal address", ", ".join(row.postal_address.splitlines())),
+        Fact("public_url", "Public address", installation.public_url(row)),
+        Fact("sender", "Default sender", row.sender_address),
+    ]
+
+
+def amazon() -> list[Fact]:
+    """Where Amazon works for us."""
+    row = installation.get()
+    region = installation.region(row)
+    exceptions = sorted(regions.exceptions())
+    found = [
+        Fact("region", "Amazon Region", region),
+        Fact("place", "Its place", regions.PLACES.get(region, "outside the list of EEA Regions")),
+        Fact("account", "Amazon account", row.account_id),
+        Fact("sandbox", "Local sandbox instead of Amazon", yes(installation.is_sandbox(row))),
+        Fact("tls", "TLS towards mail servers", settings.SES_TLS_POLICY),
+        Fact(
+            "bucket",
+            "Uploads in Amazon S3",
+            f"yes, in {settings.S3_REGION}" if settings.S3_BUCKET else facts.NO,
+        ),
+        Fact("exceptions", "Exceptions from the EEA list", ", ".join(exceptions) or "none"),
+    ]
+    endpoints = {
+        urlsplit(url).hostname or url for url in regions.endpoints(settings.AWS_ENDPOINT_URLS).values()
+    }
+    return [
+        *found,
+        Fact("endpoints", "Endpoints instead of Amazon's own", ", ".join(sorted(endpoints)) or "none"),
+    ]
+
+
+def tracking() -> list[Fact]:
+    """What is measured."""
+    row = installation.get()
+    at = row.ses_tracking_acknowledged_at
+    return [
+        Fact("opens", "Measure opens", yes(row.track_opens)),
+        Fact("clicks", "Measure clicks", yes(row.track_clicks)),
+        Fact("carrier", "Carrier of tracking", "Amazon SES (pixel and redirect of Amazon)"),
+        Fact("acknowledged", "Limit of withdrawal acknowledged", f"{at:%Y-%m-%d}" if at else facts.NO),
+    ]
+
+
+def hosting() -> list[Fact]:
+    """Where our own data are, as far as the addresses say it."""
+    database = settings.DATABASES["default"]
+    return [
+        Fact("database", "Database", _place(str(database.get("HOST") or ""))),
+        Fact("redis", "Redis", _place(urlsplit(settings.REDIS_URL).hostname or "")),
+        Fact("uploads", "Uploads", "Amazon S3" if settings.S3_BUCKET else "data directory of the site"),
+        Fact("https", "Site by https alone", yes(settings.SECURE)),
+    ]
+
+
+def _place(host: str) -> str:
+    near = not host or host.startswith("/") or host in {"localhost", "127.0.0.1", "::1"}
+    return HERE if near else f"on the host {host}"
+
+
+def browser() -> list[Fact]:
+    """Cookies and foreign hosts that a browser meets on our pages, from the settings that make them so."""
+    days = settings.SESSION_COOKIE_AGE // 86_400
+    secure = "by https alone" if settings.SESSION_COOKIE_SECURE else "also by plain http"
+    session = f"{days} days, {secure}, not readable by scripts"
+    csrf = f"{settings.CSRF_COOKIE_AGE // 86_400} days, guards forms against other sites"
+    return [
+        Fact(
+            "cookie_session",
+            f"Cookie {settings.SESSION_COOKIE_NAME}",
+            session,
+            "users of the pages who sign in",
+        ),
+        Fact("cookie_csrf", f"Cookie {settings.CSRF_COOKIE_NAME}", csrf, "whoever is shown a form"),
+        Fact("foreign", "Foreign hosts that pages may load from", ", ".join(foreign_hosts()) or "none"),
+        *(
+            Fact(f"csp_{name}", f"Content-Security-Policy {name}", " ".join(map(str, sources)))
+            for name, sources in sorted(settings.CONTENT_SECURITY_POLICY["DIRECTIVES"].items())
+        ),
+    ]
+
+
+def foreign_hosts() -> list[str]:
+    """Return what the Content-Security-Policy lets a page load from elsewhere."""
+    directives = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
+    sources = {str(source) for listed in directives.values() for source in listed}
+    return sorted(sources - OWN_SOURCES)
+
+
+def register() -> None:
+    """Make these groups known."""
+    for provider in (controller, amazon, tracking, hosting, browser):
+        facts.register(provider.__name__, provider)

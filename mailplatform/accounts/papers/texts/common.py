@@ -1,0 +1,94 @@
+"""Sentences and tables that several papers share."""
+
+from typing import Final
+
+from ..blocks import Gap, Table
+from ..facts import Facts
+from ..questions import Answers, answered
+
+# Commission Implementing Decision (EU) 2021/914, modules 2 and 3; Commission Implementing Decision (EU) 2023/1795.
+SCC: Final = "Standard Contractual Clauses (Implementing Decision (EU) 2021/914), part of the AWS data processing addendum"
+DPF: Final = (
+    "EU-US Data Privacy Framework (Implementing Decision (EU) 2023/1795), upheld by the General Court on 3 September 2025 "
+    "(T-553/23); an appeal to the Court of Justice was pending when this text was written, so it is not relied on alone"
+)
+
+
+def filled(facts: Facts, group: str, key: str, what: str) -> str:
+    """Return a setting, or the gap where it is empty."""
+    return facts.value(group, key) or Gap(f"{what} (Settings, Installation)")
+
+
+def is_local(facts: Facts) -> bool:
+    """Return whether no mail leaves this machine."""
+    return facts.is_yes("amazon", "sandbox")
+
+
+def has_exceptions(facts: Facts) -> bool:
+    """Return whether the operator allowed a Region or host that is not on the EEA list."""
+    return facts.value("amazon", "exceptions") != "none"
+
+
+def is_measured(facts: Facts) -> bool:
+    """Return whether opens or clicks may be measured of anybody."""
+    return (
+        facts.is_yes("tracking", "opens")
+        or facts.is_yes("tracking", "clicks")
+        or facts.is_yes("campaigns", "tracked")
+    )
+
+
+def place(facts: Facts) -> str:
+    """Return the Region with its place."""
+    return f"{facts.value('amazon', 'place')} ({facts.value('amazon', 'region')})"
+
+
+def who(facts: Facts, answers: Answers) -> Table:
+    """Return the table of those who answer (Art. 30(1)(a))."""
+    return Table(
+        ["Role", "Name and contact"],
+        [
+            ["Controller", filled(facts, "controller", "company", "company")],
+            ["Address", filled(facts, "controller", "address", "postal address")],
+            ["Contact", answered(answers, "contact")],
+            ["Data protection officer", answered(answers, "dpo")],
+            ["Representative in the EU", answered(answers, "representative")],
+            ["Joint controllers", answered(answers, "joint")],
+            ["Supervisory authority", answered(answers, "authority")],
+        ],
+    )
+
+
+def data_categories(facts: Facts) -> list[str]:
+    """Return the categories of readers' data that this installation is set up to hold."""
+    own = ", ".join(fact.label for fact in facts.group("fields"))
+    found = [
+        "Master data: e-mail address, name, language, time zone, lists, tags, where the person came from",
+        "Consent: purpose, act, wording, time, method, network of the IP address (/24 or /48), evidence of the basis",
+        "Delivery: which mailing, when, accepted, delivered, bounced, complained, with the reason",
+    ]
+    if own:
+        found.insert(1, f"Custom fields of this installation: {own}")
+    if facts.is_yes("people", "orders"):
+        found.append("Orders: number, time, products, amount")
+    if is_measured(facts):
+        found.append(
+            "Engagement, of those who consented: time of opens and clicks, link, kind of program; no IP address"
+        )
+    return found
+
+
+def transfers(facts: Facts) -> str:
+    """Say in short where data go (Art. 30(1)(e))."""
+    if is_local(facts):
+        return "None at present: a local sandbox stands in for Amazon, and no mail leaves this machine."
+    text = (
+        f"Mail is processed in {place(facts)}. Amazon's control plane, sign-in, billing and support may involve access "
+        f"from the United States. Safeguards: {SCC}; {DPF}."
+    )
+    if has_exceptions(facts):
+        text += (
+            " The operator allowed Regions or hosts that are not on the list of the European Economic Area: "
+            f"{facts.value('amazon', 'exceptions')}. Each needs its own legal basis for the transfer."
+        )
+    return text

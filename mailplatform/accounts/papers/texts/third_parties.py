@@ -1,0 +1,65 @@
+"""Third-party domains and cookies, as the settings make them."""
+
+from ..blocks import Block, Heading, Para, Points, Table
+from ..facts import Facts
+from ..questions import Answers
+from .common import is_local, is_measured
+
+
+def write(facts: Facts, _answers: Answers) -> list[Block]:
+    """Write what a reader's device, a user's browser and the server get in touch with."""
+    region = facts.value("amazon", "region")
+    cookies = [[f.label, f.value, f.note] for f in facts.group("browser") if f.key.startswith("cookie_")]
+    rules = [
+        [f.label.removeprefix("Content-Security-Policy "), f.value]
+        for f in facts.group("browser")
+        if f.key.startswith("csp_")
+    ]
+    return [
+        Heading("What a reader meets"),
+        Points(_reader(facts, region)),
+        Heading("Cookies"),
+        Para("Readers get no cookies on the pages that mails and sign-up forms lead to. Users of these pages get the following, all necessary for signing in:"),
+        Table(["Cookie", "Lifetime and guard", "Who gets it"], cookies),
+        Heading("What these pages may load"),
+        Para(f"Foreign hosts: {facts.value('browser', 'foreign')}. The Content-Security-Policy in force:"),
+        Table(["Directive", "Sources"], rules),
+        Para(
+            "The copy of a mail that is shown in the browser loads the pictures that its template names, from wherever they are, and nothing else. "
+            "It runs no script."
+        ),
+        Heading("What the server contacts"),
+        Table(["Host", "What for"], _server(facts, region)),
+    ]  # fmt: skip
+
+
+def _reader(facts: Facts, region: str) -> list[str]:
+    found = [
+        f"This site, {facts.value('controller', 'public_url')}: links to unsubscribe, preferences, sign-up",
+        "Pictures and links in mails lead where their author made them lead",
+    ]
+    if is_measured(facts):
+        found.append(
+            f"awstrack.me (hosts of the form <id>.r.{region}.awstrack.me): pixel and redirect of Amazon, in mails to those who consented"
+        )
+    else:
+        found.append("No tracking host: measuring is off")
+    return found
+
+
+def _server(facts: Facts, region: str) -> list[list[str]]:
+    if is_local(facts):
+        return [[facts.value("amazon", "endpoints"), "the local sandbox in place of Amazon"]]
+    suffix = "amazonaws.eu" if region.startswith("eusc-") else "amazonaws.com"
+    found = [
+        [f"email.{region}.{suffix}", "sending, templates, account"],
+        [f"sns.{region}.{suffix}", "confirming the subscription; the certificate that signs events"],
+        ["crt.*.amazontrust.com", "the authority of that certificate"],
+        [f"sqs.{region}.{suffix}, sts.{region}.{suffix}", "setting up, events that could not be delivered"],
+    ]
+    if facts.value("hosting", "uploads") == "Amazon S3":
+        found.append(["s3, in " + facts.value("amazon", "bucket").removeprefix("yes, in "), "uploads"])
+    if facts.value("amazon", "endpoints") != "none":
+        found.append([facts.value("amazon", "endpoints"), "set in the place of Amazon's own endpoints"])
+    found += [[fact.label, "webhook: " + fact.value] for fact in facts.group("webhooks")]
+    return found

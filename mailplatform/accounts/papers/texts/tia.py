@@ -1,0 +1,71 @@
+"""The transfer impact assessment: what of Amazon's work may be reached from outside the EEA."""
+
+from ..blocks import Block, Heading, Para, Points, Table
+from ..facts import Facts
+from ..questions import Answers, answered
+from .common import DPF, SCC, has_exceptions, is_local, place, transfers, who
+from .processors import services
+
+
+def write(facts: Facts, answers: Answers) -> list[Block]:
+    """Write the assessment, in six steps as the EDPB recommends (Recommendations 01/2020)."""
+    return [
+        who(facts, answers),
+        Heading("1. What is transferred"),
+        Para(transfers(facts)),
+        services(facts),
+        Heading("2. The instrument"),
+        Points([SCC, DPF]),
+        Table(
+            ["Reference", "State"],
+            [
+                ["DPA accepted on", answered(answers, "aws_dpa_date")],
+                ["DPA version", answered(answers, "aws_dpa_ref")],
+                ["DPF entry checked on", answered(answers, "aws_dpf_checked")],
+            ],
+        ),
+        Heading("3. Law and practice of the third country"),
+        Para(
+            "The provider belongs to a group of the United States, whose authorities may demand data under the CLOUD Act and "
+            "section 702 FISA, also of data stored in Europe. Executive Order 14086 limits this and opens a redress for people "
+            "in the EU; the adequacy decision rests on it."
+        ),
+        Heading("4. What remains, and what is done about it"),
+        Table(["Path", "What could be seen", "Measure"], _paths(facts, answers)),
+        Heading("5. Settings that hold this"),
+        Points(_settings(facts)),
+        Heading("6. Alternatives and review"),
+        Para(
+            "A provider without ties to a third country would avoid the question. Sending by another provider over SMTP is not "
+            "built yet. All data can be exported: people, register of consent, reports."
+        ),
+        Table(
+            ["Asked", "Answer"],
+            [["Result", answered(answers, "tia_result")], ["Next review", answered(answers, "review")]],
+        ),
+    ]
+
+
+def _paths(facts: Facts, answers: Answers) -> list[list[str]]:
+    where = "this machine" if is_local(facts) else place(facts)
+    return [
+        ["Data plane: sending, events", "Addresses and whole mails, while they pass", f"Processed in {where}; TLS on the way"],
+        ["Control plane and IAM", "Names of resources, sign-ins of this site; no readers", "Keys of the site see only what it needs, if you set them up so"],
+        ["Billing and metrics", "Numbers of mails", "No readers' data"],
+        ["Support", "What is written into a ticket", answered(answers, "aws_support")],
+        ["Tracking", "Hits with IP address and program", "Off by default; only with consent"],
+        ["Suppression list of the account", "Addresses that bounced or complained", "Kept alike with ours; erased with the person"],
+    ]  # fmt: skip
+
+
+def _settings(facts: Facts) -> list[str]:
+    found = [
+        "The site, its workers and all commands refuse to start with a Region or endpoint outside the list of the EEA",
+        f"Region: {place(facts)}; endpoints instead of Amazon's own: {facts.value('amazon', 'endpoints')}",
+        f"Uploads in Amazon S3: {facts.value('amazon', 'bucket')}",
+    ]
+    if has_exceptions(facts):
+        found.append(
+            f"EXCEPTIONS allowed by the operator: {facts.value('amazon', 'exceptions')}; they need a basis of their own"
+        )
+    return found

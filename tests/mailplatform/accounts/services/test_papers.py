@@ -1,0 +1,165 @@
+"""The papers follow the configuration, say what is missing, and remember what was kept."""
+
+import pytest
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from mailplatform.accounts.models import AuditEntry, PaperAnswer, PaperKind, PaperVersion
+from mailplatform.accounts.papers import markdown
+from mailplatform.accounts.papers.catalogue import KINDS
+from mailplatform.accounts.services import installation, papers
+from tests.factories.accounts import AdminFactory, InstallationFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def text(key: str) -> str:
+    return markdown.render(papers.draft(key).paper)
+
+
+@pytest.mark.parametrize("key", KINDS)
+def test_each_says_who_when_from_what_and_that_it_is_a_draft(key: str) -> None:
+    InstallationFactory.create(company="Books & Söhne")
+    made = papers.draft(key)
+    head = dict(made.paper.made)
+    assert head["Controller"] == "Books & Söhne"
+    assert head["Made"].endswith("UTC")
+    assert made.fingerprint[:16] in head["From"]
+    assert made.paper.warnings[0] == papers.DRAFT
+    assert made.paper.settings.rows
+    assert made.paper.gaps or key in {"consent-texts", "third-parties"}
+
+
+def test_all_of_them_are_written_with_few_queries(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    InstallationFactory.create()
+    with django_assert_max_num_queries(45):
+        assert [made.kind.key for made in papers.drafts()] == list(KINDS)
+
+
+def test_nobody_knows_this_paper() -> None:
+    with pytest.raises(papers.UnknownPaper):
+        papers.draft("constitution")
+
+
+@pytest.mark.parametrize("key", ["ropa", "tia", "privacy-notice"])
+def test_a_changed_region_shows(key: str, settings: Settings) -> None:
+    settings.AWS_REGION, settings.AWS_ENDPOINT_URLS = "", {}
+    InstallationFactory.create(region="eu-west-1")
+    assert "Dublin" in text(key)
+    installation.update(actor=None, region="eu-north-1")
+    assert "Stockholm" in text(key)
+    assert "Dublin" not in text(key)
+
+
+def test_tracking_that_is_switched_on_shows() -> None:
+    InstallationFactory.create(track_opens=False, track_clicks=False)
+    assert "We do not measure" in text("privacy-notice")
+    assert "awstrack" not in text("third-parties")
+    before = papers.draft("dpia").fingerprint
+    installation.update(actor=None, track_opens=True)
+    assert "We do not measure" not in text("privacy-notice")
+    assert "awstrack" in text("third-parties")
+    assert "cannot silence" in text("dpia")
+    assert papers.draft("dpia").fingerprint != before
+
+
+def test_exceptions_of_the_operator_stand_in_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    InstallationFactory.create()
+    assert "EEA\\_EXCEPTIONS" not in text("ropa")
+    monkeypatch.setenv("EEA_EXCEPTIONS", "us-east-1,store.example.com")
+    for key in KINDS:
+        assert any("store.example.com, us-east-1" in warning for warning in papers.draft(key).paper.warnings)
+    assert "| us-east-1 | allowed by the operator in EEA\\_EXCEPTIONS |" in text("ropa")
+
+
+def test_the_sandbox_is_named(settings: Settings) -> None:
+    settings.AWS_ENDPOINT_URLS = {"sesv2": "http://127.0.0.1:1", "sns": "http://127.0.0.1:1"}
+    InstallationFactory.create(account_id="")
+    assert "no mail leaves this machine" in text("tia")
+    assert any("sandbox" in warning for warning in papers.draft("ropa").paper.warnings)
+
+
+class TestAnswers:
+    def test_fill_the_gaps(self) -> None:
+        InstallationFactory.create()
+        gaps = len(papers.draft("processors").paper.gaps)
+        admin = AdminFactory.create()
+        given = {"aws_dpa_date": " 2026-03-01 ", "aws_dpa_ref": "v5 <2026>", "dpo": ""}
+        assert papers.answer(given=given, actor=admin) == ["aws_dpa_date", "aws_dpa_ref"]
+        made = papers.draft("processors")
+        assert len(made.paper.gaps) == gaps - 2
+        assert "v5 \\<2026\\>" in markdown.render(made.paper)
+        entry = AuditEntry.objects.get(action="papers.answered")
+        assert entry.detail == {"questions": ["aws_dpa_date", "aws_dpa_ref"]}
+
+    def test_an_emptied_answer_is_a_gap_again(self) -> None:
+        papers.answer(given={"dpo": "Jo Doe"}, actor=None)
+        assert papers.answer(given={"dpo": "  "}, actor=None) == ["dpo"]
+        assert not PaperAnswer.objects.exists()
+
+    def test_the_same_answer_changes_nothing(self) -> None:
+        papers.answer(given={"dpo": "Jo Doe"}, actor=None)
+        assert papers.answer(given={"dpo": "Jo Doe"}, actor=None) == []
+
+    @pytest.mark.parametrize(
+        ("key", "said", "words"),
+        [
+            ("aws_dpa_date", "1 March", "year-month-day"),
+            ("dpo", "x" * 5001, "At most"),
+            ("dpo", "a\x00b", "plain text"),
+            ("nothing", "x", "no question"),
+        ],
+    )
+    def test_nonsense_is_refused_and_nothing_is_stored(self, key: str, said: str, words: str) -> None:
+        with pytest.raises(papers.AnswerError, match=words) as caught:
+            papers.answer(given={"host": "Somebody", key: said}, actor=None)
+        assert caught.value.key == key
+        assert not PaperAnswer.objects.exists()
+
+
+class TestVersions:
+    def test_what_was_approved_is_kept_with_its_settings(self) -> None:
+        InstallationFactory.create(company="Books")
+        admin = AdminFactory.create()
+        made = papers.draft("retention")
+        version = papers.approve(key="retention", fingerprint=made.fingerprint, actor=admin)
+        assert (version.number, version.kind, version.made_by) == (1, PaperKind.APPROVED, admin)
+        assert version.settings["controller.company"] == ["Company", "Books"]
+        assert version.text.startswith("# Retention schedule")
+        assert AuditEntry.objects.filter(action="paper.approved").count() == 1
+        assert papers.draft("retention").moved == []
+
+    def test_a_paper_says_what_moved_since(self) -> None:
+        InstallationFactory.create(company="Books")
+        admin = AdminFactory.create()
+        papers.approve(key="ropa", fingerprint=papers.draft("ropa").fingerprint, actor=admin)
+        installation.update(actor=None, company="More Books", track_clicks=True)
+        made = papers.draft("ropa")
+        assert made.moved == ["Company: Books → More Books", "Measure clicks: no → yes"]
+        assert "Company: Books → More Books" in made.paper.warnings[1]
+        assert "moved since version 1 (approved)" in made.paper.warnings[1]
+        installation.update(actor=None, company="Books", track_clicks=False)
+        assert papers.draft("ropa").moved == []
+
+    def test_a_setting_that_a_paper_does_not_use_does_not_move_it(self) -> None:
+        InstallationFactory.create()
+        before = papers.draft("lia").fingerprint
+        installation.update(actor=None, track_opens=True)
+        assert papers.draft("lia").fingerprint == before
+
+    def test_nothing_is_approved_that_nobody_read(self) -> None:
+        InstallationFactory.create(company="Books")
+        admin = AdminFactory.create()
+        read = papers.draft("ropa").fingerprint
+        installation.update(actor=None, company="Others")
+        with pytest.raises(papers.PaperChanged):
+            papers.approve(key="ropa", fingerprint=read, actor=admin)
+        assert not PaperVersion.objects.exists()
+
+    def test_an_export_of_the_same_is_not_kept_twice(self) -> None:
+        InstallationFactory.create()
+        first = papers.keep(papers.draft("tia"), kind=PaperKind.EXPORTED, actor=None)
+        assert papers.keep(papers.draft("tia"), kind=PaperKind.EXPORTED, actor=None) == first
+        papers.answer(given={"tia_result": "Acceptable. Jo Doe, 2026-05-01"}, actor=None)
+        assert papers.keep(papers.draft("tia"), kind=PaperKind.EXPORTED, actor=None).number == 2
