@@ -18,6 +18,7 @@ from django.db import connections
 from django.test import TransactionTestCase
 from pytest_django.plugin import DjangoDbBlocker
 
+from mailplatform.sandbox.testing import RunningSandbox, running_sandbox
 from tests.database import create_copy, flush, grant_rights
 
 # Playwright's event loop runs in the thread in which a browser test uses the database.
@@ -62,6 +63,13 @@ def _flush_as_owner() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def shared_sandbox() -> Iterator[RunningSandbox]:
+    """One sandbox for all tests of this process that begin with `reset()`."""
+    with running_sandbox() as running:
+        yield running
+
+
 def _chromium() -> str | None:
     path = Path(__file__).parents[1] / ".ci" / "chromium.py"
     found = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
@@ -78,7 +86,9 @@ def browser_type_launch_args() -> dict[str, Any]:
 
 
 # A test that asks for one of these, or whose module uses one of those, talks to a server or needs real commits.
-SERVICE_FIXTURES = frozenset({"sandbox", "transactional_db", "server", "celery", "redis_client"})
+SERVICE_FIXTURES = frozenset(
+    {"sandbox", "shared_sandbox", "transactional_db", "server", "celery", "redis_client"}
+)
 SERVICE_NAMES = frozenset(
     {"subprocess", "running_sandbox", "RunningSandbox", "threading", "socket", "embedded"}
 )

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from django.apps import apps
@@ -50,9 +50,15 @@ RESTART = """
         WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY(%s)
     )
 """
+# TRUNCATE may reach more tables than it names.
 TRUNCATE_TRIGGERS = """
-    SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+    SELECT c.relname, t.tgname, t.tgenabled = 'A' FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
     WHERE NOT t.tgisinternal AND t.tgtype & 32 = 32
+"""
+# They fire even where a superuser skips the others.
+ALWAYS_TRIGGERS = """
+    SELECT c.relname, t.tgname, true FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+    WHERE NOT t.tgisinternal AND t.tgenabled = 'A' AND c.relname = ANY(%(tables)s)
 """
 # Up to here DELETE is quicker than TRUNCATE, which makes new files for a table and each of its indexes.
 SMALL_BYTES = 1_000_000
@@ -164,22 +170,30 @@ def _delete(connection: psycopg.Connection, tables: list[str]) -> None:
     names = [sql.Identifier(name) for name in tables]
     # Who is still writing is waited for, as TRUNCATE would.
     connection.execute(sql.SQL("LOCK {} IN SHARE ROW EXCLUSIVE MODE").format(sql.SQL(", ").join(names)))
-    statements = [sql.SQL("DELETE FROM {}").format(name) for name in names]
-    # Neither triggers nor foreign keys are asked.
-    connection.execute(
-        sql.SQL("; ").join([sql.SQL("SET LOCAL session_replication_role = replica"), *statements])
-    )
+    with _silenced(connection, ALWAYS_TRIGGERS, tables):
+        # Neither other triggers nor foreign keys are asked.
+        skip = sql.SQL("SET LOCAL session_replication_role = replica")
+        statements = [sql.SQL("DELETE FROM {}").format(name) for name in names]
+        connection.execute(sql.SQL("; ").join([skip, *statements]))
 
 
 def _truncate(connection: psycopg.Connection, tables: list[str]) -> None:
-    triggers = connection.execute(TRUNCATE_TRIGGERS).fetchall()
-    names = [(sql.Identifier(table), sql.Identifier(trigger)) for table, trigger in triggers]
-    for table, trigger in names:
-        connection.execute(sql.SQL("ALTER TABLE {} DISABLE TRIGGER {}").format(table, trigger))
-    filled = sql.SQL(", ").join(map(sql.Identifier, tables))
-    connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(filled))
-    for table, trigger in names:
-        connection.execute(sql.SQL("ALTER TABLE {} ENABLE TRIGGER {}").format(table, trigger))
+    with _silenced(connection, TRUNCATE_TRIGGERS, tables):
+        filled = sql.SQL(", ").join(map(sql.Identifier, tables))
+        connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(filled))
+
+
+@contextmanager
+def _silenced(connection: psycopg.Connection, which: LiteralString, tables: list[str]) -> Iterator[None]:
+    """Switch triggers off, and on again as they were."""
+    change = sql.SQL("ALTER TABLE {} {} TRIGGER {}")
+    triggers = connection.execute(which, {"tables": tables}).fetchall()
+    for table, trigger, _ in triggers:
+        connection.execute(change.format(sql.Identifier(table), sql.SQL("DISABLE"), sql.Identifier(trigger)))
+    yield
+    for table, trigger, always in triggers:
+        on = sql.SQL("ENABLE ALWAYS" if always else "ENABLE")
+        connection.execute(change.format(sql.Identifier(table), on, sql.Identifier(trigger)))
 
 
 def _restart(connection: psycopg.Connection, tables: list[str]) -> None:

@@ -6,6 +6,7 @@
 """
 
 import contextlib
+import functools
 import threading
 import time
 from collections.abc import Iterator
@@ -26,6 +27,12 @@ _START_TIMEOUT = 15.0
 
 class ApiFailedError(AssertionError):
     """The sandbox's own API refused a request."""
+
+
+@functools.cache
+def _session() -> boto3.session.Session:
+    """One for all sandboxes of a process: each would read the descriptions of the services again."""
+    return boto3.session.Session()
 
 
 class Api:
@@ -71,7 +78,6 @@ class RunningSandbox:
         self.region = sandbox.config.region
         self.url = sandbox.config.base_url
         self.api = Api(self.url)
-        self._session = boto3.session.Session()
         self._clients: dict[str, Any] = {}
 
     @property
@@ -116,7 +122,7 @@ class RunningSandbox:
             "config": settings,
             **options,
         }
-        return self._session.client(service, **arguments)  # type: ignore[call-overload]
+        return _session().client(service, **arguments)  # type: ignore[call-overload]
 
     def wait_quiet(self, timeout: float = 30.0) -> dict[str, Any]:
         """Wait until no event is pending; returns the counts."""

@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 
 from campaigns.sending import limiter
 from mailplatform.accounts.models import Installation
-from mailplatform.sandbox.testing import RunningSandbox, running_sandbox
+from mailplatform.sandbox.testing import RunningSandbox
 from tests.factories import campaigns as factories
 from tests.factories.sending import FakeSes, provision
 
@@ -48,8 +48,13 @@ def fake(request: pytest.FixtureRequest, settings: Settings) -> FakeSes:
 
 
 @pytest.fixture
-def sandbox(site: Installation, settings: Settings) -> Iterator[RunningSandbox]:
+def sandbox(
+    site: Installation, settings: Settings, shared_sandbox: RunningSandbox
+) -> Iterator[RunningSandbox]:
     """A sandbox that the settings point to, with identity and configuration sets."""
-    with running_sandbox(max_send_rate=2000.0, max_24_hour_send=1e6) as running:
-        provision(running, settings)
-        yield running
+    shared_sandbox.reset()
+    shared_sandbox.api.put("account", max_send_rate=2000.0, max_24_hour_send=1e6)
+    provision(shared_sandbox, settings)
+    yield shared_sandbox
+    # Nothing of this test is delivered any more.
+    shared_sandbox.reset()

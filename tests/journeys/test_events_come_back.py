@@ -15,7 +15,7 @@ from events.models import Counter, DeadLetter, Heartbeat, Outcome
 from mailplatform.accounts.models import AuditEntry
 from mailplatform.accounts.services import installation
 from mailplatform.aws import provisioning
-from mailplatform.sandbox.testing import RunningSandbox, running_sandbox
+from mailplatform.sandbox.testing import RunningSandbox
 from subscribers.models import Subscriber, Suppression
 from tests.factories.events import make_person, make_run, tags
 
@@ -29,12 +29,14 @@ async def no_site(scope: Any, receive: Any, send: Any) -> None:
 
 
 @pytest.fixture
-def sandbox(settings: Any) -> Iterator[RunningSandbox]:
-    with running_sandbox(production_access=True, auto_verify=True) as running:
-        settings.AWS_ENDPOINT_URLS = dict.fromkeys(("sesv2", "sns", "sqs", "sts"), running.url)
-        settings.SANDBOX_URL = running.url
-        settings.AWS_ACCESS_KEY_ID, settings.AWS_SECRET_ACCESS_KEY = "sandbox", "sandbox-secret"
-        yield running
+def sandbox(settings: Any, shared_sandbox: RunningSandbox) -> Iterator[RunningSandbox]:
+    shared_sandbox.reset()
+    settings.AWS_ENDPOINT_URLS = dict.fromkeys(("sesv2", "sns", "sqs", "sts"), shared_sandbox.url)
+    settings.SANDBOX_URL = shared_sandbox.url
+    settings.AWS_ACCESS_KEY_ID, settings.AWS_SECRET_ACCESS_KEY = "sandbox", "sandbox-secret"
+    yield shared_sandbox
+    # Nothing of this test is delivered any more.
+    shared_sandbox.reset()
 
 
 @pytest.fixture

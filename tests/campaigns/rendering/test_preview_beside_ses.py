@@ -2,7 +2,6 @@
 
 import email
 import email.policy
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from campaigns.rendering import Part, TemplateVariables, render_stored
 from campaigns.services import previews, publishing, templates
 from mailplatform.accounts.services import installation
 from mailplatform.aws import templates as ses_templates
-from mailplatform.sandbox.testing import RunningSandbox, running_sandbox
+from mailplatform.sandbox.testing import RunningSandbox
 from subscribers.models import CustomField
 from tests.factories.campaigns import HTML, make_site, make_template
 from tests.factories.sending import provision
@@ -21,18 +20,12 @@ from tests.factories.sending import provision
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(scope="module")
-def module_sandbox() -> Iterator[RunningSandbox]:
-    with running_sandbox() as sandbox:
-        yield sandbox
-
-
 @pytest.fixture(autouse=True)
-def sandbox(module_sandbox: RunningSandbox, settings: Any) -> RunningSandbox:
-    module_sandbox.reset()
-    provision(module_sandbox, settings)
+def sandbox(shared_sandbox: RunningSandbox, settings: Any) -> RunningSandbox:
+    shared_sandbox.reset()
+    provision(shared_sandbox, settings)
     make_site()
-    return module_sandbox
+    return shared_sandbox
 
 
 def parts_of(mime: str) -> tuple[str, str, str]:

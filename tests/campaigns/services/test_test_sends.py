@@ -1,6 +1,5 @@
 import email
 import email.policy
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from campaigns.services import previews, test_sends
 from mailplatform.accounts.models import AuditEntry
 from mailplatform.accounts.services import installation
 from mailplatform.core import keys
-from mailplatform.sandbox.testing import RunningSandbox, running_sandbox
+from mailplatform.sandbox.testing import RunningSandbox
 from subscribers.services import suppression
 from tests.factories.campaigns import (
     HTML,
@@ -26,18 +25,12 @@ from tests.factories.sending import provision
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(scope="module")
-def module_sandbox() -> Iterator[RunningSandbox]:
-    with running_sandbox() as sandbox:
-        yield sandbox
-
-
 @pytest.fixture(autouse=True)
-def sandbox(module_sandbox: RunningSandbox, settings: Any) -> RunningSandbox:
-    module_sandbox.reset()
-    provision(module_sandbox, settings)
+def sandbox(shared_sandbox: RunningSandbox, settings: Any) -> RunningSandbox:
+    shared_sandbox.reset()
+    provision(shared_sandbox, settings)
     make_site()
-    return module_sandbox
+    return shared_sandbox
 
 
 def send(addresses: list[str], **fields: Any) -> list[str]:

@@ -1,6 +1,5 @@
 import dataclasses
 import uuid
-from collections.abc import Iterator
 
 import pytest
 
@@ -8,13 +7,13 @@ from mailplatform.aws import checkup, provisioning
 from mailplatform.aws.checkup import Level
 from mailplatform.aws.session import Connection
 from mailplatform.sandbox import constants
-from mailplatform.sandbox.testing import RunningSandbox, running_sandbox
+from mailplatform.sandbox.testing import RunningSandbox
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    with running_sandbox(production_access=True) as running:
-        yield running
+def sandbox(shared_sandbox: RunningSandbox) -> RunningSandbox:
+    shared_sandbox.reset()
+    return shared_sandbox
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 import uuid
-from collections.abc import Iterator
 
 import pytest
 
@@ -7,15 +6,16 @@ from mailplatform.aws import identity
 from mailplatform.aws.session import Connection
 from mailplatform.aws.steps import Outcome
 from mailplatform.sandbox import constants
-from mailplatform.sandbox.testing import RunningSandbox, running_sandbox
+from mailplatform.sandbox.testing import RunningSandbox
 
 Steps = list[tuple[Outcome, str]]
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    with running_sandbox(auto_verify=False) as running:
-        yield running
+def sandbox(shared_sandbox: RunningSandbox) -> RunningSandbox:
+    shared_sandbox.reset()
+    shared_sandbox.api.put("account", auto_verify=False)
+    return shared_sandbox
 
 
 @pytest.fixture

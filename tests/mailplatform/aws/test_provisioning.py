@@ -14,15 +14,15 @@ from mailplatform.aws import configuration_sets, provisioning, sns, sqs
 from mailplatform.aws.session import Connection
 from mailplatform.aws.steps import AwsCallError, Outcome
 from mailplatform.sandbox import constants
-from mailplatform.sandbox.testing import RunningSandbox, running_sandbox
+from mailplatform.sandbox.testing import RunningSandbox
 
 ALL_TYPES = configuration_sets.ALWAYS | {"OPEN", "CLICK"}
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    with running_sandbox() as running:
-        yield running
+def sandbox(shared_sandbox: RunningSandbox) -> RunningSandbox:
+    shared_sandbox.reset()
+    return shared_sandbox
 
 
 @pytest.fixture

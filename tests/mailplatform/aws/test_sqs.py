@@ -1,6 +1,5 @@
 import json
 import uuid
-from collections.abc import Iterator
 
 import pytest
 
@@ -8,15 +7,15 @@ from mailplatform.aws import sqs
 from mailplatform.aws.session import Connection
 from mailplatform.aws.steps import AwsCallError, Outcome
 from mailplatform.sandbox import constants
-from mailplatform.sandbox.testing import RunningSandbox, running_sandbox
+from mailplatform.sandbox.testing import RunningSandbox
 
 TOPIC = f"arn:aws:sns:eu-central-1:{constants.ACCOUNT_ID}:events"
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    with running_sandbox() as running:
-        yield running
+def sandbox(shared_sandbox: RunningSandbox) -> RunningSandbox:
+    shared_sandbox.reset()
+    return shared_sandbox
 
 
 @pytest.fixture

@@ -7,22 +7,16 @@ from typing import Any
 
 import pytest
 
-from mailplatform.sandbox.testing import RunningSandbox, running_sandbox
+from mailplatform.sandbox.testing import RunningSandbox
 from tests.mailplatform.sandbox.support import ALL_EVENTS, Post, Receiver, Wired, ses_policy
 
 
-@pytest.fixture(scope="session")
-def _sandbox() -> Iterator[RunningSandbox]:
-    with running_sandbox() as sandbox:
-        yield sandbox
-
-
 @pytest.fixture
-def sbx(_sandbox: RunningSandbox) -> Iterator[RunningSandbox]:
+def sbx(shared_sandbox: RunningSandbox) -> Iterator[RunningSandbox]:
     """An empty sandbox account."""
-    _sandbox.reset()
-    yield _sandbox
-    _sandbox.api.delete("misbehave")
+    shared_sandbox.reset()
+    yield shared_sandbox
+    shared_sandbox.api.delete("misbehave")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from mailplatform.accounts.services import installation
 from mailplatform.aws import suppression as ses_list
 from mailplatform.core.keys import email_key
 from mailplatform.sandbox import constants
-from mailplatform.sandbox.testing import RunningSandbox, running_sandbox
+from mailplatform.sandbox.testing import RunningSandbox
 from subscribers.models import Suppression
 from subscribers.selectors import profiles
 from subscribers.services import suppression, suppression_sync
@@ -20,9 +20,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    with running_sandbox() as running:
-        yield running
+def sandbox(shared_sandbox: RunningSandbox) -> RunningSandbox:
+    shared_sandbox.reset()
+    return shared_sandbox
 
 
 @pytest.fixture(autouse=True)

@@ -11,22 +11,21 @@ from django.core.handlers.asgi import ASGIHandler
 
 from events import endpoint
 from mailplatform.sandbox import constants
-from mailplatform.sandbox.testing import RunningSandbox, running_sandbox
+from mailplatform.sandbox.testing import RunningSandbox
 
 SERVICES = ("sesv2", "sns", "sqs", "sts")
 
 
 @pytest.fixture
-def sandbox(settings: Any) -> Iterator[RunningSandbox]:
-    with running_sandbox(production_access=True, auto_verify=True) as running:
-        settings.AWS_ENDPOINT_URLS = dict.fromkeys(SERVICES, running.url)
-        settings.SANDBOX_URL = running.url
-        settings.AWS_ACCESS_KEY_ID, settings.AWS_SECRET_ACCESS_KEY = (
-            constants.ACCESS_KEY,
-            constants.SECRET_KEY,
-        )
-        settings.AWS_REGION = running.region
-        yield running
+def sandbox(settings: Any, shared_sandbox: RunningSandbox) -> Iterator[RunningSandbox]:
+    shared_sandbox.reset()
+    settings.AWS_ENDPOINT_URLS = dict.fromkeys(SERVICES, shared_sandbox.url)
+    settings.SANDBOX_URL = shared_sandbox.url
+    settings.AWS_ACCESS_KEY_ID, settings.AWS_SECRET_ACCESS_KEY = constants.ACCESS_KEY, constants.SECRET_KEY
+    settings.AWS_REGION = shared_sandbox.region
+    yield shared_sandbox
+    # Nothing of this test is delivered any more.
+    shared_sandbox.reset()
 
 
 class Site:
