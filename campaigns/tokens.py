@@ -116,6 +116,22 @@ def codec() -> TokenCodec:
     return TokenCodec([keys.derive(PURPOSE)], PURPOSE)
 
 
+@lru_cache(maxsize=1)
+def _archive_codec() -> TokenCodec:
+    """The codec of the public archive: its tokens open nothing else, and no unsubscribe link opens it."""
+    return TokenCodec([keys.derive("archive")], "archive")
+
+
+def make_archive_token(run_id: int) -> str:
+    """The token of a run's copy in the public archive; it names nobody."""
+    return _archive_codec().make(run_id, 0)
+
+
+def read_archive_token(token: str) -> int:
+    """The run's id. Raises `InvalidToken` unless it was made here for this purpose."""
+    return _archive_codec().read(token)[0]
+
+
 def make_unsubscribe_token(run_id: int, subscriber_id: int) -> str:
     """The token for the links of one person's mail of one run."""
     return codec().make(run_id, subscriber_id)

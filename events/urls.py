@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from .views import (
+    archive,
     dashboard,
     dead_letters,
     decisions,
@@ -55,6 +56,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("u/<str:token>", public.unsubscribe, name="unsubscribe_bare"),
     path("p/<str:token>/", public.preference_page, name="preferences"),
     path("v/<str:token>/", public.view_in_browser, name="view_in_browser"),
+    path("archive/", archive.archive_list, name="archive"),
+    path("archive/<str:token>/", archive.archive_copy, name="archive_copy"),
     path("s/<uuid:public_id>/", signup.sign_up, name="signup"),
     path("c/<str:token>/", signup.confirm, name="signup_confirm"),
     path("m/<str:token>/", my_data.show_data, name="my_data"),

@@ -22,6 +22,7 @@ from ..selectors import forecast as forecasts
 from ..selectors import recipients
 from ..selectors import runs as run_selectors
 from ..sending import pace
+from ..services import archive
 from . import words
 
 # Seconds between two looks of the page, by state; nothing is asked for once a campaign is over.
@@ -83,6 +84,7 @@ def _context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "eta": words.duration(shown.eta_seconds) if shown and shown.eta_seconds is not None else "",
         "late": _late(run),
         "forecast": _forecast(run, shown),
+        "archive_path": archive.path_of_campaign(campaign) if run else "",
         "link_parameters": urlencode(run.frozen.get("utm", {}), quote_via=quote) if run else "",
         "account": _account(installation.get()) if run and run.state in run_selectors.UNFINISHED else None,
     }
