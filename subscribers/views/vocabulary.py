@@ -15,6 +15,19 @@ from ..services import vocabulary as service
 from ..services.fields import FieldError
 from .audience_tabs import audience_tabs
 
+FIELDS = {
+    "one": "field",
+    "many": "Fields",
+    "none": "No field yet",
+    "hint": "A field holds something you know of people, such as City or Birthday. Imports make them on the way, too.",
+}
+TAGS = {
+    "one": "tag",
+    "many": "Tags",
+    "none": "No tag yet",
+    "hint": "A tag is a word that marks people, such as “VIP”. Put it on many at once from the people page.",
+}
+
 
 @require_role("viewer")
 @require_http_methods(["GET", "POST"])
@@ -36,6 +49,7 @@ def field_list(request: HttpRequest) -> HttpResponse:
         "form": form,
         "can_edit": can_edit,
         "tabs": audience_tabs("field_list"),
+        "what": FIELDS,
     }
     return render(request, "subscribers/field_list.html", context, status=422 if form.errors else 200)
 
@@ -85,6 +99,7 @@ def tag_list(request: HttpRequest) -> HttpResponse:
         "form": form,
         "can_edit": can_edit,
         "tabs": audience_tabs("tag_list"),
+        "what": TAGS,
     }
     return render(request, "subscribers/tag_list.html", context, status=422 if form.errors else 200)
 

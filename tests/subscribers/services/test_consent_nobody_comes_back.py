@@ -1,14 +1,17 @@
-"""No sequence of imports, API calls, merges, undos and erasures makes mailable who left, is suppressed or was erased.
+"""No sequence of imports, orders, forms, API calls, merges, undos and erasures makes mailable who left or was erased.
 
-The oracle is kept beside the product: the set of addresses that said no, were blocked or erased, and may come back only
-by an own act. After every step each of them is asked for by the one rule that decides.
+Files go the wizard's own way: stored, declared, checked, imported, taken back. The oracle is kept beside the product:
+the set of addresses that said no, were blocked or erased, and may come back only by an own act. After every step each
+of them is asked for by the one rule that decides.
 """
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.db import transaction
 from django.test import Client
 from hypothesis import HealthCheck, settings
@@ -18,29 +21,36 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from mailplatform.accounts.services import api_tokens
 from mailplatform.core import clock
 from mailplatform.core.keys import email_key
-from subscribers.models import Subscriber
-from subscribers.selectors import profiles
+from subscribers.importing.columns import from_json
+from subscribers.models import ImportJob, ImportKind, ImportState, OptIn, SignupRequest, Subscriber
+from subscribers.selectors import imports, profiles
 from subscribers.services import (
     consent,
     erasure,
+    importing,
+    lists,
     people_merging,
     rights,
+    signup,
     subscribers,
     suppression,
     unsubscribe,
 )
+from subscribers.services.importing import SoftOptIn
 from tests.factories.accounts import AdminFactory
+from tests.factories.signup import make_form
 from tests.factories.subscribers import AGREED, person
 
 EMAILS = [f"{name}@example.com" for name in ("anna", "bert", "cleo")]
 EMAIL = st.sampled_from(EMAILS)
+SOME = st.lists(EMAIL, min_size=1, max_size=3, unique=True)
 EVIDENCE = {
     "basis": "consent", "source": "shop", "wording": "Yes.", "occurred_at": "2025-01-01T12:00:00Z",
 }  # fmt: skip
 
 
 class NobodyComesBack(RuleBasedStateMachine):
-    """Everything that writes people, in any order; only `undo` and `take_back` are the person's own."""
+    """Everything that writes people, in any order; only `undo` and `confirm` are the person's own."""
 
     @initialize()
     def begin(self) -> None:
@@ -48,6 +58,8 @@ class NobodyComesBack(RuleBasedStateMachine):
         _, secret = api_tokens.make(name="t", scopes=api_tokens.SCOPES, owner=self.admin)
         self.headers = {"authorization": f"Bearer {secret}"}
         self.no: dict[str, set[str]] = {email: set() for email in EMAILS}
+        self.news = lists.create(name="News", opt_in=OptIn.SINGLE)
+        self.forms = [make_form(mailing_list=self.news), make_form()]
 
     def find(self, email: str) -> Subscriber | None:
         return Subscriber.objects.filter(email=email).first()
@@ -83,6 +95,53 @@ class NobodyComesBack(RuleBasedStateMachine):
                 subscriber_id=found.pk, purpose="marketing_email", act="granted", lawful_basis="consent",
                 method="import", source="file", occurred_at=clock.now(), actor="import:1", evidence={"row": 1},
             )  # fmt: skip
+
+    @rule(emails=SOME, on_list=st.booleans(), basis=st.sampled_from(["consent", "soft_opt_in", "none"]))
+    def import_people(self, emails: list[str], *, on_list: bool, basis: str) -> None:
+        job = self.upload("email,name\n" + "".join(f"{email},N\n" for email in emails), ImportKind.PEOPLE)
+        importing.declare(
+            job=job, columns=from_json(job.mapping["columns"]), mailing_list=self.news if on_list else None,
+            statement=replace(AGREED, basis=basis, reference="A-1"),
+        )  # fmt: skip
+        self.commit(job)
+
+    @rule(emails=SOME, shop=st.sampled_from(["one", "two"]))
+    def import_orders(self, emails: list[str], shop: str) -> None:
+        rows = "".join(f"{number},{email},2025-01-01,5,EUR\n" for number, email in enumerate(emails))
+        job = self.upload("order,email,date,total,currency\n" + rows, ImportKind.ORDERS)
+        soft = SoftOptIn(similar=True, opt_out=True, wording="Offers? No: [ ]", where="checkout")
+        columns = from_json(job.mapping["columns"])
+        importing.declare_orders(job=job, columns=columns, shop=shop, soft_opt_in=soft)
+        self.commit(job)
+
+    @rule(emails=SOME)
+    def import_leavers(self, emails: list[str]) -> None:
+        job = self.upload("email\n" + "".join(f"{email}\n" for email in emails), ImportKind.SUPPRESSION)
+        importing.declare_suppression(job=job, column=0, reason="unsubscribe")
+        self.commit(job)
+        for email in emails:
+            self.no[email].add("left")
+
+    @rule()
+    def undo_import(self) -> None:
+        jobs = ImportJob.objects.filter(state=ImportState.DONE).order_by("-pk")
+        job = next((job for job in jobs if imports.undo_until(job)), None)
+        if job is not None:
+            assert importing.undo(job=job).state == ImportState.UNDONE
+
+    @rule(email=EMAIL, form=st.integers(0, 1))
+    def sign_up(self, email: str, form: int) -> None:
+        """Anybody can type anybody's address: this alone is no act of the person."""
+        typed = signup.Typed(email=email, language="en", agreed={"marketing_email": "Yes."})
+        signup.request(form=self.forms[form], typed=typed)
+
+    @rule(email=EMAIL)
+    def confirm(self, email: str) -> None:
+        """The person's own click, which only a block by hand or a restriction outlives."""
+        row = SignupRequest.objects.filter(email_key=email_key(email), confirmed_at=None).first()
+        if row is not None:
+            signup.confirm(request_id=row.pk)
+            self.no[email] &= {"manual", "restricted"}
 
     @rule(email=EMAIL)
     def unsubscribe(self, email: str) -> None:
@@ -141,6 +200,13 @@ class NobodyComesBack(RuleBasedStateMachine):
             found = self.find(email)
             if reasons and found is not None:
                 assert profiles.of(found).reason != "", (email, reasons)
+
+    def upload(self, text: str, kind: str) -> ImportJob:
+        return importing.create_job(file=ContentFile(text.encode(), name="file.csv"), kind=kind)
+
+    def commit(self, job: ImportJob) -> None:
+        assert importing.check(job=job).state == ImportState.READY, job.error
+        assert importing.commit(job=job).state == ImportState.DONE, job.error
 
     def case(self, kind: str, email: str) -> Any:
         return rights.open_case(kind=kind, email=email, received_on=clock.now().date(), actor=self.admin)
