@@ -10,7 +10,7 @@ from mailplatform.aws import errors, session
 from . import tasks
 from .selectors import sending as selectors
 from .sending import quota, recover
-from .services import hosted_mails, recurring, runs, starting, telling, thinning, welcoming
+from .services import hosted_mails, recurring, runs, starting, telling, template_keeping, thinning, welcoming
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +57,12 @@ def refresh_account(**_: Any) -> None:
         quota.refresh()
     except (errors.AccountUnreadableError, session.AwsConfigurationError) as error:
         log.warning("sending.account_unreadable", error=str(error))
+
+
+@shared_task(name="campaigns.keep_versions", ignore_result=True)
+def keep_versions(**_: Any) -> None:
+    """Copy published templates to the storage."""
+    template_keeping.keep_versions()
 
 
 @shared_task(name="campaigns.thin_ledger", ignore_result=True)

@@ -40,7 +40,8 @@ class TemplateVersion(models.Model):
     """What was published: never changed. `ses_name` carries the hash of the content.
 
     `variables` is {"subject": [...], "html": [...], "text": [...]}: the names that each part asks for.
-    `subject`, `html` and `text` are as SES stores them, after the escaped copies were put in.
+    `subject`, `html` and `text` are as SES stores them, after the escaped copies were put in. `kept_at` is when a copy
+    was written to the installation's storage.
     """
 
     template = models.ForeignKey("Template", on_delete=models.PROTECT, related_name="versions")
@@ -54,11 +55,15 @@ class TemplateVersion(models.Model):
     content_hash = models.CharField(max_length=64, db_index=True)
     ses_name = models.CharField(max_length=64)
     stored_at = models.DateTimeField(null=True, blank=True)
+    kept_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("template", "number"), name="one_version_per_number"),)
+        indexes = (
+            models.Index(fields=("id",), name="versions_not_kept", condition=models.Q(kept_at__isnull=True)),
+        )
         ordering = ("template", "-number")
 
     def __str__(self) -> str:
