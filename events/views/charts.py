@@ -17,10 +17,12 @@ def by_hour(points: Sequence[Point]) -> dict[str, Any]:
     """Opens and clicks of people and the hits of machines over time."""
     zone = timezone.get_current_timezone_name()
     start = points[0].at if points else None
-    rows = []
+    rows, days = [], dict[date, str]()
     for point in points:
         hourly = start is not None and point.at - start < HOURLY_FOR
-        label = date_format(timezone.localtime(point.at), "D j M, H:i" if hourly else "D j M")
+        local = timezone.localtime(point.at)
+        day = days.get(local.date()) or days.setdefault(local.date(), date_format(local, "D j M"))
+        label = f"{day}, {local:%H:%M}" if hourly else day
         rows.append({"label": label, "values": [point.clicks, point.opens, point.machines]})
     series = [("Clicks", "green"), ("Opens", "blue"), ("Machines", "grey")]
     # A line through one or two hits is a lone dot.

@@ -12,6 +12,7 @@ from django.urls import reverse
 from campaigns.models import Run
 from events.models import Link
 from events.selectors import breakdown, people, report
+from events.services import digesting
 from mailplatform.accounts.models import AuditEntry
 from tests.factories.accounts import AdminFactory, UserFactory, ViewerFactory
 from tests.factories.events import make_delivery, make_person, make_run
@@ -20,9 +21,14 @@ from tests.factories.stories import make_finished_campaign
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(scope="module")
+def finished(kept: None) -> int:
+    return make_finished_campaign(36).pk
+
+
 @pytest.fixture
-def run() -> Run:
-    return make_finished_campaign(36)
+def run(finished: int) -> Run:
+    return Run.objects.select_related("campaign").get(pk=finished)
 
 
 @pytest.fixture
@@ -148,6 +154,20 @@ def test_odd_parameters_do_no_harm(viewer: Client, run: Run, query: str) -> None
 
 def test_viewer_may_not_export(viewer: Client, run: Run) -> None:
     assert viewer.get(url(run, "campaign_people_csv", who="clicked")).status_code == 403
+
+
+def test_report_of_a_large_run_looks_at_no_rows_of_people(
+    viewer: Client, run: Run, django_assert_max_num_queries: Any
+) -> None:
+    run.audience = breakdown.LIVE_BELOW
+    run.save()
+    digesting.digest(run)
+    with django_assert_max_num_queries(13) as found:
+        text = viewer.get(url(run)).content.decode()
+    assert "Delivered" in text
+    asked = " ".join(query["sql"] for query in found.captured_queries)
+    for table in ("campaigns_delivery", "events_event", "events_outcome", "subscribers_profile"):
+        assert table not in asked
 
 
 @pytest.mark.parametrize("name", ["campaign_report", "campaign_people", "campaign_people_csv"])
