@@ -28,12 +28,13 @@ EVERY: Final = dt.timedelta(hours=23)
 SOURCE: Final = "retention: inactive for too long"
 
 # Known to be silent: something of theirs is measured, by the person's leave and by the installation, and for the whole
-# time there was no open, no click, and no record of any kind. Customers under contract and restricted people stay.
+# time there was no open, click, order, or record of any kind. Customers under contract and restricted people stay.
 _INACTIVE: Final = """
     FROM subscribers_subscriber s JOIN subscribers_profile p ON p.subscriber_id = s.id
     WHERE s.created_at < %(before)s AND NOT p.contract_basis AND NOT p.service_basis
     AND (p.last_opened_at IS NULL OR p.last_opened_at < %(before)s)
     AND (p.last_clicked_at IS NULL OR p.last_clicked_at < %(before)s)
+    AND (p.last_ordered_at IS NULL OR p.last_ordered_at < %(before)s)
     AND EXISTS (SELECT FROM accounts_installation i
                 WHERE i.track_opens AND p.opens_allowed OR i.track_clicks AND p.clicks_allowed)
     AND NOT EXISTS (SELECT FROM subscribers_consentrecord r

@@ -36,6 +36,7 @@ def test_who_was_silent_for_long_is_found_and_nobody_else(time_machine: Any) -> 
     person("unmeasured@example.com")
     opened = person("opened@example.com", opens=True)
     clicked = person("clicked@example.com", clicks=True)
+    bought = person("bought@example.com", opens=True)
     wrote = person("wrote@example.com", opens=True)
     restricted = person("restricted@example.com", opens=True)
     suppression.suppress(
@@ -45,12 +46,13 @@ def test_who_was_silent_for_long_is_found_and_nobody_else(time_machine: Any) -> 
     person("new@example.com", opens=True)
     Profile.objects.filter(pk=opened.pk).update(last_opened_at=NOW - dt.timedelta(days=10))
     Profile.objects.filter(pk=clicked.pk).update(last_clicked_at=NOW - dt.timedelta(days=10))
+    Profile.objects.filter(pk=bought.pk).update(last_ordered_at=NOW - dt.timedelta(days=10))
     unsubscribe.leave_all(subscriber_id=wrote.pk, source="test", method="page")
     found = retention.look(key="inactive", months=6)
     assert found.sample == (silent.email,)
     assert found.count == 1
     assert found.note.startswith("1 more")
-    assert Subscriber.objects.count() == 7  # looking changes nothing
+    assert Subscriber.objects.count() == 8  # looking changes nothing
 
 
 def test_where_the_installation_measures_nothing_nobody_is_inactive(time_machine: Any) -> None:
