@@ -40,15 +40,15 @@ def people_who_may_approve(*, but: User | None = None) -> list[User]:
     return list(staff.exclude(pk=but.pk) if but else staff)
 
 
-def waiting_for(user: User) -> list[Campaign]:
-    """The drafts for which somebody else asked for an approval that is not given."""
+def waiting_for(user: User, most: int = 10) -> list[Campaign]:
+    """The drafts for which somebody else asked for an approval that nobody has given yet."""
     found = Approval.objects.filter(
-        requested_at__isnull=False, campaign__state=CampaignState.DRAFT, campaign__archived_at=None
+        requested_at__isnull=False,
+        fingerprint="",
+        campaign__state=CampaignState.DRAFT,
+        campaign__archived_at=None,
     ).exclude(requested_by=user)
-    waiting = found.select_related("campaign__template", "campaign__sender").order_by("requested_at")[:20]
-    return [
-        row.campaign for row in waiting if not row.fingerprint or row.fingerprint != fingerprint(row.campaign)
-    ]
+    return [row.campaign for row in found.select_related("campaign").order_by("requested_at")[:most]]
 
 
 def _content(campaign: Campaign) -> dict[str, Any]:

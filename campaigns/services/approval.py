@@ -21,7 +21,7 @@ class ContentChanged(Exception):
 
 @transaction.atomic
 def request(*, campaign: Campaign, actor: User) -> Approval:
-    """Ask colleagues for an approval; beat tells them by mail. Raises `NotApprovable`."""
+    """Ask colleagues for an approval, which ends an earlier one; beat tells them by mail. Raises `NotApprovable`."""
     locked = _locked(campaign)
     if not selectors.people_who_may_approve(but=actor):
         raise NotApprovable(
@@ -29,6 +29,7 @@ def request(*, campaign: Campaign, actor: User) -> Approval:
         )
     row, _ = Approval.objects.get_or_create(campaign=locked)
     row.requested_by, row.requested_at, row.told_at = actor, clock.now(), None
+    row.approved_by, row.approved_at, row.fingerprint = None, None, ""
     row.save()
     audit.record(actor=actor, action="campaign.approval_requested", obj=locked)
     return row

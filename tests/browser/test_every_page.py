@@ -19,6 +19,7 @@ MAILS = {
     "campaigns:version_preview",
     "campaigns:campaign_preview",
     "events:view_in_browser",
+    "events:archive_copy",
 }
 # Looked at where their own states are made: test_account_pages.py. The last two are no pages of this history: the API's
 # root, and an act over many people, which is its maker's (tests/subscribers/views/).
@@ -83,6 +84,7 @@ def subjects(name: str, world: World) -> list[object]:
         "tag": [world.tag],
         "suppression": [world.suppression],
         "domain": [world.domain],
+        "rights": [world.case],
         "form": [world.form],
         "signup": [world.form],
     }

@@ -28,13 +28,15 @@ from subscribers.models import (
     CustomField,
     ImportJob,
     MailingList,
+    RightsCase,
+    RightsKind,
     Segment,
     SignupForm,
     Subscriber,
     Suppression,
     Tag,
 )
-from subscribers.services import domains, importing, lists, signup, suppression, vocabulary
+from subscribers.services import domains, importing, lists, rights, signup, suppression, vocabulary
 from tests.factories import workers
 from tests.factories.accounts import AdminFactory, ViewerFactory
 from tests.factories.signup import WORDING, hosted_path, make_form
@@ -61,6 +63,7 @@ class World:
     tag: Tag
     suppression: Suppression
     domain: BlockedDomain
+    case: RightsCase
     form: SignupForm
     links: dict[str, str]
 
@@ -73,6 +76,7 @@ def build(sandbox: RunningSandbox, address: str) -> World:
     job = _import()
     mailing_list = _list()
     sent = story.make_campaign("Welcome in November", "welcome-campaign")
+    Campaign.objects.filter(pk=sent.pk).update(in_archive=True, tags=["welcome"])
     run = _send(sandbox, sent, admin)
     draft = story.make_campaign("Winter sale", "product-promotion")
     form = _form(mailing_list)
@@ -93,6 +97,9 @@ def build(sandbox: RunningSandbox, address: str) -> World:
         tag=vocabulary.create_tag(name="VIP", actor=admin),
         suppression=_blocked(admin),
         domain=domains.block(domain="competitor.example", reason="A competitor", actor=admin),
+        case=rights.open_case(
+            kind=RightsKind.ACCESS, email=reader.email, received_on=clock.now().date(), note="", actor=admin
+        ),
         form=form,
         links=_links(form, reader),
     )

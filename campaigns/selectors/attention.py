@@ -1,0 +1,59 @@
+"""Campaigns that stand still until a person does something."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+
+from mailplatform.core import clock
+
+from ..models import Campaign, CampaignState, PauseReason, Run
+
+# Older troubles were seen by somebody.
+SINCE: Final = dt.timedelta(days=30)
+_UNRESOLVED: Final = """
+SELECT c.name, c.public_id, r.number, count(*) FROM campaigns_delivery d
+JOIN campaigns_run r ON r.id = d.run_id JOIN campaigns_campaign c ON c.id = r.campaign_id
+WHERE (d.state = 'unresolved' OR d.reason = 'not_confirmed') AND d.state = 'unresolved'
+    AND d.reason NOT IN ('resend', 'not_resent') AND r.state = 'sent' AND r.launched_at >= %s
+GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT 10
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """People of a run of whom nobody knows whether they got it."""
+
+    name: str
+    public_id: UUID
+    run: int
+    people: int
+
+
+def waiting_campaigns(most: int = 10) -> QuerySet[Campaign]:
+    """Campaigns that are paused, missed their time, could not start or failed; with why the last run stopped.
+
+    Those that wait for the quota go on by themselves.
+    """
+    run = Run.objects.filter(campaign=OuterRef("pk")).order_by("-number")
+    found = Campaign.objects.filter(archived_at=None, updated_at__gte=clock.now() - SINCE).annotate(
+        paused_by=Subquery(run.values("paused_by")[:1]), reason=Subquery(run.values("pause_reason")[:1])
+    )
+    by_itself = Q(paused_by__in=[PauseReason.QUOTA, PauseReason.WARM_UP])
+    waiting = (
+        (Q(state=CampaignState.PAUSED) & ~by_itself)
+        | Q(state=CampaignState.FAILED)
+        | Q(state=CampaignState.SCHEDULED, missed_at__isnull=False)
+        | Q(state=CampaignState.DRAFT, steps_done__has_key="not_started")
+    )
+    return found.filter(waiting).order_by("-updated_at")[:most]
+
+
+def doubts() -> list[Doubt]:
+    """Runs that are over and hold people of whom nobody knows whether Amazon SES took their mail."""
+    with connection.cursor() as cursor:
+        cursor.execute(_UNRESOLVED, [clock.now() - SINCE])
+        return [Doubt(*row) for row in cursor.fetchall()]
