@@ -96,6 +96,12 @@ def browser() -> list[Fact]:
             "users of the pages who sign in",
         ),
         Fact("cookie_csrf", f"Cookie {settings.CSRF_COOKIE_NAME}", csrf, "whoever is shown a form"),
+        Fact(
+            "cookie_messages",
+            "Cookie messages",
+            "until the next page, signed",
+            "users who sign in, after they saved",
+        ),
         Fact("foreign", "Foreign hosts that pages may load from", ", ".join(foreign_hosts()) or "none"),
         *(
             Fact(f"csp_{name}", f"Content-Security-Policy {name}", " ".join(map(str, sources)))

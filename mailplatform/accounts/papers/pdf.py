@@ -5,6 +5,7 @@ language of the EU; where a value needs others, those of the machine are used, a
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,9 @@ from .blocks import FILL_IN, Block, Gap, Heading, Paper, Para, Points, Table
 NOTICE: Final = "Draft, to be checked by a lawyer."
 _LOOK: Final = Path(__file__).with_name("paper.typ")
 _WIDEST: Final = 6
+_BREAK: Final = re.compile(r"[\s./_-]")
+_LONG_WORD: Final = re.compile(r"\S{12,}")
+_JOINT: Final = re.compile(r"[./_-]")
 
 
 def render(paper: Paper) -> bytes:
@@ -24,7 +28,7 @@ def render(paper: Paper) -> bytes:
     try:
         made = typst.compile(look, sys_inputs=inputs, pdf_standards=["ua-1"], ignore_system_fonts=True)
     except typst.TypstError as error:
-        if "could not be displayed" not in str(error):
+        if "PDF/UA" not in str(error):
             raise
         made = typst.compile(look, sys_inputs=inputs)
     assert isinstance(made, bytes)
@@ -66,9 +70,16 @@ def _block(block: Block) -> dict[str, Any]:
 
 
 def _widths(table: Table) -> list[int]:
-    """Return the share of each column: by its longest text, but none is more than six times another."""
-    longest = [max((len(row[at]) for row in table.rows), default=1) for at in range(len(table.head))]
-    return [min(_WIDEST, max(2, length // 12)) for length in longest]
+    """Return the share of each column: enough for its longest word, and more the longer its texts are."""
+    columns = zip(table.head, *table.rows, strict=True)
+    return [
+        max(2, *(min(_WIDEST, max(len(cell) // 12, _longest_word(cell) // 3)) for cell in column))
+        for column in columns
+    ]
+
+
+def _longest_word(text: str) -> int:
+    return max(map(len, _BREAK.split(text)), default=0)
 
 
 def _cell(text: str) -> dict[str, Any]:
@@ -76,4 +87,6 @@ def _cell(text: str) -> dict[str, Any]:
 
 
 def _plain(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)
+    """Return the text without control characters, its long words breakable after a dot, slash or underline."""
+    words = "".join(c if c.isprintable() else " " for c in text)
+    return _LONG_WORD.sub(lambda match: _JOINT.sub("\\g<0>\u200b", match.group()), words)

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from mailplatform.accounts.models import PaperKind
 from mailplatform.accounts.papers import markdown, pdf
+from mailplatform.accounts.papers.catalogue import KINDS
 from mailplatform.accounts.services import papers
 
 
@@ -25,12 +26,20 @@ class Command(BaseCommand):
             help="made where it is missing; its papers are replaced",
         )
 
+        parser.add_argument(
+            "--only",
+            metavar="PAPER",
+            action="append",
+            choices=sorted(KINDS),
+            help="this one alone; may be repeated",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Write all; nothing is kept as exported before its files are there."""
         directory: Path = options["directory"]
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            for made in papers.drafts():
+            for made in papers.drafts(options["only"]):
                 (directory / f"{made.kind.key}.md").write_text(markdown.render(made.paper), encoding="utf-8")
                 (directory / f"{made.kind.key}.pdf").write_bytes(pdf.render(made.paper))
                 version = papers.keep(made, kind=PaperKind.EXPORTED, actor=None)

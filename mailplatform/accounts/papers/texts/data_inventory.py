@@ -15,12 +15,12 @@ def write(facts: Facts, answers: Answers) -> list[Block]:
             empty.append(name)
             continue
         rows += [
-            [f"{name}.{column}", what, description.about, description.kept]
+            [name, column, what, description.about, description.kept]
             for column, what in description.personal.items()
         ]
     return [
         Heading("In the database"),
-        Table(["Column", "What it holds", "About whom", "Kept"], rows),
+        Table(["Table", "Column", "What it holds", "About whom", "Kept"], rows),
         Heading("Custom fields of this installation"),
         Table(
             ["Field", "Type", "Key"],
