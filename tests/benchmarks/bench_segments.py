@@ -57,6 +57,32 @@ LEFT JOIN (SELECT subscriber_id, max(occurred_at) AS opened FROM bench_event
     WHERE type = 'open' AND subscriber_id > %s AND subscriber_id <= %s GROUP BY 1) e ON e.subscriber_id = s.id
 WHERE s.id > %s AND s.id <= %s
 """
+# Three in ten bought something, once to three times in two years, of 2,000 products; 1 in 10 of these is a tea.
+_PRODUCTS = """
+INSERT INTO subscribers_product (name)
+SELECT (ARRAY['Tea','Cup','Book','Lamp','Chair','Bag','Hat','Map','Pen','Box'])[1 + i % 10] || ' ' || i
+FROM generate_series(1, 2000) i
+"""
+_ORDERS = """
+INSERT INTO subscribers_order (source, number, subscriber_id, ordered_at, currency, total, created_at)
+SELECT 'bench', s.id || '-' || k, s.id,
+    now() - make_interval(secs => (hashint8(s.id * 4 + k) & 2147483647) %% 63000000),
+    CASE WHEN s.id %% 4 = 0 THEN 'SEK' ELSE 'EUR' END, 500 + (hashint8(s.id * 8 + k) & 2147483647) %% 20000, now()
+FROM subscribers_subscriber s, generate_series(1, 3) k
+WHERE s.id > %s AND s.id <= %s AND s.id %% 10 < 3 AND k <= 1 + s.id %% 3
+"""
+_LINES = """
+INSERT INTO subscribers_orderline (order_id, place, product_id, quantity)
+SELECT o.id, 1, first.id + (hashint8(o.id) & 2147483647) % 2000, 1
+FROM subscribers_order o, (SELECT min(id) AS id FROM subscribers_product) first
+"""
+_BOUGHT = """
+UPDATE subscribers_profile p SET orders = o.orders, last_ordered_at = o.last, spent = o.spent, product_ids = o.products
+FROM (SELECT o.subscriber_id, count(*) AS orders, max(o.ordered_at) AS last,
+        jsonb_build_object(min(o.currency), sum(o.total)) AS spent, array_agg(DISTINCT l.product_id) AS products
+    FROM subscribers_order o JOIN subscribers_orderline l ON l.order_id = o.id GROUP BY 1) o
+WHERE p.subscriber_id = o.subscriber_id
+"""
 _SUPPRESSED = """
 INSERT INTO subscribers_suppression (email_key, reason, source, detail, created_at, lifted_because)
 SELECT email_key, 'bounce', 'bench', '', now(), '' FROM subscribers_subscriber WHERE id % 100 = 7
@@ -84,20 +110,24 @@ def fill(count: int) -> dict[str, int]:
             cursor.execute(_PEOPLE, [start + 1, end])
             cursor.execute(_EVENTS, [EVENTS_EACH, start, end])
             cursor.execute(_PROFILES, [first, tag, start, end, start, end])
+            cursor.execute(_ORDERS, [start, end])
+        cursor.execute("INSERT INTO subscribers_ordercurrency VALUES ('EUR'), ('SEK')")
+        for statement in (_PRODUCTS, _LINES, _BOUGHT):
+            cursor.execute(statement)
         cursor.execute(_SUPPRESSED)
         cursor.execute("CREATE INDEX ON bench_event (subscriber_id, type, occurred_at)")
         cursor.execute("GRANT SELECT ON bench_event TO PUBLIC")
-        cursor.execute("ANALYZE")
+        cursor.execute("VACUUM ANALYZE")
     return {"list": first, "tag": tag}
 
 
-def rule(subject: str, operator: str, value: Any = None) -> dict[str, Any]:
+def rule(subject: str, operator: str, value: Any = None, within: int | None = None) -> dict[str, Any]:
     """One condition."""
-    return {"subject": subject, "operator": operator, "value": value}
+    return {"subject": subject, "operator": operator, "value": value, "within": within}
 
 
 def segments(made: dict[str, int]) -> dict[str, dict[str, Any]]:
-    """The six segments."""
+    """Six segments that are asked of everybody's engagement, and five of what people bought."""
     here = rule("field.country", "equals", "SE")
     opened, clicked = rule("opened", "in_last_days", 30), rule("clicked", "not_in_last_days", 90)
     on_list, tagged = rule("list", "has_any", [made["list"]]), rule("tag", "has_any", [made["tag"]])
@@ -116,6 +146,11 @@ def segments(made: dict[str, int]) -> dict[str, dict[str, Any]]:
             ],
         },
         "excluded": {"match": "all", "rules": [on_list, {"match": "none", "rules": [opened]}]},
+        "bought in 90 days": {"match": "all", "rules": [rule("orders.last", "in_last_days", 90)]},
+        "spent 150 in all": {"match": "all", "rules": [rule("spent.EUR", "at_least", "150")]},
+        "spent 150 in 365 days": {"match": "all", "rules": [rule("spent.EUR", "at_least", "150", 365)]},
+        "spent at most 50 in 365": {"match": "all", "rules": [rule("spent.EUR", "at_most", "50", 365)]},
+        "bought some tea": {"match": "all", "rules": [rule("orders.product", "contains", "tea")]},
     }
 
 
