@@ -31,7 +31,7 @@ _OTHERS = """
             WHERE recorded_at >= %s AND purpose = 'marketing_email' AND act IN ('withdrawn', 'objected')),
            (SELECT coalesce(sum(greatest(cardinality(subscriber_ids), 1)), 0)::bigint FROM campaigns_call
             WHERE started_at >= %s AND state <> 'in_flight'),
-           (SELECT CASE WHEN reltuples > %s THEN reltuples::bigint 
+           (SELECT CASE WHEN reltuples > %s THEN reltuples::bigint
                         ELSE (SELECT count(*) FROM subscribers_subscriber) END
             FROM pg_class WHERE oid = 'subscribers_subscriber'::regclass),
            EXISTS (SELECT FROM campaigns_template),
