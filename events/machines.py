@@ -13,6 +13,8 @@ from functools import lru_cache
 from itertools import islice, takewhile
 from typing import Final
 
+from campaigns.rendering import honeypot
+
 from .kinds import Kind
 
 BURST: Final = timedelta(seconds=2)
@@ -20,7 +22,7 @@ BURST_LINKS: Final = 2
 SOON: Final = timedelta(seconds=1)  # what two clocks may differ
 AFTER_HEAD: Final = timedelta(seconds=10)
 AROUND_TRAP: Final = timedelta(minutes=1)
-TRAP_PATH: Final = "/mp-trap/"
+TRAP_PATH: Final = honeypot.PATH
 
 OPENS: Final = frozenset({Kind.OPEN})
 CLICKS: Final = frozenset({Kind.CLICK})

@@ -20,8 +20,9 @@ from mailplatform.aws import templates as ses_templates
 from mailplatform.core import clock
 
 from .. import utm
-from ..models import Campaign, Template, TemplateVersion
+from ..models import Campaign, CampaignKind, Template, TemplateVersion
 from ..rendering import Finding, StoredTemplate, build_stored
+from ..rendering.honeypot import with_honeypot
 from ..selectors import templates as selectors
 from . import templates
 
@@ -61,6 +62,7 @@ def version_for_campaign(*, campaign: Campaign, actor: User | None) -> TemplateV
         subject=campaign.subject or campaign.template.subject,
         preheader=campaign.preheader or campaign.template.preheader,
         parameters=link_parameters(campaign),
+        has_honeypot=tracks_clicks(campaign),
     )
 
 
@@ -86,8 +88,14 @@ def versions_for_campaign(*, campaign: Campaign, actor: User | None) -> dict[str
             subject=subject or template.subject,
             preheader=preheader or template.preheader,
             parameters=link_parameters(campaign),
+            has_honeypot=tracks_clicks(campaign),
         )
     return made
+
+
+def tracks_clicks(campaign: Campaign) -> bool:
+    """Tell whether clicks on this campaign's links may be counted: never in mails that are no marketing."""
+    return campaign.kind == CampaignKind.MARKETING and campaign.track_clicks
 
 
 def link_parameters(campaign: Campaign) -> dict[str, str]:
@@ -130,14 +138,18 @@ def _publish(
     subject: str,
     preheader: str,
     parameters: Mapping[str, str] | None = None,
+    has_honeypot: bool = False,
 ) -> TemplateVersion:
     locked = Template.objects.select_for_update().get(pk=template.pk)
-    host = urlsplit(installation.public_url()).hostname or ""
+    public_url = installation.public_url()
+    host = urlsplit(public_url).hostname or ""
     checked = templates.check(locked, subject=subject, preheader=preheader, public_host=host)
     blocking = [f for f in checked.findings if f.is_blocking]
     if blocking:
         raise NotPublishable(blocking)
     stored = _tagged(build_stored(checked), parameters or {}, host)
+    if has_honeypot:
+        stored = replace(stored, html=with_honeypot(stored.html, public_url))
     fields = selectors.custom_field_defaults()
     defaults = {**{k: v for k, v in fields.items() if v}, **locked.defaults}
     same = (

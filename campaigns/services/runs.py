@@ -216,7 +216,7 @@ def frozen_content(campaign: Campaign) -> dict[str, Any]:
         "preheader": campaign.preheader or template.preheader,
         "variables": publishing.campaign_variables(campaign),
         "track_opens": marketing and campaign.track_opens,
-        "track_clicks": marketing and campaign.track_clicks,
+        "track_clicks": publishing.tracks_clicks(campaign),
         "list_ids": list(campaign.lists.values_list("pk", flat=True)),
         "segment_ids": segments,
         "excluded_list_ids": list(campaign.excluded_lists.values_list("pk", flat=True)),

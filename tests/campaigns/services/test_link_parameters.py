@@ -65,3 +65,17 @@ def test_the_step_saves_them_and_asks_for_a_source(client: Client) -> None:
     assert campaign.utm == {"source": "news", "medium": "mail"}
     review = reverse("campaigns:campaign_step", args=[campaign.public_id, "review"])
     assert "?utm_source=news&amp;utm_medium=mail" in client.get(review).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "track_clicks", "is_there"),
+    [("marketing", True, True), ("marketing", False, False), ("contract", True, False)],
+)
+def test_a_link_for_scanners_is_there_only_where_clicks_may_be_counted(
+    kind: str, *, track_clicks: bool, is_there: bool
+) -> None:
+    campaign = make_campaign(kind=kind, track_clicks=track_clicks)
+    html = publishing.version_for_campaign(campaign=campaign, actor=None).html
+    assert ('href="https://mail.example.com/mp-trap/" tabindex="-1"' in html) is is_there
+    assert campaign.template is not None
+    assert "mp-trap" not in publishing.publish(template=campaign.template, actor=None).html
