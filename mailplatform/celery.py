@@ -36,6 +36,7 @@ app.conf.beat_schedule = {
     "subscribers-imports": {"task": "subscribers.resume_imports", "schedule": every(300)},
     "subscribers-forget": {"task": "subscribers.forget_imports", "schedule": every(3600)},
     "subscribers-retention": {"task": "subscribers.keep_retention", "schedule": every(3600)},
+    "subscribers-storage": {"task": "subscribers.copy_to_storage", "schedule": every(3600)},
     "subscribers-sync": {"task": "subscribers.sync_suppressions", "schedule": every(21_600)},
     "events-partitions": {"task": "events.make_partitions", "schedule": every(3600)},
     "events-retention": {"task": "events.drop_old_events", "schedule": every(3600)},

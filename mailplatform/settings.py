@@ -160,23 +160,36 @@ MEDIA_ROOT = DATA_DIR / "media"
 MEDIA_URL = "/media/"
 S3_BUCKET = env.str("S3_BUCKET", "")
 S3_REGION = env.str("S3_REGION", env.str("AWS_REGION", ""))
+_S3 = {
+    "bucket_name": S3_BUCKET,
+    "region_name": S3_REGION or None,
+    "endpoint_url": env.str("AWS_ENDPOINT_URL_S3", "") or None,
+    "default_acl": None,
+    "querystring_auth": True,
+}
 STORAGES: dict[str, dict[str, Any]] = {
     "default": (
-        {
-            "BACKEND": "storages.backends.s3.S3Storage",
-            "OPTIONS": {
-                "bucket_name": S3_BUCKET,
-                "region_name": S3_REGION or None,
-                "endpoint_url": env.str("AWS_ENDPOINT_URL_S3", "") or None,
-                "default_acl": None,
-                "querystring_auth": True,
-            },
-        }
+        {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": _S3}
         if S3_BUCKET
         else {"BACKEND": "django.core.files.storage.FileSystemStorage"}
     ),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+# Where the ledger's checkpoints are copied to, if anywhere: a bucket with Object Lock keeps them from everybody.
+LEDGER_BUCKET = env.str("LEDGER_BUCKET", S3_BUCKET)
+if LEDGER_BUCKET:
+    STORAGES["ledger"] = {
+        "BACKEND": "mailplatform.aws.storage.LockedStorage",
+        "OPTIONS": _S3
+        | {
+            "bucket_name": LEDGER_BUCKET,
+            "file_overwrite": False,
+            "lock_mode": env.str("LEDGER_LOCK_MODE", "GOVERNANCE", choices=("GOVERNANCE", "COMPLIANCE")),
+            "lock_days": env.int("LEDGER_LOCK_DAYS", 1_095, minimum=1),
+        },
+    }
+# What the nightly list of blocked addresses holds: "hashes", or "addresses" of people whom we still know.
+SUPPRESSION_COPY = env.str("SUPPRESSION_COPY", "hashes", choices=("hashes", "addresses"))
 
 CELERY_BROKER_URL = embedded.celery_url(REDIS_URL)
 CELERY_TIMEZONE = "UTC"

@@ -10,7 +10,7 @@ from mailplatform.accounts.vault import SecretUnreadable
 from mailplatform.aws.session import AwsConfigurationError
 from mailplatform.aws.suppression import SuppressionListUnreachable
 
-from .services import bulk, importing, owed_mails, retention, signup, suppression_sync
+from .services import bulk, importing, owed_mails, retention, signup, storage_copies, suppression_sync
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +44,12 @@ def resume_bulk(**_: Any) -> None:
 def keep_retention(**_: Any) -> None:
     """Let go of what was kept for long enough; each rule once a day."""
     retention.run_due()
+
+
+@shared_task(name="subscribers.copy_to_storage")
+def copy_to_storage(**_: Any) -> None:
+    """Keep the list of blocked addresses and the ledger's checkpoints in the storage, too."""
+    storage_copies.run_due()
 
 
 @shared_task(name="subscribers.sync_suppressions")

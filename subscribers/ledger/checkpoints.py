@@ -126,7 +126,7 @@ def audit(lines: Iterable[bytes], public_keys: Mapping[str, bytes]) -> Audit:
     found = Audit()
     before = ""
     for number, line in enumerate(lines, start=1):
-        checkpoint = _parse(line)
+        checkpoint = parse(line)
         if checkpoint is None:
             found.faults.append(f"checkpoint line {number} cannot be read")
         else:
@@ -137,7 +137,7 @@ def audit(lines: Iterable[bytes], public_keys: Mapping[str, bytes]) -> Audit:
 
 def newest(lines: Iterable[bytes]) -> Checkpoint | None:
     """Return the one of the highest block, whatever the order of writing, without checking any."""
-    readable = (checkpoint for checkpoint in map(_parse, lines) if checkpoint is not None)
+    readable = (checkpoint for checkpoint in map(parse, lines) if checkpoint is not None)
     return max(readable, key=lambda checkpoint: checkpoint.block, default=None)
 
 
@@ -156,7 +156,8 @@ def _take(
         found.newest = checkpoint
 
 
-def _parse(line: bytes) -> Checkpoint | None:
+def parse(line: bytes) -> Checkpoint | None:
+    """Read one line, unchecked; None for what is no checkpoint."""
     try:
         checkpoint = Checkpoint(**json.loads(line))
     except (ValueError, TypeError):

@@ -21,6 +21,7 @@ from .profile import MarketingBasis, Profile
 from .rights import RetentionRule, RetentionRun, RightsCase, RightsKind, RightsState, RightsStep
 from .segments import Segment
 from .signup import OwedKind, OwedMail, OwedState, SignupForm, SignupRequest, SignupText
+from .storage import StorageCopy, StorageCopyKind
 from .subscriber import Subscriber
 from .suppression import Suppression, SuppressionReason
 
@@ -67,6 +68,8 @@ __all__ = [
     "SignupForm",
     "SignupRequest",
     "SignupText",
+    "StorageCopy",
+    "StorageCopyKind",
     "Subscriber",
     "Subscription",
     "SubscriptionState",

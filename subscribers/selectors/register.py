@@ -23,7 +23,10 @@ from ..models import (
     LawfulBasis,
     Purpose,
     SigningKey,
+    StorageCopy,
+    StorageCopyKind,
 )
+from . import storage_copies
 
 PAGE_SIZE = 50
 CHUNK = 2_000
@@ -60,13 +63,14 @@ class RegisterPage:
 
 @dataclass(frozen=True, slots=True)
 class LedgerState:
-    """How the ledger stands: its head, the newest checkpoint, its public key, what its guards lack."""
+    """How the ledger stands: its head, the newest checkpoint and its copy, its public key, what its guards lack."""
 
     head: ConsentBlock | None
     checkpoint: checkpoints.Checkpoint | None
     key: SigningKey | None
     pem: str
     warnings: list[str]
+    copy: StorageCopy | None = None
 
 
 def filtered(filters: Filters) -> QuerySet[ConsentRecord]:
@@ -116,8 +120,10 @@ def state() -> LedgerState:
         warnings.append(
             "The newest checkpoint lags behind the ledger: its file outside the database was not written."
         )
+    copy = storage_copies.of(StorageCopyKind.CHECKPOINTS)
+    warnings += storage_copies.warnings(copy)
     pem = keys.public_pem(bytes(key.public_key)) if key else ""
-    return LedgerState(head, newest, key, pem, warnings)
+    return LedgerState(head, newest, key, pem, warnings, copy)
 
 
 def newest_checkpoint() -> checkpoints.Checkpoint | None:
@@ -157,9 +163,11 @@ def verify() -> Report:
     with transaction.atomic(), connection.cursor() as cursor:
         if is_outermost:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        return verify_ledger(
+        report = verify_ledger(
             blocks=_sealed(), rows=_rows(), public_keys=public_keys(), notices=notices(), audit=audit
         )
+    storage_copies.compare_checkpoints(report, audit)
+    return report
 
 
 def public_keys() -> list[keys.PublicKey]:

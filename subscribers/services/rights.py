@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from mailplatform.accounts.models import User
@@ -46,6 +47,7 @@ THE_PERSON: Final = "the person"
 _AMAZONS_LIST: Final = "The suppression list of the Amazon SES account"
 _NOT_ASKED: Final = f"{_AMAZONS_LIST}, as it was not asked for."
 _NOT_ON_IT: Final = f"{_AMAZONS_LIST} (we know of no entry, so it was not asked)."
+_COPIES: Final = "Copies of the list of blocked addresses in the storage: they are deleted after two weeks."
 _NO_ANSWER: Final = f"{_AMAZONS_LIST}: it did not answer. Take the address off by hand, if it must be."
 
 
@@ -278,7 +280,9 @@ def _erase(
     case.email = ""
     case.save(update_fields=["email", "updated_at"])
     text = "Erased." if person else "Nobody of this address was known; it is blocked all the same."
-    detail = {"reached": reached, "out_of_reach": [*OUT_OF_REACH, *left]}
+    # By default that list holds nothing but keyed hashes.
+    copies = [_COPIES] if settings.SUPPRESSION_COPY == "addresses" else []
+    detail = {"reached": reached, "out_of_reach": [*OUT_OF_REACH, *copies, *left]}
     return _close(case, RightsState.DONE, text, actor, detail, by=by)
 
 

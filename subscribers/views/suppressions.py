@@ -10,7 +10,8 @@ from mailplatform.accounts.models import Role, User
 
 from ..forms.suppressions import BlockForm, LiftForm
 from ..importing.addresses import AddressRefusedError, normalise_email
-from ..models import BlockedDomain, Suppression, SuppressionReason
+from ..models import BlockedDomain, StorageCopyKind, Suppression, SuppressionReason
+from ..selectors import storage_copies
 from ..selectors import suppressions as selector
 from ..services import domains, suppression
 from .audience_tabs import audience_tabs
@@ -49,11 +50,14 @@ def _found(request: HttpRequest) -> dict[str, object]:
     q, reason = request.GET.get("q", "").strip()[:260], request.GET.get("reason", "")
     before = request.GET.get("before", "")
     reason = reason if reason in SuppressionReason.values else ""
+    copy = storage_copies.of(StorageCopyKind.SUPPRESSION)
     context: dict[str, object] = {
         "q": q,
         "reason": reason,
         "reasons": SuppressionReason.choices,
         "domains": selector.domains(),
+        "copy": copy,
+        "copy_warnings": storage_copies.warnings(copy),
         "lifted_by_users": suppression.LIFTED_BY_USERS,
         "tabs": audience_tabs("suppression_list"),
     }

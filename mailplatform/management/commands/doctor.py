@@ -18,7 +18,8 @@ from mailplatform.accounts import vault
 from mailplatform.accounts.services import installation
 from mailplatform.aws import checkup
 from mailplatform.aws.checkup import Finding, Level
-from subscribers.selectors import register
+from subscribers.models import StorageCopyKind
+from subscribers.selectors import register, storage_copies
 
 from .provision import endpoint_url
 
@@ -53,6 +54,7 @@ def examine() -> Iterator[Finding]:
         return
     yield from services()
     yield from keys()
+    yield from copies()
     yield from events()
     yield public_address()
     yield from amazon()
@@ -128,6 +130,13 @@ def keys() -> Iterator[Finding]:
         installation.credentials()
     except vault.SecretUnreadable as error:
         yield Finding(Level.ERROR, "Amazon secret key", str(error))
+
+
+def copies() -> Iterator[Finding]:
+    """Look whether the nightly copies in the storage are made."""
+    for kind in StorageCopyKind:
+        for warning in storage_copies.warnings(storage_copies.of(kind)):
+            yield Finding(Level.ERROR, "Storage", warning)
 
 
 def public_address() -> Finding:

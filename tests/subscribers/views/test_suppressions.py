@@ -93,7 +93,7 @@ def test_many_are_paged_with_few_queries(
 ) -> None:
     for number in range(55):
         suppression.suppress(email_key=email_key(f"p{number}@example.com"), reason="bounce", source="test")
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         page = marketer.get("/blocked/?reason=bounce&before=x").content.decode()
     assert page.count("Lift</a>") == 50
     before = sorted(Suppression.objects.values_list("pk", flat=True))[5]
