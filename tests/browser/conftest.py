@@ -73,7 +73,8 @@ def server_url(sandbox: RunningSandbox) -> Iterator[str]:
 def _serve(listener: socket.socket, address: str) -> Iterator[str]:
     from mailplatform.asgi import application
 
-    config = uvicorn.Config(application, log_level="warning", access_log=False, lifespan="auto", ws="none")
+    # Without its lifespan the server's writer of events starts with the first post; see `event_writer`.
+    config = uvicorn.Config(application, log_level="warning", access_log=False, lifespan="off", ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="uvicorn", daemon=True)
     thread.start()
@@ -82,7 +83,6 @@ def _serve(listener: socket.socket, address: str) -> Iterator[str]:
         time.sleep(0.02)
     yield address
     server.should_exit = True
-    # The writer of events may take some seconds to finish; its connection must be gone before the database is.
     thread.join(timeout=30)
     assert not thread.is_alive(), "the server did not stop"
     listener.close()
@@ -232,7 +232,16 @@ def profile(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def visitor(transactional_db: None, profile: BrowserContext, server_url: str) -> Iterator[Visitor]:
+def event_writer(transactional_db: None, server_url: str) -> Iterator[None]:
+    """Let the server's writer of events end with the test: its heart may not beat into the next one's database."""
+    from mailplatform.asgi import application
+
+    yield
+    application.endpoint.writer.stop()
+
+
+@pytest.fixture
+def visitor(event_writer: None, profile: BrowserContext, server_url: str) -> Iterator[Visitor]:
     """A stranger's window; everything forbidden is raised at the end of the test."""
     window = watch(profile, server_url)
     yield window

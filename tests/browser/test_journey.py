@@ -25,7 +25,7 @@ NAME = "Hello from the harbour"
 
 @pytest.fixture
 def celery(
-    sandbox: RunningSandbox, server_url: str, transactional_db: None, tmp_path: Path
+    sandbox: RunningSandbox, server_url: str, event_writer: None, tmp_path: Path
 ) -> Iterator[None]:
     """One worker with beat inside, as an installation of one machine may run it."""
     workers.empty_queues()
