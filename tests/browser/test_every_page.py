@@ -100,6 +100,9 @@ def paths(name: str, entry: URLPattern, world: World) -> Iterator[str]:
     if "token" in wanted:
         yield reverse(name, kwargs={"token": world.links.get(name, world.token)})
         return
+    if "key" in wanted:
+        yield reverse(name, kwargs={"key": "ropa"})
+        return
     for thing in subjects(name, world):
         ids = {"public_id": getattr(thing, "public_id", None), "pk": thing.pk, "number": 1, "part": "html"}  # type: ignore[attr-defined]
         for step in STEPS if "step" in wanted else ("",):

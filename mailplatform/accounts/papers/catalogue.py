@@ -60,7 +60,7 @@ _ALL: Final = (
     ),
     Kind(
         "data-inventory", "Data inventory", "Every column of the database that holds something about people",
-        (*BASIC, "fields"), data_inventory.write,
+        (*BASIC, "hosting", "fields"), data_inventory.write,
     ),
 )  # fmt: skip
 KINDS: Final = {kind.key: kind for kind in _ALL}

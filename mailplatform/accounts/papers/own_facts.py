@@ -43,6 +43,7 @@ def amazon() -> list[Fact]:
             "Uploads in Amazon S3",
             f"yes, in {settings.S3_REGION}" if settings.S3_BUCKET else facts.NO,
         ),
+        Fact("checkpoints", "Copies of the register's checkpoints in Amazon S3", yes(settings.LEDGER_BUCKET)),
         Fact("exceptions", "Exceptions from the EEA list", ", ".join(exceptions) or "none"),
     ]
     endpoints = {
@@ -73,6 +74,7 @@ def hosting() -> list[Fact]:
         Fact("database", "Database", _place(str(database.get("HOST") or ""))),
         Fact("redis", "Redis", _place(urlsplit(settings.REDIS_URL).hostname or "")),
         Fact("uploads", "Uploads", "Amazon S3" if settings.S3_BUCKET else "data directory of the site"),
+        Fact("suppression_copy", "Nightly list of who gets no mail holds", settings.SUPPRESSION_COPY),
         Fact("https", "Site by https alone", yes(settings.SECURE)),
     ]
 

@@ -28,6 +28,9 @@ function toggle(button) {
 }
 
 export function startViews() {
+  // Tabs that do not fit are scrolled: the one that is open must be seen.
+  const open = document.querySelector(".mp-tabs [aria-current]");
+  if (open) open.parentElement.scrollLeft = open.offsetLeft - open.parentElement.offsetLeft - 24;
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy], [data-copy-text], [data-view], [data-menu]");
     if (!button) return;

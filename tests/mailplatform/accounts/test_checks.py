@@ -154,8 +154,15 @@ class TestRegions:
         self, settings: Settings, region: str, endpoint: str, words: list[str]
     ) -> None:
         wire(settings, **({"s3": endpoint} if endpoint else {}))
-        settings.S3_BUCKET, settings.S3_REGION = "uploads", region
+        settings.S3_BUCKET, settings.LEDGER_BUCKET, settings.S3_REGION = "uploads", "uploads", region
         assert [text.split()[0] for text in checks.region_errors()] == words
+
+    def test_a_bucket_for_checkpoints_alone(self, settings: Settings) -> None:
+        wire(settings)
+        settings.S3_BUCKET, settings.LEDGER_BUCKET, settings.S3_REGION = "", "ledger", ""
+        assert checks.region_errors()[0].startswith("LEDGER_BUCKET is set, but not where")
+        settings.S3_REGION = "us-east-1"
+        assert checks.region_errors()[0].startswith("S3_REGION is 'us-east-1'")
 
     def test_the_command_line_ends_with_one_sentence(self) -> None:
         clean = {

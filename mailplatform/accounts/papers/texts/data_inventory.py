@@ -31,6 +31,13 @@ def write(facts: Facts, answers: Answers) -> list[Block]:
             ["Where", "What it holds", "Kept"],
             [
                 ["Data directory or bucket", "files of imports", "until the import is over"],
+                [
+                    "Nightly list of who gets no mail, beside them",
+                    "addresses of people still known, else keyed hashes"
+                    if facts.value("hosting", "suppression_copy") == "addresses"
+                    else "keyed hashes",
+                    "14 days",
+                ],
                 ["Checkpoints of the register", "hashes and signatures; nobody's data", "always"],
                 [
                     "Redis",

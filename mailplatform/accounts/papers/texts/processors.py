@@ -66,5 +66,19 @@ def services(facts: Facts) -> Table:
         ["STS, IAM", "No personal data of readers", "sign-in of this site"],
     ]  # fmt: skip
     if facts.value("hosting", "uploads") == "Amazon S3":
-        rows.append(["S3", "Files of imports", "until the import is over"])
+        rows.append(
+            [
+                "S3",
+                "Files of imports; a nightly list of who gets no mail",
+                "until the import is over; 14 days",
+            ]
+        )
+    if facts.is_yes("amazon", "checkpoints"):
+        rows.append(
+            [
+                "S3",
+                "Checkpoints of the register: hashes and signatures, nobody's data",
+                "as the bucket is locked",
+            ]
+        )
     return Table(["Service", "Sees", "Does"], rows)
