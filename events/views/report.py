@@ -148,7 +148,7 @@ def campaign_machines(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def campaign_segment(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Make a segment of the people behind a number."""
     campaign = campaigns.access_campaign(public_id)
-    link_id = int(request.POST["link"]) if request.POST.get("link", "").isdecimal() else 0
+    link_id = _whole(request.POST.get("link", ""))
     try:
         segment = reactions.make_segment(
             campaign=campaign, who=request.POST.get("who", ""), link_id=link_id, actor=current_user(request)
@@ -248,5 +248,8 @@ def _narrowed(scope: list[Run], choice: people.Choice) -> list[str]:
 
 
 def _number(request: HttpRequest, name: str) -> int:
-    text = request.GET.get(name, "")
+    return _whole(request.GET.get(name, ""))
+
+
+def _whole(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else 0

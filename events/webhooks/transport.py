@@ -5,7 +5,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ from . import addresses
 
 CONNECT_S: Final = 5.0
 TOTAL_S: Final = 15.0
+ADDRESSES: Final = 3  # of one host, tried in turn
 MAX_ANSWER: Final = 2_048
 MAX_RETRY_AFTER_S: Final = 3_600
 
@@ -38,7 +39,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, allow_loopback: b
     try:
         target = addresses.parse(url, allow_loopback=allow_loopback)
         found = addresses.resolve(target, allow_loopback=allow_loopback)
-        status, retry_after = _exchange(target, found[0], body, headers)
+        status, retry_after = _exchange(target, found, body, headers)
     except addresses.NotAllowed as error:
         return Answer(0, _since(start), str(error))
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -48,20 +49,17 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, allow_loopback: b
 
 
 def _exchange(
-    target: addresses.Target, address: str, body: bytes, headers: Mapping[str, str]
+    target: addresses.Target, found: Sequence[str], body: bytes, headers: Mapping[str, str]
 ) -> tuple[int, int]:
-    raw = socket.create_connection((address, target.port), timeout=CONNECT_S)
+    wire = _connect(target, found)
     # A server that drips a byte now and then would pass every timeout of a single read.
-    guard = threading.Timer(TOTAL_S, _cut, [raw])
+    guard = threading.Timer(TOTAL_S, _cut, [wire])
     guard.daemon = True
     guard.start()
     try:
-        raw.settimeout(TOTAL_S)
-        wire = (
-            ssl.create_default_context().wrap_socket(raw, server_hostname=target.host)
-            if target.is_tls
-            else raw
-        )
+        wire.settimeout(TOTAL_S)
+        if isinstance(wire, ssl.SSLSocket):
+            wire.do_handshake()
         connection = http.client.HTTPConnection(target.host, target.port, timeout=TOTAL_S)
         connection.sock = wire
         try:
@@ -73,14 +71,31 @@ def _exchange(
             connection.close()
     finally:
         guard.cancel()
-        raw.close()
+        wire.close()
 
 
-def _cut(raw: socket.socket) -> None:
+def _connect(target: addresses.Target, found: Sequence[str]) -> socket.socket:
+    """Connect to the first address that answers; with TLS not shaken hands yet. OSError of the last one."""
+    for number, address in enumerate(found[:ADDRESSES], start=1):
+        try:
+            raw = socket.create_connection((address, target.port), timeout=CONNECT_S)
+        except OSError:
+            if number == min(len(found), ADDRESSES):
+                raise
+        else:
+            break
+    if not target.is_tls:
+        return raw
+    context = ssl.create_default_context()
+    return context.wrap_socket(raw, server_hostname=target.host, do_handshake_on_connect=False)
+
+
+def _cut(wire: socket.socket) -> None:
+    """Shut the connection itself, also under TLS: whoever reads from it gets its end."""
     try:
-        raw.shutdown(socket.SHUT_RDWR)
+        socket.socket.shutdown(wire, socket.SHUT_RDWR)
     except OSError:
-        raw.close()
+        wire.close()
 
 
 def _retry_after(text: str) -> int:

@@ -101,7 +101,7 @@ def test_safelinks_clicks_with_a_browsers_name_do_not_move_human_counts(time_mac
 @pytest.mark.parametrize(
     "agent", ["Mozilla/5.0", "Mozilla/5.0 (via ggpht.com GoogleImageProxy)", "YahooMailProxy; x"]
 )
-def test_opens_of_proxies_do_not_inflate_open_rates_and_are_kept_with_their_reason(agent: str) -> None:
+def test_ux_22_opens_of_proxies_do_not_inflate_open_rates_and_are_kept_with_their_reason(agent: str) -> None:
     run, person = make_run(), make_person(opens=True)
     make_delivery(run, person, opens_tracked=True)
     take(payload("Open", run, person, userAgent=agent))
@@ -111,7 +111,7 @@ def test_opens_of_proxies_do_not_inflate_open_rates_and_are_kept_with_their_reas
     assert breakdown.compute(run).machines[0].opens == 1
 
 
-def test_clicks_of_bots_are_a_number_of_their_own() -> None:
+def test_ux_23_clicks_of_bots_are_a_number_of_their_own() -> None:
     run, reader, bot = make_run(), make_person(clicks=True), make_person(clicks=True)
     for person, agent in ((reader, EDGE), (bot, "Slackbot-LinkExpanding 1.0")):
         take(payload("Click", run, person, link="https://x.example/", userAgent=agent))

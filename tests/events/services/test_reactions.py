@@ -20,7 +20,7 @@ def size(segment: Segment) -> int | None:
     return segments.count(segment.rules).total
 
 
-def test_segments_count_what_the_report_counts_and_a_withdrawal_takes_people_out() -> None:
+def test_ux_24_segments_count_what_the_report_counts_and_a_withdrawal_takes_people_out() -> None:
     run = make_finished_campaign(40)
     figures, found = report.report(run), breakdown.compute(run)
     expected = {
@@ -56,7 +56,7 @@ def test_unknown_groups_and_foreign_links_are_refused(client: Client) -> None:
         reactions.make_segment(campaign=run.campaign, who="", link_id=999_999)
 
 
-def test_one_click_on_the_report_leads_to_the_segment(
+def test_ux_24_one_click_on_the_report_leads_to_the_segment(
     client: Client, django_assert_max_num_queries: Any
 ) -> None:
     run = make_finished_campaign(20)
@@ -69,6 +69,8 @@ def test_one_click_on_the_report_leads_to_the_segment(
     assert "got but did not open" in text
     assert run.campaign.name in text
     assert client.post(address, {"who": "nonsense"}).status_code == 404
+    for link in ("9" * 5_000, "9" * 19, "²", "-1"):
+        assert client.post(address, {"who": "nonsense", "link": link}).status_code == 404
     with django_assert_max_num_queries(12):
         assert "did not open" in client.get(reverse("subscribers:segment_list")).content.decode()
     machines = reverse("events:campaign_machines", args=[run.campaign.public_id])

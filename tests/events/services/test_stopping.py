@@ -28,7 +28,7 @@ def make_mailed(run: Run, number: int, domain: str = "gmail.com") -> list[Any]:
     return people
 
 
-def test_bounces_at_one_provider_pause_the_run_with_the_reason() -> None:
+def test_ux_20_bounces_at_one_provider_pause_the_run_with_the_reason() -> None:
     run = make_run()
     make_mailed(run, 60, "firma.example")
     take(*[payload("Bounce", run, person) for person in make_mailed(run, 12)[:3]])
@@ -104,7 +104,7 @@ def test_quiet_runs_cost_three_queries_each(django_assert_max_num_queries: Any) 
         assert stopping.check_safety(limits=LIMITS) == []
 
 
-def test_owner_gets_the_reason_by_mail_once(mailoutbox: list[Any]) -> None:
+def test_ux_20_owner_gets_the_reason_by_mail_once(mailoutbox: list[Any]) -> None:
     run = make_run()
     run.campaign.owner = UserFactory.create(email="owner@shop.example")
     run.campaign.save()

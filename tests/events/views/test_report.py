@@ -51,7 +51,7 @@ def test_numbers_add_up(run: Run) -> None:
     assert (r.complained, r.skipped) == (1, 3)
 
 
-def test_every_number_has_as_many_people_behind_it(run: Run) -> None:
+def test_ux_21_every_number_has_as_many_people_behind_it(run: Run) -> None:
     figures = report.report(run)
     for who in people.GROUPS.keys() - {"not_opened", "not_clicked", "engaged", "machine", "reached"}:
         choice = people.Choice(who)
@@ -59,7 +59,7 @@ def test_every_number_has_as_many_people_behind_it(run: Run) -> None:
         assert len(list(people.stream(run, choice))) == people.count(run, choice), who
 
 
-def test_csv_has_as_many_rows_as_the_number(client: Client, run: Run) -> None:
+def test_ux_21_csv_has_as_many_rows_as_the_number(client: Client, run: Run) -> None:
     client.force_login(UserFactory.create())
     for who in people.GROUPS:
         response = client.get(url(run, "campaign_people_csv", who=who))
@@ -85,7 +85,7 @@ def test_reasons_lead_to_their_people(run: Run) -> None:
         assert reason.words
 
 
-def test_chart_has_no_gaps_and_all_hits(run: Run) -> None:
+def test_ux_22_chart_has_no_gaps_and_all_hits(run: Run) -> None:
     points = report.hours(run)
     steps = {(b.at - a.at).total_seconds() for a, b in itertools.pairwise(points)}
     assert steps == {3600.0}
