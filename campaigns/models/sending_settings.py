@@ -32,7 +32,7 @@ class SendingSettings(TimestampedModel):
 
     # A second person has to approve a campaign before it is sent.
     approval_needed = models.BooleanField(default=False)
-    # What Amazon charges, in one currency; Amazon's list prices of most Regions stand in.
+    # What Amazon charges, in one currency; at first what it listed for most Regions when this was written.
     currency = models.CharField(max_length=3, default="USD")
     price_per_thousand = models.DecimalField(
         max_digits=10, decimal_places=4, default=Decimal("0.10"), **_PRICE

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from . import links
 from .compiling import ESCAPED_ROOT, compile_part, serialize
+from .lengths import visible_length
 from .nodes import Node, walk
 from .parser import parse_part
 from .plain_text import text_from_html
@@ -98,14 +99,15 @@ def _compile(checked: Checked, source: str, part: Part) -> list[Node]:
 
 def _check_subject(checked: Checked, subject: str) -> None:
     words = subject.strip()
+    length = visible_length(words)
     if not words:
         _add(checked, Level.BLOCKING, "empty_subject", "Write a subject.", Part.SUBJECT, 1)
     elif "\n" in words or "\r" in words:
         _add(checked, Level.BLOCKING, "subject_lines", "The subject must be a single line.", Part.SUBJECT, 1)
-    elif len(words) > SUBJECT_LONG:
-        message = f"The subject has {len(words)} characters; most inboxes show fewer than {SUBJECT_LONG}."
+    elif length > SUBJECT_LONG:
+        message = f"The subject has {length} characters; most inboxes show fewer than {SUBJECT_LONG}."
         _add(checked, Level.WARNING, "long_subject", message, Part.SUBJECT, 1)
-    elif len(words) < SUBJECT_SHORT:
+    elif length < SUBJECT_SHORT:
         _add(checked, Level.ADVICE, "short_subject", "A subject this short says little.", Part.SUBJECT, 1)
 
 

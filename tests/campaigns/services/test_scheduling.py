@@ -17,7 +17,7 @@ def _https(settings: Any) -> None:
     settings.PUBLIC_URL = "https://mail.example.com"
 
 
-def test_send_leaves_a_moment_to_undo_in_which_nothing_leaves() -> None:
+def test_ux_16_send_leaves_a_moment_to_undo_in_which_nothing_leaves() -> None:
     campaign = make_ready_campaign()
     sent = scheduling.send_now(campaign=campaign, actor=None, confirmed_count=3)
     assert (sent.state, sent.runs.count()) == (CampaignState.SCHEDULED, 0)

@@ -40,7 +40,7 @@ def send(addresses: list[str], **fields: Any) -> list[str]:
     )
 
 
-def test_a_test_is_marked_inert_and_not_counted(sandbox: RunningSandbox) -> None:
+def test_ux_13_a_test_is_marked_inert_and_not_counted(sandbox: RunningSandbox) -> None:
     assert len(send(["a@example.org", "b@example.org"])) == 2
     mails = sandbox.messages()
     assert {tuple(m["to"]) for m in mails} == {("a@example.org",), ("b@example.org",)}

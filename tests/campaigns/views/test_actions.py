@@ -55,7 +55,7 @@ def test_nobody_is_answered_plainly(marketer: Client) -> None:
     )
 
 
-def test_pause_and_cancel_say_what_cannot_be_recalled(marketer: Client) -> None:
+def test_ux_19_pause_and_cancel_say_what_cannot_be_recalled(marketer: Client) -> None:
     campaign = make_campaign(state=CampaignState.SENDING)
     run = make_run(campaign, audience=0)
     assert "0 mails are sent and cannot be recalled" in post(marketer, campaign, "pause")

@@ -79,7 +79,7 @@ def test_the_numbers_add_up_to_the_audience() -> None:
     assert runs.counts_by_reason(run.pk)[0][2] == 1
 
 
-def test_the_page_polls_while_it_moves_and_stops_when_it_is_over(marketer: Client) -> None:
+def test_ux_18_the_page_polls_while_it_moves_and_stops_when_it_is_over(marketer: Client) -> None:
     campaign, run = launched(audience=1)
     assert b'hx-trigger="every 2s"' in marketer.get(url(campaign, "progress")).content
     deliver(run, "accepted")
