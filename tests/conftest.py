@@ -5,6 +5,7 @@ Postgres and Redis themselves are started by `mailplatform.embedded.pytest_plugi
 settings.
 """
 
+import gc
 import os
 import subprocess
 import sys
@@ -14,9 +15,10 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connections
+from django.db import connections, transaction
 from django.test import TransactionTestCase
 from pytest_django.plugin import DjangoDbBlocker
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from mailplatform.sandbox.testing import RunningSandbox, running_sandbox
 from tests.database import create_copy, flush, grant_rights
@@ -60,6 +62,33 @@ def _flush_as_owner() -> Iterator[None]:
     """Clean up after real transactions as the owner: the application's role may not empty tables."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: flush())
+        yield
+
+
+@pytest.fixture(scope="module")
+def kept(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Let what a module's fixtures write stand until its last test; each test takes back what is its own.
+
+    For modules whose tests do not commit. Postgres's now() stands still meanwhile.
+    """
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_are_found_once() -> Iterator[None]:
+    """Each `Client` loads the middleware anew, and this one reads every folder of static files."""
+    original, found = WhiteNoiseMiddleware.add_files_from_finders, dict[str, Any]()
+
+    def add(self: Any) -> None:
+        if not found:
+            original(self)
+            found.update(self.files)
+        self.files.update(found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", add)
         yield
 
 
@@ -112,6 +141,12 @@ def _part(item: pytest.Item) -> pytest.MarkDecorator:
     fixtures = getattr(item, "fixturenames", ())
     wants_database = is_case or "db" in fixtures or item.get_closest_marker("django_db")
     return pytest.mark.database if wants_database else pytest.mark.unit
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the modules and the tests themselves: they stay until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
