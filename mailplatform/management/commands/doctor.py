@@ -2,6 +2,7 @@
 
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from django.db.migrations.executor import MigrationExecutor
 from events.selectors import intake
 from mailplatform.accounts import vault
 from mailplatform.accounts.services import installation
-from mailplatform.aws import checkup
+from mailplatform.aws import buckets as bucket_check
+from mailplatform.aws import checkup, session
 from mailplatform.aws.checkup import Finding, Level
 from subscribers.models import StorageCopyKind
 from subscribers.selectors import register, storage_copies
@@ -169,3 +171,14 @@ def amazon() -> Iterator[Finding]:
     except vault.SecretUnreadable:
         return  # said under the keys
     yield from checkup.examine(aws, expected)
+    yield from buckets(aws)
+
+
+def buckets(aws: session.Connection) -> Iterator[Finding]:
+    """Look where the buckets really are, unless a storage of one's own stands in for Amazon's."""
+    if settings.AWS_ENDPOINT_URLS.get("s3"):
+        return
+    named = {settings.S3_BUCKET: "S3_BUCKET", settings.LEDGER_BUCKET: "LEDGER_BUCKET"}
+    for bucket, setting in named.items():
+        if bucket:
+            yield bucket_check.examine(replace(aws, region=settings.S3_REGION), bucket, setting)

@@ -35,7 +35,7 @@ def write(facts: Facts, answers: Answers) -> list[Block]:
         Heading("Unsubscribing"),
         Points(
             [
-                "Every mail has a link to unsubscribe in its text and the headers of RFC 8058 for one click; a template without the link cannot be published",
+                "Every mail of a campaign has a link to unsubscribe in its text and the headers of RFC 8058 for one click; a template without the link cannot be published",
                 "No sign-in and no reason is asked for; it takes effect at once, also for mail that waits",
                 "A mere visit of the link changes nothing, so that scanners of links unsubscribe nobody",
                 "A no stands against every later import, form of others, user and API call; only the person can take it back",
