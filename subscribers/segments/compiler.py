@@ -217,18 +217,19 @@ class _Compiler:
     def _summed(self, rule: Rule, ever: str, inside: str, condition: str) -> str:
         """Compare what the rollup says, or what the orders say where only some of their time counts.
 
-        Orders are looked at person by person, so only of whom the rollup does not tell it: who bought nothing in the
-        time, and who never reached the amount at all.
+        No part is more than the whole, so the rollup alone settles most: who never reached the number, who stays
+        below it even with everything, and who bought nothing in the time. Orders are asked of the others only.
         """
         if rule.within is None:
             return self._compared(ever, rule)
-        reached = f"{self._compared(ever, rule)} AND " if rule.operator == "at_least" else ""
+        sign, joined = ("<=", "OR") if rule.operator == "at_most" else (">=", "AND")
+        settled = f"{ever} {sign} {self._bind(rule.value)}"
         since = self._now - timedelta(days=rule.within)
         recent = f"p.last_ordered_at >= {self._bind(since)}"
         own = f"o.subscriber_id = p.subscriber_id AND o.ordered_at >= {self._bind(since)}{condition}"
         # Values are parameters, the currency is one of ISO 4217.
         counted = f"CASE WHEN {recent} THEN (SELECT {inside} FROM subscribers_order o WHERE {own}) ELSE 0 END"  # noqa: S608
-        return f"{reached}{self._compared(counted, rule)}"
+        return f"({settled} {joined} {self._compared(counted, rule)})"
 
     def _product(self, rule: Rule) -> str:
         name = self._bind(rule.value)

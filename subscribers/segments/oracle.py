@@ -62,11 +62,11 @@ def _boolean(operator: str, fact: Any) -> bool:
     }[operator]
 
 
-def _summed(rule: Rule, fact: Any, now: datetime) -> float:
+def _summed(rule: Rule, fact: Any, now: datetime) -> int:
     since = None if rule.within is None else now - timedelta(days=rule.within)
     if rule.subject.kind is Kind.ORDERS:
         return sum(1 for moment in fact if since is None or moment >= since)
-    return sum(amount for moment, amount in fact if since is None or moment >= since)
+    return sum(int(amount) for moment, amount in fact if since is None or moment >= since)
 
 
 def _positive(rule: Rule, fact: Any, now: datetime) -> bool:

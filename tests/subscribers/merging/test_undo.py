@@ -17,6 +17,7 @@ from subscribers.models import (
     ImportJob,
     ImportState,
     ImportTrace,
+    Order,
     Profile,
     Subscriber,
     Subscription,
@@ -120,7 +121,8 @@ def test_who_was_removed_leaves_no_address_behind() -> None:
 def test_who_acted_since_is_kept_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
     news = lists.ensure(name="News")
     rows = "".join(
-        f"{name}@example.com\n" for name in ("own", "left", "click", "sent", "run", "edit", "list", "idle")
+        f"{name}@example.com\n"
+        for name in ("own", "left", "click", "sent", "run", "edit", "list", "order", "idle")
     )
     job = bring_in(f"email\n{rows}", mailing_list=news)
     people = {person.email.split("@")[0]: person for person in Subscriber.objects.all()}
@@ -136,6 +138,9 @@ def test_who_acted_since_is_kept_and_named(monkeypatch: pytest.MonkeyPatch) -> N
         state="confirmed",
         source="added by hand",
     )
+    Order.objects.create(
+        source="shop", number="1", subscriber=people["order"], ordered_at=clock.now(), currency="EUR", total=5
+    )
     job = importing.undo(job=job)
     kept = {str(found.person).split("@")[0]: found.reason for found in selector.kept(job)}
     assert set(Subscriber.objects.values_list("email", flat=True)) == {f"{name}@example.com" for name in kept}
@@ -146,6 +151,7 @@ def test_who_acted_since_is_kept_and_named(monkeypatch: pytest.MonkeyPatch) -> N
         "run": "was mailed since",
         "edit": "was edited since",
         "list": "joined or left a list since",
+        "order": "has orders",
     }
     assert job.undo["removed"] == 1
     bases = {

@@ -10,7 +10,7 @@ from mailplatform.core import clock
 from mailplatform.core.keys import email_key
 from subscribers.importing.columns import MappingError, from_json
 from subscribers.ledger.report import Kind
-from subscribers.merging import order_merge, order_undo, run
+from subscribers.merging import order_merge, order_table, run, undo
 from subscribers.merging.statement import StatementError
 from subscribers.models import (
     Act,
@@ -257,23 +257,23 @@ def test_an_import_killed_anywhere_ends_as_one_that_was_not(
             run.run_job(job_id=job.pk)
         assert Order.objects.count() == expected
         if staging_lost:  # as after a crash of Postgres
-            order_merge.order_table.clear(job.pk)
+            order_table.clear(job.pk)
     run.run_job(job_id=job.pk)
     job.refresh_from_db()
     assert (job.state, job.rows_new, job.rows_done) == (ImportState.DONE, 3, 4)
     assert (profile(ann).orders, profile(ann).spent) == (2, {"EUR": 2000, "SEK": 10000})
     assert ConsentRecord.objects.count() == 2
-    annulled = order_undo.undo.annul
+    annulled = undo.annul
 
     def dies(*_: Any) -> int:
         raise Killed
 
     ImportJob.objects.update(state=ImportState.UNDOING, undo={"chunks": 0})
     with monkeypatch.context() as patch:
-        patch.setattr(order_undo.undo, "annul", dies)
+        patch.setattr(undo, "annul", dies)
         with pytest.raises(Killed):
             run.undo_job(job_id=job.pk)
-    assert (Order.objects.count(), order_undo.undo.annul) == (3, annulled)
+    assert (Order.objects.count(), undo.annul) == (3, annulled)
     run.undo_job(job_id=job.pk)
     assert not Order.objects.exists()
     assert set(Profile.objects.values_list("marketing_basis", "orders")) == {("none", 0)}

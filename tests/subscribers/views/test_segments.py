@@ -272,7 +272,7 @@ def test_a_sum_of_a_time_is_a_sentence_and_stays_one(marketer: Client) -> None:
     ]
     assert "Spent in EUR is at least 99.95 in the last 90 days" in marketer.get("/segments/").content.decode()
     page = marketer.get(f"/segments/{Segment.objects.get().public_id}/").content.decode()
-    assert 'value="90" placeholder="all"' in page
+    assert 'value="90" placeholder="all time"' in page
     # A field without a time forgets it.
     page = marketer.post("/segments/add/", berlin(within_0="90"), headers=HTMX).content.decode()
     assert "within_0" not in page
