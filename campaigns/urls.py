@@ -26,6 +26,7 @@ _campaign = "campaigns/<uuid:public_id>/"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("templates/", templates.template_list, name="template_list"),
     path("templates/add/", templates.template_add, name="template_add"),
+    path("templates/starters/<slug:slug>/", templates.starter_preview, name="starter_preview"),
     path("templates/import/", templates.template_import, name="template_import"),
     path(_template, editor.template_edit, name="template_edit"),
     path(f"{_template}autosave/", editor.template_autosave, name="template_autosave"),

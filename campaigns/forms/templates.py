@@ -77,7 +77,12 @@ class TemplateForm(forms.Form):
         required=False,
         help_text="The line that inboxes show after the subject.",
     )
-    source_format = forms.ChoiceField(choices=KINDS, label="Written in", required=False)
+    source_format = forms.ChoiceField(
+        choices=[(SourceKind.MJML.value, "MJML"), (SourceKind.HTML.value, "My own HTML")],
+        label="Written in",
+        required=False,
+        widget=forms.Select(attrs={"class": "form-select form-select-sm"}),
+    )
     html = forms.CharField(
         label="Source",
         required=False,

@@ -24,7 +24,7 @@ from ..rendering import (
 )
 from ..rendering.compiling import compile_part
 from ..selectors import templates as selectors
-from . import templates
+from . import template_gallery, templates
 
 SAMPLE_EMAIL = "ann.example@example.com"
 
@@ -58,6 +58,19 @@ def person_of(subscriber: Subscriber) -> entries.Person:
 def sample_person() -> entries.Person:
     """Somebody invented, for an installation without subscribers."""
     return entries.Person(0, Subscriber().public_id, SAMPLE_EMAIL, "Ann Example", "en", {})
+
+
+def draft_of(starter: template_gallery.Starter) -> Template:
+    """A starter as a draft that is stored nowhere."""
+    return Template(
+        name=starter.name,
+        subject=starter.subject,
+        preheader=starter.preheader,
+        html=starter.html,
+        text=starter.text,
+        source_format=starter.kind,
+        defaults={**starter.defaults, **template_gallery.SAMPLES.get(starter.slug, {})},
+    )
 
 
 def preview(

@@ -1,11 +1,8 @@
 """Write templates: create, save a draft without overwriting anybody, copy, archive, restore, starters."""
 
 import re
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
@@ -16,8 +13,9 @@ from mailplatform.core import clock
 from ..models import Template, TemplateVersion
 from ..rendering import Checked, Source, SourceKind, check_template
 from ..selectors import templates as selectors
+from . import template_gallery
 
-STARTERS: Final = ("welcome-campaign", "product-promotion")
+FIRST_STARTERS: Final = ("welcome-campaign", "product-promotion")
 EDITABLE: Final = frozenset({"name", "subject", "preheader", "html", "text", "source_format", "defaults"})
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]*$")
 
@@ -40,41 +38,6 @@ class UnknownSourceKind(ValueError):
 
 class InvalidVariableName(ValueError):
     """A declared variable has a name that Handlebars cannot read, or one that is reserved."""
-
-
-@dataclass(frozen=True, slots=True)
-class Starter:
-    """A template that comes with the product, as read from `templates/email/starters/`."""
-
-    slug: str
-    name: str
-    subject: str
-    preheader: str
-    defaults: dict[str, Any]
-
-
-_STARTERS: Final = {
-    "welcome-campaign": Starter(
-        "welcome-campaign",
-        "Welcome campaign",
-        "Welcome to our community, {{name}}!",
-        "A 10% gift for your first order is inside.",
-        {"name": "there", "preferences": [], "shop_url": "https://example.com/shop"},
-    ),
-    "product-promotion": Starter(
-        "product-promotion",
-        "Product promotion",
-        "Exclusive offer: {{discount}}% off {{product_name}}",
-        "Only until {{expiry_date}}.",
-        {
-            "name": "there",
-            "discount": "20",
-            "product_name": "Smart Watch",
-            "product_url": "https://example.com/smartwatch",
-            "expiry_date": "31 December",
-        },
-    ),
-}
 
 
 @transaction.atomic
@@ -175,33 +138,29 @@ def check(template: Template, *, subject: str = "", preheader: str = "", public_
 
 def blank(kind: SourceKind) -> str:
     """What a new template begins with: the frame that the law asks for, and room for words."""
-    return (_folder() / f"blank.{kind}").read_text(encoding="utf-8")
+    return (template_gallery.folder() / f"blank.{kind}").read_text(encoding="utf-8")
 
 
 def ensure_starters(*, actor: User | None = None) -> list[Template]:
-    """The two starter templates; one that exists is left as it is."""
-    return [_ensure_starter(_STARTERS[slug], actor) for slug in STARTERS]
+    """The two starters that everybody begins with; one that exists is left as it is."""
+    found = {t.slug: t for t in Template.objects.filter(slug__in=FIRST_STARTERS)}
+    return [found.get(slug) or create_from_starter(slug=slug, actor=actor) for slug in FIRST_STARTERS]
 
 
-def _ensure_starter(starter: Starter, actor: User | None) -> Template:
-    existing = Template.objects.filter(slug=starter.slug).first()
-    if existing is not None:
-        return existing
-    folder = _folder()
+def create_from_starter(*, slug: str, actor: User | None) -> Template:
+    """A template of one's own, begun with a starter. Raises `template_gallery.NoSuchStarter`."""
+    starter = template_gallery.get(slug)
     return create(
         actor=actor,
         name=_free_name(starter.name),
         slug=starter.slug,
         subject=starter.subject,
         preheader=starter.preheader,
-        html=(folder / f"{starter.slug}.html").read_text(encoding="utf-8"),
-        text=(folder / f"{starter.slug}.txt").read_text(encoding="utf-8"),
+        html=starter.html,
+        text=starter.text,
+        source_format=starter.kind,
         defaults=starter.defaults,
     )
-
-
-def _folder() -> Path:
-    return Path(settings.BASE_DIR) / "templates" / "email" / "starters"
 
 
 def _check_kind(kind: str) -> None:

@@ -214,7 +214,7 @@ def template_preview(request: HttpRequest, public_id: UUID, part: str) -> HttpRe
     if "live" in request.GET:
         live = cache.get(_preview_key(request, public_id))
     rendered = live[0] if live else previews.preview(template, previews.sample_person()).rendered
-    return frames.mail_frame(rendered, part, images="images" in request.GET)
+    return frames.mail_frame(rendered, part, images="images" in request.GET, dark="dark" in request.GET)
 
 
 def _preview_key(request: HttpRequest, public_id: UUID) -> str:

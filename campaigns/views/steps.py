@@ -332,4 +332,4 @@ def campaign_preview(request: HttpRequest, public_id: UUID, part: str) -> HttpRe
         preheader=campaign.preheader,
         variables=campaign.variables,
     )
-    return frames.mail_frame(shown.rendered, part, images="images" in request.GET)
+    return frames.mail_frame(shown.rendered, part, images="images" in request.GET, dark="dark" in request.GET)

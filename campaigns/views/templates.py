@@ -15,7 +15,7 @@ from ..models import Template, TemplateVersion
 from ..rendering import Part, Rendered, SourceKind
 from ..rendering.comparing import PARTS, Change, compare
 from ..selectors import templates as selectors
-from ..services import previews, template_importing, templates
+from ..services import previews, template_gallery, template_importing, templates
 from . import frames
 
 
@@ -39,6 +39,12 @@ def template_add(request: HttpRequest) -> HttpResponse:
         templates.ensure_starters(actor=actor)
         messages.success(request, "The two starter templates are there.")
         return redirect("campaigns:template_list")
+    if slug := request.POST.get("starter", ""):
+        try:
+            template = templates.create_from_starter(slug=slug, actor=actor)
+        except template_gallery.NoSuchStarter as error:
+            raise Http404 from error
+        return redirect("campaigns:template_edit", template.public_id)
     form = NewTemplateForm(request.POST or None)
     if form.is_valid():
         kind = SourceKind(form.cleaned_data["source_format"] or SourceKind.MJML)
@@ -74,9 +80,23 @@ def template_import(request: HttpRequest) -> HttpResponse:
     return _add_page(request, NewTemplateForm(), form)
 
 
+@require_role("viewer")
+@xframe_options_sameorigin
+@require_GET
+def starter_preview(_request: HttpRequest, slug: str) -> HttpResponse:
+    """A starter as an invented person would get it, for a frame."""
+    try:
+        starter = template_gallery.get(slug)
+    except template_gallery.NoSuchStarter as error:
+        raise Http404 from error
+    shown = previews.preview(previews.draft_of(starter), previews.sample_person())
+    return frames.mail_frame(shown.rendered, Part.HTML)
+
+
 def _add_page(request: HttpRequest, form: NewTemplateForm, import_form: ImportTemplateForm) -> HttpResponse:
     status = 422 if form.is_bound or import_form.is_bound else 200
-    context = {"form": form, "import_form": import_form}
+    gallery = template_gallery.STARTERS.values()
+    context = {"form": form, "import_form": import_form, "gallery": gallery}
     return render(request, "campaigns/template_add.html", context, status=status)
 
 
@@ -114,13 +134,13 @@ def _changes(
 @require_role("viewer")
 @xframe_options_sameorigin
 @require_GET
-def version_preview(_request: HttpRequest, public_id: UUID, number: int, part: str) -> HttpResponse:
+def version_preview(request: HttpRequest, public_id: UUID, number: int, part: str) -> HttpResponse:
     """A published version as an invented person gets it, for a frame."""
     version = _version(public_id, number)
     rendered: Rendered | None = previews.version_preview(version, previews.sample_person())
     if part not in {Part.HTML, Part.TEXT}:
         raise Http404
-    return frames.mail_frame(rendered, part)
+    return frames.mail_frame(rendered, part, images="images" in request.GET, dark="dark" in request.GET)
 
 
 @require_role("marketer")

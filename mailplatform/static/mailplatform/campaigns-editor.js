@@ -9,15 +9,17 @@ function frames() {
 
 function refresh({ live = false } = {}) {
   const person = document.querySelector("[data-person]")?.value.trim() ?? "";
-  const images = document.querySelector("[data-images]")?.getAttribute("aria-pressed") === "true";
+  const pressed = (name) => document.querySelector(`[data-${name}]`)?.getAttribute("aria-pressed") === "true";
   turn += 1;
   for (const frame of frames()) {
     const url = new URL(frame.src, location.href);
     if (live) url.searchParams.set("live", "1");
     if (person) url.searchParams.set("person", person);
     else url.searchParams.delete("person");
-    if (images) url.searchParams.set("images", "1");
-    else url.searchParams.delete("images");
+    for (const name of ["images", "dark"]) {
+      if (pressed(name)) url.searchParams.set(name, "1");
+      else url.searchParams.delete(name);
+    }
     url.searchParams.set("turn", String(turn));
     frame.src = url.href;
   }
@@ -62,12 +64,12 @@ document.addEventListener("focusin", (event) => {
 });
 
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-narrow], [data-images], [data-insert], [data-goto-line]");
+  const button = event.target.closest("[data-narrow], [data-images], [data-dark], [data-insert], [data-goto-line]");
   if (!button) return;
   if ("narrow" in button.dataset) {
     const phone = press(button);
     for (const frame of frames()) frame.classList.toggle("mp-phone", phone);
-  } else if ("images" in button.dataset) {
+  } else if ("images" in button.dataset || "dark" in button.dataset) {
     press(button);
     refresh();
   } else if (button.dataset.insert) {

@@ -1,7 +1,7 @@
 import pytest
 
 from campaigns.models import Template
-from campaigns.services import publishing, templates
+from campaigns.services import previews, publishing, template_gallery, templates
 from mailplatform.accounts.models import AuditEntry
 from tests.factories.campaigns import make_site, make_template, make_user
 
@@ -86,6 +86,31 @@ def test_the_starters_are_made_once_and_can_be_published_as_they_are() -> None:
         checked = templates.check(template)
         assert checked.findings == [], template.slug
         assert publishing.publish(template=template, actor=None).number == 1
+
+
+@pytest.mark.parametrize("slug", sorted(template_gallery.STARTERS))
+def test_each_of_the_ten_starters_can_be_published_and_rendered(slug: str) -> None:
+    assert len(template_gallery.STARTERS) == 10
+    make_site()
+    template = templates.create_from_starter(slug=slug, actor=None)
+    checked = templates.check(template, subject="A subject that is fit")
+    assert [f.message for f in checked.findings] == []
+    assert publishing.publish(template=template, actor=None).number == 1
+    shown = previews.preview(previews.draft_of(template_gallery.get(slug)), previews.sample_person())
+    assert shown.rendered is not None
+    assert "{{" not in shown.rendered.html + shown.rendered.text + shown.rendered.subject
+    for item in template_gallery.SAMPLES.get(slug, {}).values():
+        first = item[0] if isinstance(item, list) else item
+        words = next(iter(first.values())) if isinstance(first, dict) else first
+        assert words in shown.rendered.html
+        assert words in shown.rendered.text
+
+
+def test_a_starter_may_be_used_more_than_once_and_an_unknown_one_not_at_all() -> None:
+    names = [templates.create_from_starter(slug="letter", actor=None).name for _ in range(2)]
+    assert names == ["Letter", "Letter 2"]
+    with pytest.raises(template_gallery.NoSuchStarter, match="no starter"):
+        template_gallery.get("nothing")
 
 
 def test_the_starters_keep_the_words_of_the_recipe() -> None:

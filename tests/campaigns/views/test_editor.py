@@ -115,6 +115,22 @@ def test_remote_images_are_only_loaded_on_request(marketer: Client) -> None:
     assert "img-src data: https:" in frame["Content-Security-Policy"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "dark", "light"),
+    [({"dark": "1"}, "(min-width:0)", "(max-width:0)"), ({}, "(max-width:0)", "(min-width:0)")],
+)
+def test_dark_mode_is_shown_when_it_is_asked_for_whatever_the_theme(
+    marketer: Client, asked: dict[str, str], dark: str, light: str
+) -> None:
+    rules = "@media (prefers-color-scheme: dark) {p{color:red}} @media (prefers-color-scheme:light) {p{color:blue}}"
+    style = f"<style>{rules}</style>"
+    frame = marketer.get(url(make_template(html=HTML + style), "template_preview", "html"), asked)
+    page = frame.content.decode()
+    assert f"@media {dark} {{p{{color:red}}}}" in page
+    assert f"@media {light} {{p{{color:blue}}}}" in page
+    assert f"color-scheme:{'dark' if asked else 'light'}" in page
+
+
 def test_a_broken_template_shows_words_in_its_frame(marketer: Client) -> None:
     frame = marketer.get(url(make_template(html="{{#if a}}"), "template_preview", "html"))
     assert b"Mend the errors first" in frame.content

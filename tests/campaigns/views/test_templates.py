@@ -66,6 +66,18 @@ def test_a_new_template_begins_in_the_chosen_kind_and_can_be_published(
     assert "{{html.unsubscribe_url}}" in publishing.publish(template=template, actor=None).html
 
 
+def test_the_gallery_shows_each_starter_and_begins_with_one(marketer: Client) -> None:
+    page = marketer.get(reverse("campaigns:template_add")).content.decode()
+    assert page.count("mp-gallery-shot") == 10
+    frame = marketer.get(reverse("campaigns:starter_preview", args=["receipt"]))
+    assert "Teapot" in frame.content.decode()
+    assert frame["Content-Security-Policy"].startswith("sandbox;")
+    assert marketer.get(reverse("campaigns:starter_preview", args=["nothing"])).status_code == 404
+    marketer.post(reverse("campaigns:template_add"), {"starter": "receipt"})
+    assert Template.objects.get().source_format == "mjml"
+    assert marketer.post(reverse("campaigns:template_add"), {"starter": "nothing"}).status_code == 404
+
+
 def test_a_pasted_template_is_kept_and_its_foreign_tags_converted(marketer: Client) -> None:
     source = "<p>Hi *|FNAME|*</p>\n<p>*|IF:SIZE > 3|*x</p>"
     data = {"import-name": "Old", "import-source": source}
