@@ -194,6 +194,25 @@ def test_somebody_who_was_merged_or_erased_or_is_restricted(ann: Subscriber) -> 
     assert not Order.objects.filter(subscriber=still).exists()
 
 
+def test_an_erasure_between_dry_run_and_import_reaches_the_waiting_orders(ann: Subscriber) -> None:
+    job = checked()
+    erasure.erase(subscriber_id=ann.pk, actor=None, source="test")
+    job.refresh_from_db()
+    assert job.preview["sample"] == []
+    job = importing.commit(job=job)
+    assert list(Order.objects.values_list("number", flat=True)) == ["A-3"]
+    assert set(reasons(job).values()) == {"set aside: this person asked to be erased"}
+    assert (job.rows_new, job.rows_refused) == (1, 3)
+
+
+def test_somebody_who_came_since_the_dry_run_gets_their_orders(ann: Subscriber) -> None:
+    job = checked(FILE.replace("bob@", "cleo@"))
+    assert (job.preview["new"], job.rows_refused) == (2, 1)
+    person("cleo@example.com", agreed=False)
+    job = importing.commit(job=job)
+    assert (job.rows_new, job.rows_refused, reasons(job)) == (3, 0, {})
+
+
 def test_a_merge_takes_the_orders_along_and_an_erasure_takes_them_away(ann: Subscriber) -> None:
     bring_in()
     bob = Subscriber.objects.get(email="bob@example.com")
