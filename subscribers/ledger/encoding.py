@@ -20,6 +20,8 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
+import orjson
+
 from . import merkle
 
 MAGIC: Final = b"mailplatform-consent-1\n"
@@ -112,6 +114,18 @@ def notice_hash(*, version: int, language: str, purpose: str, text: str) -> str:
     """Return the hash, in hex, under which the exact wording of a notice stands in the ledger."""
     fields = {"version": version, "language": language, "purpose": purpose, "text": text}
     return sha256(canonical_json(fields).encode()).hexdigest()
+
+
+def canonical_stored(text: str) -> str:
+    """Return the canonical form of JSON that was canonical before Postgres put it into an order of its own.
+
+    For exports: several times faster than `canonical_json`, whose checks such a value has passed already.
+    """
+    value = json.loads(text)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    except orjson.JSONEncodeError:  # a whole number of more than 64 bits
+        return canonical_json(value)
 
 
 def format_time(moment: dt.datetime) -> str:

@@ -1,10 +1,11 @@
 """Writing a register export: a zip that proves itself with nothing but a public key.
 
-    register.csv | register.json   the rows blocks.jsonl                   per sealed block: the seal, the
-    leaf hashes of the rows exported from it, and the
-                                   Merkle hashes that stand for the rows left out
-    notices.json                   the exact wordings that the rows name manifest.json, manifest.sig
-    filters, which records, SHA-256 of each file, head of the ledger, keys; signed public-key.pem, README.txt
+    register.csv | register.json   the rows
+    blocks.jsonl                   per sealed block: the seal, the leaf hashes of the rows exported from it, and
+                                   the Merkle hashes that stand for the rows left out
+    notices.json                   the exact wordings that the rows name
+    manifest.json, manifest.sig    filters, which records, SHA-256 of each file, head of the ledger, keys; signed
+    public-key.pem, README.txt
 
 Memory stays flat: rows and proofs go to temporary files on the way into the zip.
 """
@@ -80,7 +81,8 @@ class Writer:
     """Writes one export into a binary file; use as a context manager, then call `finish`."""
 
     def __init__(self, target: IO[bytes], form: Format) -> None:
-        self._zip = zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6)
+        # Half of a row is hashes, which nothing makes shorter: more effort costs much and gains little.
+        self._zip = zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
         self._rows_file = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
         self._text = TextIOWrapper(self._rows_file, encoding="utf-8", newline="", write_through=False)
         self._rows = rows.WRITERS[form](self._text)
@@ -103,8 +105,8 @@ class Writer:
         line = proof_line(block, [row.id - block.first_id for row in chosen], leaves)
         self._blocks_file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
         self._blocks += 1
+        self._rows.write(chosen)
         for row in chosen:
-            self._rows.write(row)
             self._ids.add(row.id)
             if row.is_erased:
                 self._erased.add(row.id)

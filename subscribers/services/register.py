@@ -1,7 +1,8 @@
 """Exporting the consent register: any part of it, in a file that proves itself, noted in the audit log."""
 
-from collections.abc import Iterator
-from itertools import islice
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from itertools import groupby, islice
 from typing import IO
 
 from django.db import connection
@@ -10,17 +11,24 @@ from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit
 from mailplatform.core import clock
 
-from ..ledger import blocks, export
+from ..ledger import blocks, export, rows
 from ..ledger.report import Report
-from ..models import ConsentBlock, ConsentRecord, Subscriber
+from ..models import ConsentBlock, Subscriber
 from ..selectors import proofs, register
 from . import sealing
 
 BLOCKS_AT_ONCE = 100
+ROWS_AT_ONCE = 5_000
+# Records that lie far apart are looked up one by one, neighbours by the blocks between the first and the last.
+FAR_APART = 4
 FIND_BLOCKS = """
-    SELECT r.id, b.number FROM unnest(%s::bigint[]) AS r (id) CROSS JOIN LATERAL (
-        SELECT number FROM subscribers_consentblock WHERE last_id >= r.id ORDER BY last_id LIMIT 1) b
-    ORDER BY r.id
+    SELECT b.number, b.last_id FROM unnest(%s::bigint[]) AS r (id) CROSS JOIN LATERAL (
+        SELECT number, last_id FROM subscribers_consentblock WHERE last_id >= r.id ORDER BY last_id LIMIT 1) b
+"""
+BLOCKS_BETWEEN = """
+    SELECT number, last_id FROM subscribers_consentblock WHERE number BETWEEN
+        (SELECT number FROM subscribers_consentblock WHERE last_id >= %s ORDER BY last_id LIMIT 1) AND
+        (SELECT number FROM subscribers_consentblock WHERE last_id >= %s ORDER BY last_id LIMIT 1)
 """
 
 
@@ -39,9 +47,7 @@ def export_register(
         while batch := list(islice(groups, BLOCKS_AT_ONCE)):
             stored = ConsentBlock.objects.in_bulk([number for number, _ in batch])
             for number, records in batch:
-                leaves = register.leaves_of(stored[number])
-                chosen = [register.to_row(*pair) for pair in register.with_personal(records)]
-                writer.add(register.to_block(stored[number]), leaves, chosen)
+                writer.add(register.to_block(stored[number]), register.leaves_of(stored[number]), records)
         count = writer.finish(
             head=head,
             filters=filters.described(),
@@ -80,26 +86,35 @@ def prove_person(*, person: Subscriber, actor: User | None) -> proofs.PersonProo
     return found
 
 
-def _by_block(filters: register.Filters, head: blocks.Head) -> Iterator[tuple[int, list[ConsentRecord]]]:
-    """Yield (block, its matching records), ascending; a block's records may come in several chunks."""
-    number, records = 0, list[ConsentRecord]()
+def _by_block(filters: register.Filters, head: blocks.Head) -> Iterator[tuple[int, list[rows.Row]]]:
+    """Yield (block, its matching rows), ascending; a block's rows may come from several chunks."""
+    number, found = 0, list[rows.Row]()
     for chunk in _chunks(filters, head):
-        with connection.cursor() as cursor:
-            cursor.execute(FIND_BLOCKS, [[record.id for record in chunk]])
-            numbers = [row[1] for row in cursor.fetchall()]
-        for record, own in zip(chunk, numbers, strict=True):
-            if own != number and records:
-                yield number, records
-                records = []
+        for own, group in groupby(chunk, key=_blocks_of(chunk)):
+            if own != number and found:
+                yield number, found
+                found = []
             number = own
-            records.append(record)
-    if records:
-        yield number, records
+            found += group
+    if found:
+        yield number, found
 
 
-def _chunks(filters: register.Filters, head: blocks.Head) -> Iterator[list[ConsentRecord]]:
+def _chunks(filters: register.Filters, head: blocks.Head) -> Iterator[list[rows.Row]]:
     last = 0
-    found = register.filtered(filters).filter(id__lte=head.last_id).order_by("id")
-    while chunk := list(found.filter(id__gt=last)[: register.CHUNK]):
+    while chunk := register.rows_after(filters, after=last, until=head.last_id, limit=ROWS_AT_ONCE):
         yield chunk
         last = chunk[-1].id
+
+
+def _blocks_of(chunk: list[rows.Row]) -> Callable[[rows.Row], int]:
+    """Return what tells the block of each of these rows."""
+    first, last = chunk[0].id, chunk[-1].id
+    with connection.cursor() as cursor:
+        if last - first < FAR_APART * len(chunk):
+            cursor.execute(BLOCKS_BETWEEN, [first, last])
+        else:
+            cursor.execute(FIND_BLOCKS, [[row.id for row in chunk]])
+        known = sorted(set(cursor.fetchall()))
+    ends = [last_id for _, last_id in known]
+    return lambda row: int(known[bisect_left(ends, row.id)][0])

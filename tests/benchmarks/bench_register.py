@@ -1,6 +1,6 @@
 """Exporting the whole consent register as a signed CSV zip, and checking that file with nothing but the public key.
 
-`make bench BENCH=register`; SIZE=small (100,000 records, the default) or full (1,000,000). The register is filled by a
+`make bench BENCH=register`; SIZE=small (200,000 records, the default) or full (1,000,000). The register is filled by a
 process; export and check each run in a fresh one, whose peak memory is theirs alone. Last line, JSON: `rows`,
 `rows_per_s` (the export), `peak_rss_mb` (the larger of export and check), `verified`.
 """
@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-SIZES = {"small": 100_000, "full": 1_000_000}
+SIZES = {"small": 200_000, "full": 1_000_000}
 CHUNK = 5_000
 
 

@@ -24,8 +24,7 @@ def row(*texts: str, number: str = "1", email: str = "", evidence: str = "") -> 
 def written(form: str, *given_rows: Row) -> str:
     file = io.StringIO(newline="")
     writer = rows.WRITERS[form](file)
-    for one in given_rows:
-        writer.write(one)
+    writer.write(given_rows)
     writer.close()
     return file.getvalue()
 

@@ -8,7 +8,7 @@ from django.db import connection
 
 from mailplatform.core import clock
 from mailplatform.core.keys import email_key
-from subscribers.models import Subscriber
+from subscribers.models import ConsentPersonal, ConsentRecord, Subscriber
 from subscribers.selectors import register
 from subscribers.selectors.register import Filters
 from subscribers.services import consent
@@ -103,3 +103,29 @@ def test_a_role_that_owns_or_may_change_the_ledger_is_warned_of(monkeypatch: pyt
     finally:
         with owner.cursor() as cursor:
             cursor.execute(f'REVOKE DELETE ON subscribers_consentrecord FROM "{app}"')
+
+
+def test_rows_made_by_postgres_are_those_of_the_models() -> None:
+    texts = ["plain", "", 'a"b\\c\n\t\x01\x7f', "ü→😀\u2028", "=1+1", "%s {} '"]
+    evidence: list[dict[str, Any]] = [
+        {}, {"z": 1, "a": [None, True, {"ü": "x", "b": -3}]}, {"big": 2**70, "a": texts}, {"": ""}
+    ]  # fmt: skip
+    person = Subscriber.objects.create(email="ada@example.test", email_key=email_key("ada@example.test"))
+    moments = [
+        dt.datetime(999, 1, 2, 3, 4, 5, 6, dt.UTC),
+        dt.datetime(2026, 1, 31, tzinfo=dt.UTC),
+        clock.now(),
+    ]
+    entries = [
+        consent.ConsentEntry(
+            subscriber_id=person.id, purpose="profiling", act="refused", lawful_basis="none", method="page",
+            source=text, actor="person", occurred_at=moments[number % 3], evidence=evidence[number % 4],
+            ip="192.0.2.1" if number % 2 else "", form=text, page=text,
+        )
+        for number, text in enumerate(texts * 2)
+    ]  # fmt: skip
+    consent.record_many(entries=entries)
+    ConsentPersonal.objects.filter(pk=2).delete()
+    records = register.with_personal(list(ConsentRecord.objects.order_by("id")))
+    assert register.rows_after(Filters(), after=0, limit=100) == [register.to_row(*pair) for pair in records]
+    assert [row.id for row in register.rows_after(Filters(source="=1"), after=0, limit=100, until=10)] == [5]

@@ -86,7 +86,7 @@ def test_chunks_and_blocks_need_not_agree(
     ledger: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(register, "BLOCKS_AT_ONCE", 1)
-    monkeypatch.setattr(reading, "CHUNK", 5)
+    monkeypatch.setattr(register, "ROWS_AT_ONCE", 5)
     count, report = exported(tmp_path / "x.zip")
     assert (count, report.blocks, report.ok) == (18, 3, True)
     assert reading.verify().problems[0].text.startswith("there is no checkpoint")
