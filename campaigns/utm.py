@@ -6,7 +6,7 @@ author wrote wins. The five names: https://support.google.com/analytics/answer/1
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -120,7 +120,7 @@ def _uses(parts: Iterable[str]) -> tuple[set[str], set[str]]:
     return whole, torn
 
 
-def _names(text: str) -> Collection[str]:
+def _names(text: str) -> set[str]:
     return {found["name"] for found in _USED.finditer(text)}
 
 

@@ -10,10 +10,11 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from mailplatform.core import clock
 
-from ..models import Campaign, CampaignState, PauseReason, Run
+from ..models import Campaign, CampaignState, Occurrence, PauseReason, Run, Skipped
 
 # Older troubles were seen by somebody.
 SINCE: Final = dt.timedelta(days=30)
+_WORTH_A_WORD: Final = (Skipped.NOT_APPROVED, Skipped.STILL_RUNNING, Skipped.TOO_LATE)
 _UNRESOLVED: Final = """
 SELECT c.name, c.public_id, r.number, count(*) FROM campaigns_delivery d
 JOIN campaigns_run r ON r.id = d.run_id JOIN campaigns_campaign c ON c.id = r.campaign_id
@@ -36,11 +37,15 @@ class Doubt:
 def waiting_campaigns(most: int = 10) -> QuerySet[Campaign]:
     """Campaigns that are paused, missed their time, could not start or failed; with why the last run stopped.
 
-    Those that wait for the quota go on by themselves.
+    Those that wait for the quota go on by themselves. Of campaigns that repeat, those whose last time was left out
+    for a reason that somebody should know of: `left_out` names it.
     """
     run = Run.objects.filter(campaign=OuterRef("pk")).order_by("-number")
-    found = Campaign.objects.filter(archived_at=None, updated_at__gte=clock.now() - SINCE).annotate(
-        paused_by=Subquery(run.values("paused_by")[:1]), reason=Subquery(run.values("pause_reason")[:1])
+    last = Occurrence.objects.filter(series__campaign=OuterRef("pk")).order_by("-due_at")
+    found = Campaign.objects.filter(archived_at=None).annotate(
+        paused_by=Subquery(run.values("paused_by")[:1]),
+        reason=Subquery(run.values("pause_reason")[:1]),
+        left_out=Subquery(last.values("skipped")[:1]),
     )
     by_itself = Q(paused_by__in=[PauseReason.QUOTA, PauseReason.WARM_UP])
     waiting = (
@@ -49,7 +54,9 @@ def waiting_campaigns(most: int = 10) -> QuerySet[Campaign]:
         | Q(state=CampaignState.SCHEDULED, missed_at__isnull=False)
         | Q(state=CampaignState.DRAFT, steps_done__has_key="not_started")
     )
-    return found.filter(waiting).order_by("-updated_at")[:most]
+    recent = Q(updated_at__gte=clock.now() - SINCE)
+    left_out = Q(series__active=True, left_out__in=_WORTH_A_WORD)
+    return found.filter((waiting & recent) | left_out).order_by("-updated_at")[:most]
 
 
 def doubts() -> list[Doubt]:

@@ -20,6 +20,11 @@ def is_pattern(campaign: Campaign) -> bool:
     return Series.objects.filter(campaign=campaign, active=True).exists()
 
 
+def pattern_of(campaign: Campaign) -> Campaign | None:
+    """The draft of which a campaign is a copy; None for all that do not repeat."""
+    return Campaign.objects.filter(series__occurrences__campaign=campaign).first()
+
+
 def rule_of(series: Series) -> Rule:
     """The days and the wall time of a series."""
     return Rule(series.frequency, series.at, series.zone, tuple(series.weekdays), series.month_day)

@@ -17,9 +17,9 @@ from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
 
 from ..models import Campaign, CampaignState, PauseReason, Run, RunState
+from ..selectors import approvals, recipients, recurring, sending_settings
 from ..selectors import campaigns as selectors
 from ..selectors import forecast as forecasts
-from ..selectors import recipients
 from ..selectors import runs as run_selectors
 from ..sending import pace
 from ..services import archive
@@ -84,10 +84,18 @@ def _context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "eta": words.duration(shown.eta_seconds) if shown and shown.eta_seconds is not None else "",
         "late": _late(run),
         "forecast": _forecast(run, shown),
+        "lost_approval": _lost_approval(campaign),
+        "pattern": recurring.pattern_of(campaign),
         "archive_path": archive.path_of_campaign(campaign) if run else "",
         "link_parameters": urlencode(run.frozen.get("utm", {}), quote_via=quote) if run else "",
         "account": _account(installation.get()) if run and run.state in run_selectors.UNFINISHED else None,
     }
+
+
+def _lost_approval(campaign: Campaign) -> bool:
+    """Whether a planned campaign will not start, because what it sends was changed after its approval."""
+    is_needed = campaign.state == CampaignState.SCHEDULED and sending_settings.get().approval_needed
+    return is_needed and approvals.approved_by(campaign) is None
 
 
 def _poll(campaign: Campaign, queue: run_selectors.Queue) -> int:

@@ -102,10 +102,11 @@ def dashboard(installation: Installation) -> Dashboard:
         left, sent_since, people, has_template, was_tested = cursor.fetchone() or (0, 0, 0, False, False)
         cursor.execute(_BY_DAY, (since,))
         days = cursor.fetchall()
+    sent, delivered, bounced, complained = (sum(row[number] for row in days) for number in range(1, 5))
     last_run = Run.objects.select_related("campaign", "template_version").order_by("-launched_at").first()
     return Dashboard(
         last_run=last_run,
-        month=Month(*(sum(row[n] for row in days) for n in range(1, 5)), left, sum(joined.values())),
+        month=Month(sent, delivered, bounced, complained, left, sum(joined.values())),
         sent_by_day=_every_day(since, {row[0]: row[1] for row in days}),
         joined_by_day=_every_day(since, joined),
         people=people,

@@ -8,7 +8,7 @@ from django.db import connection
 from django.urls import reverse
 from django.utils.formats import number_format
 
-from campaigns.models import Campaign, CampaignState
+from campaigns.models import Campaign, CampaignState, Skipped
 from campaigns.selectors import approvals, attention
 from mailplatform.accounts.models import Installation, Role, User
 from mailplatform.core import clock
@@ -63,6 +63,9 @@ def _of_campaign(campaign: Campaign) -> Need:
     name = f"“{campaign.name}”"
     if campaign.state == CampaignState.SCHEDULED:
         return Need(f"{name} has not started", "It was due while nothing could start it.", _page(campaign))
+    if left_out := getattr(campaign, "left_out", ""):
+        url = reverse("campaigns:campaign_repeat", args=[campaign.public_id])
+        return Need(f"{name} was left out at its last time", f"{Skipped(left_out).label}.", url)
     if campaign.state == CampaignState.DRAFT:
         why = str(campaign.steps_done.get("not_started", ""))
         return Need(f"{name} could not start", why, _page(campaign), "error")

@@ -31,8 +31,8 @@ _EMPTY: Final = {
 def archive_list(request: HttpRequest) -> HttpResponse:
     """List what anybody may read."""
     lang = language_for(request)
-    words = {"heading": _HEADING.get(lang, _HEADING["en"]), "empty": _EMPTY.get(lang, _EMPTY["en"])}
-    return show(request, "public/archive", lang=lang, items=archive.items(), **words)
+    heading, empty = _HEADING.get(lang, _HEADING["en"]), _EMPTY.get(lang, _EMPTY["en"])
+    return show(request, "public/archive", lang=lang, items=archive.items(), heading=heading, empty=empty)
 
 
 @open_page("GET", "HEAD")

@@ -1,5 +1,6 @@
 """A second person's approval: who gives it does not send, and any change of what people get takes it back."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,8 +9,9 @@ from django.urls import reverse
 
 from campaigns.models import Approval, Campaign, CampaignState
 from campaigns.selectors import approvals
-from campaigns.services import approval, campaigns, runs, scheduling, sending_settings, templates
+from campaigns.services import approval, campaigns, runs, scheduling, sending_settings, starting, templates
 from mailplatform.accounts.models import Role, User
+from mailplatform.core import clock
 from tests.factories.campaigns import (
     HTML,
     make_campaign,
@@ -89,6 +91,23 @@ def test_changing_what_people_get_withdraws_it(campaign: Campaign, bob: User, ch
     give(campaign, bob)
     change(campaign)
     assert approvals.approved_by(Campaign.objects.get(pk=campaign.pk)) is None
+
+
+def test_a_planned_campaign_whose_template_is_changed_says_so_and_does_not_start(
+    client: Client, campaign: Campaign, ada: User, bob: User
+) -> None:
+    give(campaign, bob)
+    scheduling.send_now(campaign=campaign, actor=ada, confirmed_count=3)
+    client.force_login(ada)
+    page = reverse("campaigns:campaign_detail", args=[campaign.public_id])
+    assert "It will not start" not in client.get(page).content.decode()
+    _other_template(campaign)
+    assert "It will not start" in client.get(page).content.decode()
+    Campaign.objects.filter(pk=campaign.pk).update(scheduled_at=clock.now() - timedelta(seconds=1))
+    assert starting.start_due() == []
+    campaign.refresh_from_db()
+    assert campaign.state == CampaignState.DRAFT
+    assert "second person has to approve" in campaign.steps_done["not_started"]
 
 
 def test_another_name_or_time_withdraws_nothing(campaign: Campaign, bob: User) -> None:

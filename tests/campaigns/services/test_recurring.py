@@ -10,6 +10,7 @@ from django.urls import reverse
 from campaigns.models import Campaign, CampaignState, Occurrence, Series, Skipped
 from campaigns.recurrence import DAILY, MONTHLY, WEEKLY, Rule
 from campaigns.selectors import approvals
+from campaigns.selectors import recurring as reads
 from campaigns.services import approval, campaigns, preflight, recurring, runs, sending_settings, starting
 from mailplatform.core import clock
 from tests.factories.campaigns import make_campaign, make_ready_campaign, make_user
@@ -52,6 +53,7 @@ def test_an_occurrence_is_a_campaign_with_a_run_of_its_own(pattern: Campaign) ->
     assert copy.name.startswith("Digest, ")
     assert (copy.state, list(copy.lists.all())) == (CampaignState.SCHEDULED, list(pattern.lists.all()))
     assert len(starting.start_due()) == 1
+    assert reads.pattern_of(copy) == pattern
     pattern.refresh_from_db()
     series.refresh_from_db()
     assert (pattern.state, pattern.runs.count(), copy.runs.count()) == (CampaignState.DRAFT, 0, 1)

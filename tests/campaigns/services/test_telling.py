@@ -35,7 +35,7 @@ def told() -> list[tuple[str, str]]:
     """Who was told what by the next look."""
     mail.outbox.clear()
     telling.tell_owners()
-    return [(message.to[0], message.subject) for message in mail.outbox]
+    return [(message.to[0], str(message.subject)) for message in mail.outbox]
 
 
 def test_a_finished_campaign_is_told_once_with_numbers_and_the_report(owner: User) -> None:

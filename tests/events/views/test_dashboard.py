@@ -1,14 +1,15 @@
 """The first page: five answers with exact numbers, or what to do first."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
-from campaigns.models import Call, Delivery, Template
-from campaigns.services import approval
+from campaigns.models import Call, Delivery, Occurrence, Template
+from campaigns.recurrence import Rule
+from campaigns.services import approval, recurring
 from events.models import DeadLetter
 from events.selectors import dashboard
 from mailplatform.accounts.models import Role
@@ -109,6 +110,12 @@ def test_what_needs_a_marketer_is_named_and_leads_to_its_page(client: Client) ->
     make_campaign(name="Draft", steps_done={"not_started": "Choose a sender."})
     run = make_run(make_campaign(name="Lost", state="sent"), state="sent", audience=1)
     Delivery.objects.create(run_id=run.pk, subscriber_id=1, state="unresolved", reason="lost", at=clock.now())
+    digest = make_campaign(name="Digest")
+    rule = Rule("daily", time(9), "UTC")
+    series = recurring.repeat(campaign=digest, rule=rule, send_unchanged=False, actor=None)
+    Occurrence.objects.create(series=series, due_at=clock.now(), skipped="nothing_new")
+    assert len(_needs(client)) == 5
+    Occurrence.objects.create(series=series, due_at=clock.now(), skipped="not_approved")
     approval.request(campaign=make_campaign(name="Asked"), actor=make_user())
     approval.request(campaign=make_campaign(name="Own"), actor=marketer)
     assert set(_needs(client)) == {
@@ -117,6 +124,7 @@ def test_what_needs_a_marketer_is_named_and_leads_to_its_page(client: Client) ->
         "“Late” has not started",
         "“Draft” could not start",
         "1 person waits for your decision in “Lost”",
+        "“Digest” was left out at its last time",
         "“Asked” waits for your approval",
     }
     page = client.get(reverse("events:dashboard")).content.decode()
