@@ -90,7 +90,6 @@ function ready(editor, document_, source) {
     area.dispatchEvent(new Event("input", { bubbles: true }));
   });
   host.dataset.ready = "yes";
-  window.mpVisual = { editor, source: () => area.value };
 }
 
 if (form && host) {

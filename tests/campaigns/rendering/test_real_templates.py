@@ -1,0 +1,96 @@
+"""Twenty templates in the styles of shops, newsletters, receipts and invitations, with loops and conditions."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import html as lxml_html
+
+from campaigns.entries import BUILT_IN
+from campaigns.rendering import Checked, Part, Source, build_stored, check_template, render, render_stored
+from campaigns.rendering.data import DataBuilder
+from mailplatform.sandbox.handlebars import Engine
+
+FOLDER = Path(__file__).resolve().parents[2] / "fixtures" / "templates"
+PATHS = sorted(FOLDER.iterdir())
+VALUES: dict[str, Any] = {
+    "name": "Zoë <Lee> & Co", "first_name": "Zoë", "vip": "yes", "city": "Köln", "discount": "20", "total": "51.00",
+    "order_number": "A-1", "company": "Example Ltd", "postal_address": "1 High Street",
+    "unsubscribe_url": "https://n.example/u/", "view_url": "https://n.example/v/",
+    "items": [
+        {"title": "Tea <pot>", "price": "39.00", "link": "https://s.example/1", "tags": ["a", "b & c"]},
+        {"title": "Cup", "price": "12.00", "link": "", "tags": []},
+    ],
+}  # fmt: skip
+
+
+def checked(path: Path) -> Checked:
+    source = Source("Hello {{name}}, news", path.read_text(encoding="utf-8"), kind=path.suffix[1:])
+    return check_template(source, known=BUILT_IN | VALUES.keys())
+
+
+TEMPLATES = {path.name: checked(path) for path in PATHS}
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
+def test_it_compiles_and_shows_everything_it_was_given(path: Path) -> None:
+    template = checked(path)
+    assert template.is_valid, template.findings
+    shown = render(template, DataBuilder(template.variables).as_dict(VALUES))
+    assert "{{" not in shown.html + shown.text
+    assert "<pot>" not in shown.html
+    assert "mpword" not in shown.html + shown.text
+    if "items[].title" in template.variables.html:
+        assert shown.html.count("Tea &lt;pot&gt;") == shown.html.count("Cup") or "nested" in path.name
+    assert "ses:no-track" in build_stored(template).html
+
+
+def test_there_are_twenty() -> None:
+    assert len(PATHS) == 20
+
+
+def test_they_render_alike_here_and_in_the_engine_of_handlebars_itself() -> None:
+    async def theirs() -> list[dict[str, str]]:
+        engine = Engine()
+        try:
+            return [(await engine.render(parts, [data]))[0]["parts"] for parts, data in jobs]
+        finally:
+            await engine.stop()
+
+    stored = [build_stored(template) for template in TEMPLATES.values()]
+    parts = [{"subject": s.subject, "html": s.html, "text": s.text} for s in stored]
+    data = [DataBuilder(s.variables).as_dict(VALUES) for s in stored]
+    jobs = list(zip(parts, data, strict=True))
+    for name, (written, values), other in zip(TEMPLATES, jobs, asyncio.run(theirs()), strict=True):
+        ours = render_stored({Part(part): source for part, source in written.items()}, values)
+        assert ours.html.split() == other["html"].split(), name
+        assert ours.text.split() == other["text"].split(), name
+        assert ours.subject == other["subject"], name
+
+
+def skeleton(page: str) -> list[tuple[str, list[str]]]:
+    """Every element with the names of its attributes: what a value must never change."""
+    return [(str(e.tag), sorted(e.attrib)) for e in lxml_html.document_fromstring(page).iter()]
+
+
+WORDS = st.text(
+    st.sampled_from("<>\"'&{}/=;:-!`ax\r\n\t\u2028\u202e\x00") | st.characters(codec="utf-8"), max_size=30
+)
+
+
+@given(st.sampled_from([path.name for path in PATHS]), WORDS.filter(str.strip))
+def test_a_value_never_becomes_markup_header_or_tag(name: str, value: str) -> None:
+    def given_to(word: str) -> tuple[str, str, str]:
+        names = dict.fromkeys(("name", "first_name", "city", "discount", "total", "order_number"), word)
+        items = [{"title": word, "price": word, "link": word, "tags": [word]}]
+        values = {**VALUES, **names, "items": items, "company": word, "postal_address": word}
+        shown = render(TEMPLATES[name], DataBuilder(TEMPLATES[name].variables).as_dict(values))
+        return shown.subject, shown.html, shown.text
+
+    plain, wild = given_to("plain"), given_to(value)
+    assert skeleton(wild[1]) == skeleton(plain[1])
+    assert not set(wild[0]) & set("\r\n\x00\u2028\u2029")
+    assert len(wild[2].splitlines()) == len(plain[2].splitlines())
