@@ -26,7 +26,7 @@ def retention() -> list[Fact]:
         Fact(
             setting.kind.key,
             setting.kind.label,
-            f"{setting.months} months" if setting.months else "kept",
+            f"{setting.months} months" if setting.months else "kept: the rule is off",
             setting.kind.what,
         )
         for setting in rules.settings()

@@ -14,7 +14,7 @@ class QuestionsForm(forms.Form):
     """Every question, none required: what is empty is a gap in the papers. The service judges the answers."""
 
     def __init__(self, data: Any = None, *, told: Mapping[str, str]) -> None:
-        super().__init__(data, initial=told)
+        super().__init__(data, initial=dict(told))
         for key, question in QUESTIONS.items():
             self.fields[key] = _field(question)
 

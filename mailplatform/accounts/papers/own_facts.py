@@ -34,7 +34,7 @@ def amazon() -> list[Fact]:
     exceptions = sorted(regions.exceptions())
     found = [
         Fact("region", "Amazon Region", region),
-        Fact("place", "Its place", regions.PLACES.get(region, "outside the list of EEA Regions")),
+        Fact("place", "Its place", regions.PLACES.get(region, "")),
         Fact("account", "Amazon account", row.account_id),
         Fact("sandbox", "Local sandbox instead of Amazon", yes(installation.is_sandbox(row))),
         Fact("tls", "TLS towards mail servers", settings.SES_TLS_POLICY),

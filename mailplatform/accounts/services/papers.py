@@ -176,9 +176,8 @@ def _head(settings: Mapping[str, list[str]], last: PaperVersion | None) -> list[
         ("From", f"{len(settings)} settings, fingerprint {facts.fingerprint(settings)[:16]}"),
     ]
     if last:
-        head.append(
-            (f"Last {last.get_kind_display().lower()}", f"version {last.number}, {last.created_at:{TIME}}")
-        )
+        kept = f"version {last.number}, {last.get_kind_display().lower()}, {last.created_at:{TIME}}"
+        head.append(("Kept before", kept))
     return head
 
 

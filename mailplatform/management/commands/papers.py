@@ -37,20 +37,25 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Write all; nothing is kept as exported before its files are there."""
         directory: Path = options["directory"]
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            for made in papers.drafts(options["only"]):
-                (directory / f"{made.kind.key}.md").write_text(markdown.render(made.paper), encoding="utf-8")
-                (directory / f"{made.kind.key}.pdf").write_bytes(pdf.render(made.paper))
-                version = papers.keep(made, kind=PaperKind.EXPORTED, actor=None)
-                self.stdout.write(self.line(made, version.number))
-        except OSError as error:
-            raise CommandError(f"{directory} cannot be written: {error}") from error
+        for made in papers.drafts(options["only"]):
+            try:
+                self.write(made, directory)
+            except OSError as error:
+                raise CommandError(f"{directory} cannot be written: {error}") from error
+            version = papers.keep(made, kind=PaperKind.EXPORTED, actor=None)
+            self.stdout.write(self.line(made, version.number))
         self.stdout.write("These are drafts: have a lawyer check them.")
+
+    def write(self, made: papers.Draft, directory: Path) -> None:
+        """Write both files of a paper."""
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / f"{made.kind.key}.md").write_text(markdown.render(made.paper), encoding="utf-8")
+        (directory / f"{made.kind.key}.pdf").write_bytes(pdf.render(made.paper))
 
     def line(self, made: papers.Draft, number: int) -> str:
         """Return what to say of one paper."""
         moved = (
             f"; moved since version {made.last.number}: {len(made.moved)}" if made.last and made.moved else ""
         )
-        return f"{made.kind.key:15} version {number}, {len(made.paper.gaps)} gaps{moved}"
+        gaps = len(made.paper.gaps)
+        return f"{made.kind.key:15} version {number}, {gaps} gap{'' if gaps == 1 else 's'}{moved}"

@@ -40,7 +40,8 @@ def is_measured(facts: Facts) -> bool:
 
 def place(facts: Facts) -> str:
     """Return the Region with its place."""
-    return f"{facts.value('amazon', 'place')} ({facts.value('amazon', 'region')})"
+    region, where = facts.value("amazon", "region"), facts.value("amazon", "place")
+    return f"{where} ({region})" if where else f"{region}, which is not on the list of EEA Regions"
 
 
 def who(facts: Facts, answers: Answers) -> Table:

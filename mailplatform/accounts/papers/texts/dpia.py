@@ -3,7 +3,7 @@
 from ..blocks import Block, Heading, Para, Points, Table
 from ..facts import Facts
 from ..questions import Answers, answered
-from .common import data_categories, is_measured, transfers, who
+from .common import data_categories, is_measured, place, transfers, who
 
 
 def write(facts: Facts, answers: Answers) -> list[Block]:
@@ -89,7 +89,6 @@ def _necessity(facts: Facts) -> list[str]:
 
 
 def _risks(facts: Facts) -> list[list[str]]:
-    region = facts.value("amazon", "place")
     return [
         ["Mail without or against consent", "One rule asked before every mail; refusals stand in the database itself",
          "Evidence of an import is only as good as what the importer claims"],
@@ -97,7 +96,7 @@ def _risks(facts: Facts) -> list[list[str]]:
          "Amazon sees hits of tracked mail" if is_measured(facts) else "None while measuring is off"],
         ["Contents reveal health, finances or beliefs", "TLS towards mail servers: " + facts.value("amazon", "tls"),
          "Mail lies readable at mailbox providers; write no sensitive contents into it"],
-        ["Access from third countries", f"Region: {region}; contracts; see the transfer assessment", "Control plane of Amazon"],
+        ["Access from third countries", f"Region: {place(facts)}; contracts; see the transfer assessment", "Control plane of Amazon"],
         ["Data breach", "Roles, second factor, audit log, keyed hashes, sealed register", "Whoever holds the database reads it"],
         ["Data live on after erasure", "Erasure reaches Amazon's suppression list, says what it could not reach",
          "Backups, files of the dead-letter queue up to 14 days"],

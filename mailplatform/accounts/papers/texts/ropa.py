@@ -84,7 +84,7 @@ def security(facts: Facts) -> list[str]:
     """Return the measures that the product takes, as they are set."""
     found = [
         "Pages need a sign-in, with three roles; a second factor can be set up; guessing passwords is slowed down",
-        "Every change of settings and each act on people is in an audit log",
+        "Changes of settings and what users do to people's data are written to an audit log",
         "The consent register is sealed: append-only in the database, chained and signed blocks",
         "Who is suppressed or erased is kept as a keyed hash, not as an address",
         "Logs hold no IP addresses and no e-mail addresses; secrets at rest are encrypted",
@@ -96,6 +96,6 @@ def security(facts: Facts) -> list[str]:
     ]
     if not is_local(facts):
         found.append(
-            f"Amazon's services are used in {place(facts)}; the site does not start with another Region"
+            f"Amazon's services are used in {place(facts)}; the site does not start with one outside the EEA that is no named exception"
         )
     return found

@@ -25,8 +25,8 @@ def write(facts: Facts, _answers: Answers) -> list[Block]:
         Para(f"Foreign hosts: {facts.value('browser', 'foreign')}. The Content-Security-Policy in force:"),
         Table(["Directive", "Sources"], rules),
         Para(
-            "The copy of a mail that is shown in the browser loads the pictures that its template names, from wherever they are, and nothing else. "
-            "It runs no script."
+            "Where a mail itself is shown, the pictures load that its template names, from wherever they are, and nothing else: readers' "
+            "copy in the browser and the archive, users' previews and the visual editor. No script of anybody else runs on any page."
         ),
         Heading("What the server contacts"),
         Table(["Host", "What for"], _server(facts, region)),

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailplatform.accounts.papers import facts, markdown, pdf
-from mailplatform.accounts.papers.blocks import Gap, Heading, Paper, Para, Points, Table, gaps
+from mailplatform.accounts.papers.blocks import Block, Gap, Heading, Paper, Para, Points, Table, gaps
 from mailplatform.accounts.papers.facts import Fact, Facts
 
 NASTY = (
@@ -91,7 +91,7 @@ def test_a_row_that_does_not_fit_is_refused() -> None:
 
 
 def test_gaps_are_collected_once() -> None:
-    blocks = [Para(Gap("a")), Points(["x", Gap("b")]), Table(["A"], [[Gap("a")]])]
+    blocks: list[Block] = [Para(Gap("a")), Points(["x", Gap("b")]), Table(["A"], [[Gap("a")]])]
     assert gaps(blocks) == ["[to be filled in: a]", "[to be filled in: b]"]
 
 
