@@ -116,7 +116,7 @@ def test_tracking_consent_chooses_the_configuration_set(site: Installation, fake
     assert Delivery.objects.filter(run_id=run.pk, opens_tracked=True).count() == 4
 
 
-def test_a_campaign_that_does_not_track_uses_the_set_that_tracks_nothing(
+def test_a_narrower_no_wins_a_campaign_that_does_not_track_uses_the_set_that_tracks_nothing(
     site: Installation, fake: FakeSes
 ) -> None:
     audience = make_list()
