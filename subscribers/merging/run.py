@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from django.db import connection, transaction
 
+from mailplatform.aws.storage import STORAGE_ERRORS
 from mailplatform.core import clock
 
 from ..importing.columns import MAX_CHOICE_VALUES
@@ -238,6 +239,9 @@ def _answering(job: ImportJob) -> Iterator[None]:
         _fail(job, str(error))
     except FileNotFoundError:
         _fail(job, "The uploaded file is gone. Upload it again.")
+    except STORAGE_ERRORS:
+        log.exception("import_storage_failed", job=job.pk)
+        _fail(job, "The storage did not give the file. Try again.")
     except Exception:
         _fail(job, "Something went wrong on our side. Nothing of the current part was imported; try again.")
         raise

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit
+from mailplatform.aws.storage import STORAGE_ERRORS
 
 from ...importing import columns as mapping
 from ...importing import exports, order_columns
@@ -30,6 +31,7 @@ MAX_FILE: Final = 1_000_000_000  # bytes
 STORAGE_FOLDERS: Final = ("subscribers/", "orders/", "suppression/")
 SAMPLE_ROWS: Final = 10
 GUESS_ROWS: Final = 500
+NOT_TAKEN: Final = "The storage does not answer, so the file could not be kept. Try again later."
 _BLOCK: Final = 1 << 20
 
 
@@ -71,6 +73,8 @@ def create_job(
             job.file.save(f"{job.public_id}.{file_format}", file, save=False)
         except OSError as error:
             raise FileRefusedError("storage", NO_ROOM) from error
+        except STORAGE_ERRORS as error:
+            raise FileRefusedError("storage", NOT_TAKEN) from error
         job.save()
         audit.record(actor=actor, action="import.uploaded", obj=job, detail={"size": file.size})
     return job
@@ -173,5 +177,5 @@ def create_from_storage(*, key: str, actor: User | None = None, kind: str = Impo
     except FileNotFoundError:
         message = f"There is no file {name} in the storage."
         raise FileRefusedError("no_such_file", message) from None
-    except OSError as error:
+    except STORAGE_ERRORS as error:
         raise FileRefusedError("storage", f"The storage did not give the file {name}.") from error

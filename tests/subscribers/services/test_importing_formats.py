@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
@@ -251,4 +252,24 @@ def test_imported_subscriptions_and_bases_are_untouched_by_a_suppression_of_othe
     assert (Subscription.objects.get().state, Profile.objects.get().marketing_basis) == (
         "confirmed",
         "consent",
+    )
+
+
+def test_a_storage_that_is_away_is_said(settings: Any) -> None:
+    job = upload("email\nann@example.com\n", "people.csv")
+    importing.declare(job=job, columns=from_json(job.mapping["columns"]), statement=AGREED)
+    away = {
+        "bucket_name": "b", "endpoint_url": "http://127.0.0.1:9", "access_key": "x", "secret_key": "x",
+        "region_name": "eu-central-1", "client_config": Config(retries={"max_attempts": 0}, connect_timeout=1),
+    }  # fmt: skip
+    s3 = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": away}
+    settings.STORAGES = {**settings.STORAGES, "default": s3}
+    with pytest.raises(importing.FileRefusedError, match="did not give the file"):
+        importing.create_from_storage(key="subscribers/people.csv")
+    with pytest.raises(importing.FileRefusedError, match="does not answer"):
+        upload("email\nbob@example.com\n", "people.csv")
+    job = importing.check(job=ImportJob.objects.get())
+    assert (job.state, job.error) == (
+        ImportState.FAILED,
+        "The storage did not give the file. Try again.",
     )
