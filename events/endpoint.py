@@ -40,6 +40,14 @@ _TEXTS: Final = {
     413: b"too large\n",
     503: b"not now, please send it again\n",
 }
+_HEADERS: Final = {
+    status: (
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(text)).encode()),
+        (b"cache-control", b"no-store"),
+    )
+    for status, text in _TEXTS.items()
+}
 
 
 def mount(django_application: Application) -> "Mounted":
@@ -205,12 +213,6 @@ async def _read(scope: Scope, receive: Receive) -> bytes | None:
 
 
 async def _answer(send: Send, status: int, *headers: tuple[bytes, bytes]) -> None:
-    text = _TEXTS[status]
-    start = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(text)).encode()),
-        (b"cache-control", b"no-store"),
-        *headers,
-    ]
+    start = [*_HEADERS[status], *headers]
     await send({"type": "http.response.start", "status": status, "headers": start})
-    await send({"type": "http.response.body", "body": text})
+    await send({"type": "http.response.body", "body": _TEXTS[status]})

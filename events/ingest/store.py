@@ -14,6 +14,7 @@ from uuid import UUID
 import orjson
 import psycopg
 from django.db import connection
+from psycopg.types.datetime import TimestamptzLoader
 
 from events.machines import agent_class
 from mailplatform.core import arrays, keys
@@ -113,6 +114,8 @@ def raw_cursor() -> Iterator[Cursor]:
     """Open psycopg's own cursor on Django's connection; errors come out as Django's."""
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        # psycopg's own reader of times is written in C, Django's around it is not; both give aware times.
+        cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
         yield cursor
 
 
