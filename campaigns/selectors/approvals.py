@@ -71,14 +71,8 @@ def _content(campaign: Campaign) -> dict[str, Any]:
 def _template(template: Template | None) -> list[Any] | None:
     if template is None:
         return None
-    return [
-        template.pk,
-        template.subject,
-        template.preheader,
-        template.html,
-        template.text,
-        template.defaults,
-    ]
+    texts = [template.subject, template.preheader, template.html, template.text]
+    return [template.pk, template.source_format, *texts, template.defaults]
 
 
 def _audience(campaign: Campaign) -> dict[str, Any]:

@@ -6,16 +6,16 @@ campaign out of the archive closes its address at once.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
-
-from mailplatform.accounts.services import installation
 
 from .. import entries, tokens
 from ..models import Campaign, Run, RunPurpose, RunState, TemplateVersion
-from ..rendering import Part, Rendered, TemplateError, render_stored
+from ..rendering import Part, Rendered, TemplateError, TemplateVariables, render_stored
 
-MOST: int = 50
-ARCHIVE_PATH = "/archive/"
+MOST: Final = 50
+ARCHIVE_PATH: Final = "/archive/"
+NOBODY: Final = entries.Person(0, UUID(int=0), "")
 
 
 class NotInArchive(LookupError):
@@ -81,12 +81,18 @@ def _subject(run: Run) -> str:
 
 
 def _render(run: Run, version: TemplateVersion, parts: dict[Part, str]) -> Rendered:
-    context = entries.RunContext.load(run, version)
-    nobody = entries.Person(0, UUID(int=0), "", "", installation.get().language)
-    here = context.public_url + path_of(run)
+    frozen = run.frozen
+    builder = entries.make_builder(
+        TemplateVariables.from_json(version.variables),
+        campaign_variables=frozen.get("variables") or {},
+        defaults=version.defaults,
+        company=frozen.get("company", ""),
+        postal_address=frozen.get("postal_address", ""),
+    )
     # What a reader could do with their own links, nobody can do here: they lead to this page.
-    values = entries.person_values(nobody, dict.fromkeys(entries.LINK_NAMES, here))
+    here = str(frozen["public_url"]).rstrip("/") + path_of(run)
+    values = entries.person_values(NOBODY, dict.fromkeys(entries.LINK_NAMES, here))
     try:
-        return render_stored({Part.SUBJECT: version.subject, **parts}, context.builder.as_dict(values))
+        return render_stored({Part.SUBJECT: version.subject, **parts}, builder.as_dict(values))
     except TemplateError as error:
         raise NotInArchive from error

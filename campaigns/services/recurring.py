@@ -119,11 +119,17 @@ def _reason_to_skip(series: Series, content: str, *, late: dt.timedelta) -> str:
         return Skipped.TOO_LATE
     if series.occurrences.filter(campaign__state__in=_UNFINISHED).exists():
         return Skipped.STILL_RUNNING
-    if content == series.last_fingerprint and not series.send_unchanged:
+    if content == series.last_fingerprint and not series.send_unchanged and _last_was_sent(series):
         return Skipped.NOTHING_NEW
     if settings.approval_needed and approvals.approved_by(series.campaign) in {None, series.started_by}:
         return Skipped.NOT_APPROVED
     return ""
+
+
+def _last_was_sent(series: Series) -> bool:
+    """Whether the last copy went out; one that could not start, or was taken back, has told nobody anything."""
+    last = series.occurrences.filter(campaign__isnull=False).order_by("-due_at")
+    return last.values_list("campaign__state", flat=True).first() == CampaignState.SENT
 
 
 def _copy(series: Series, due: dt.datetime) -> Campaign:

@@ -54,7 +54,8 @@ def update(*, actor: User | None, **changes: Any) -> SendingSettings:
         raise UnknownSetting(f"Unknown setting: {', '.join(sorted(unknown))}")
     SendingSettings.objects.get_or_create(id=1)
     row = SendingSettings.objects.select_for_update().get(id=1)
-    if changes.get("approval_needed") and len(approvals.people_who_may_approve()) < PEOPLE_TO_APPROVE:
+    is_new = bool(changes.get("approval_needed")) and not row.approval_needed
+    if is_new and len(approvals.people_who_may_approve()) < PEOPLE_TO_APPROVE:
         message = (
             "Two people who may send are needed for this. Invite a second marketer or administrator first."
         )

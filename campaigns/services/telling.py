@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.formats import number_format
 
@@ -24,6 +24,8 @@ from . import notices
 
 TELL_FOR: Final = timedelta(hours=24)
 # They come back each day while a long campaign is sent, and go on by themselves.
+_STOPS: Final = ("campaign.paused", "campaign.resumed", "campaign.not_started")
+KEPT: Final = 10
 _ONCE: Final = frozenset({PauseReason.QUOTA.value, PauseReason.WARM_UP.value})
 
 
@@ -51,21 +53,28 @@ def _tell_states() -> int:
 
 
 def _tell(campaign: Campaign) -> bool:
+    """Tell one state, unless it is told. Whoever claims it first tells it, so that two looks at once do not."""
     run = selectors.last_run(campaign)
-    state, letter = _state(campaign, run), None
-    notice = CampaignNotice.objects.filter(campaign=campaign).first() or CampaignNotice(campaign=campaign)
-    if notice.told == state:
+    state, once = _state(campaign, run), _once(campaign, run)
+    notice, _ = CampaignNotice.objects.get_or_create(campaign=campaign)
+    letter = None if once and once in notice.once else _letter(campaign, run)
+    claim = CampaignNotice.objects.filter(pk=notice.pk, told=notice.told)
+    if notice.told == state or not claim.update(told=state, once=_with(notice.once, once)):
         return False
-    once = run.paused_by if run and campaign.state == CampaignState.PAUSED and run.paused_by in _ONCE else ""
-    if not (once and f"{run.pk if run else 0}:{once}" in notice.once):
-        letter = _letter(campaign, run)
     if letter is not None and not _send(letter, campaign, run):
+        CampaignNotice.objects.filter(pk=notice.pk, told=state).update(told=notice.told, once=notice.once)
         return False
-    notice.told = state
-    if once and run:
-        notice.once = [*notice.once, f"{run.pk}:{once}"][-10:]
-    notice.save()
     return letter is not None
+
+
+def _with(known: list[str], once: str) -> list[str]:
+    return [*known, once][-KEPT:] if once and once not in known else known
+
+
+def _once(campaign: Campaign, run: Run | None) -> str:
+    """A name for what is told one time in a run; empty for all else."""
+    is_once = run is not None and campaign.state == CampaignState.PAUSED and run.paused_by in _ONCE
+    return f"{run.pk}:{run.paused_by}" if is_once and run is not None else ""
 
 
 def _send(letter: Letter, campaign: Campaign, run: Run | None) -> bool:
@@ -79,9 +88,17 @@ def _state(campaign: Campaign, run: Run | None) -> str:
     """A name for what the owner is told of; the same name is told once."""
     if campaign.state == CampaignState.SCHEDULED and campaign.missed_at:
         return f"missed:{campaign.missed_at:%Y%m%d%H%M%S}"
-    if campaign.state == CampaignState.DRAFT:
-        return "not_started"
-    return f"{run.pk if run else 0}:{campaign.state}:{run.paused_by if run else ''}"
+    state = "not_started" if campaign.state == CampaignState.DRAFT else campaign.state
+    # Paused, resumed and paused again is something new, and so is a second start that came to nothing.
+    act = _acts(campaign).values_list("pk", flat=True).first() if state in {"not_started", "paused"} else ""
+    return f"{run.pk if run else 0}:{state}:{run.paused_by if run else ''}:{act}"
+
+
+def _acts(campaign: Campaign) -> QuerySet[AuditEntry]:
+    """What the audit log says of a campaign's stops, the newest first."""
+    label = Campaign._meta.label  # noqa: SLF001 (Django documents it)
+    found = AuditEntry.objects.filter(object_type=label, object_id=str(campaign.pk), action__in=_STOPS)
+    return found.order_by("-pk")
 
 
 def _letter(campaign: Campaign, run: Run | None) -> Letter | None:
@@ -123,11 +140,7 @@ def _paused_by_owner(campaign: Campaign, run: Run) -> bool:
     """Whoever pressed the button knows it."""
     if run.paused_by != PauseReason.PERSON:
         return False
-    label = Campaign._meta.label  # noqa: SLF001 (Django documents it)
-    last = AuditEntry.objects.filter(
-        action="campaign.paused", object_type=label, object_id=str(campaign.pk)
-    ).order_by("-pk")
-    actor = last.values_list("actor_id", flat=True).first()
+    actor = _acts(campaign).filter(action="campaign.paused").values_list("actor_id", flat=True).first()
     return actor is not None and actor in {campaign.owner_id, run.launched_by_id}
 
 

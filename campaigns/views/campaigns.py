@@ -26,7 +26,8 @@ def campaign_list(request: HttpRequest) -> HttpResponse:
     """All campaigns, newest first."""
     given = {name: request.GET.get(name, "").strip() for name in ("search", "state", "tag", "archived")}
     is_archived = given["archived"] == "1"
-    number = max(0, int(request.GET["from"]) if request.GET.get("from", "").isdecimal() else 0)
+    start = request.GET.get("from", "")
+    number = int(start) if start.isdecimal() and len(start) < 10 else 0
     matching = selectors.list_campaigns(
         search=given["search"], state=given["state"], tag=given["tag"], archived=is_archived
     )

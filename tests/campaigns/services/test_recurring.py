@@ -75,6 +75,18 @@ def test_it_is_left_out_while_nothing_changed_and_sent_when_something_did(patter
     assert len(recurring.make_due()) == 1
 
 
+def test_what_could_not_start_was_told_to_nobody_and_goes_out_the_next_time(pattern: Campaign) -> None:
+    series = repeat(pattern)
+    make_it_due(series)
+    (copy,) = recurring.make_due()
+    Campaign.objects.filter(pk=copy.pk).update(sender=None)
+    assert starting.start_due() == []
+    copy.refresh_from_db()
+    assert copy.state == CampaignState.DRAFT
+    make_it_due(series)
+    assert len(recurring.make_due()) == 1
+
+
 def test_it_is_sent_unchanged_where_that_was_chosen(pattern: Campaign) -> None:
     series = repeat(pattern, send_unchanged=True)
     for _ in range(2):

@@ -9,6 +9,7 @@ from django.core import mail
 from campaigns.models import Campaign, CampaignState, PauseReason, Run, RunState
 from campaigns.services import approval, runs, telling
 from mailplatform.accounts.models import Role, User
+from mailplatform.accounts.services import audit
 from mailplatform.core import clock
 from tests.factories.campaigns import make_campaign, make_run, make_site, make_user
 
@@ -72,6 +73,11 @@ def test_who_pressed_pause_knows_it_and_a_colleague_s_pause_is_told(owner: User)
     assert told() == []
     runs.resume_run(run_id=run.pk, actor=owner)
     assert told() == []
+    runs.pause_run(run_id=run.pk, by=PauseReason.PERSON, reason="by hand", actor=make_user())
+    assert told() == [(owner.email, "“March” is paused")]
+    runs.resume_run(run_id=run.pk, actor=owner)
+    runs.pause_run(run_id=run.pk, by=PauseReason.PERSON, reason="by hand", actor=make_user())
+    assert told() == [(owner.email, "“March” is paused")]
     other = launched(owner, "sending")
     runs.pause_run(run_id=other.pk, by=PauseReason.PERSON, reason="by hand", actor=make_user())
     assert told() == [(owner.email, "“March” is paused")]
@@ -83,6 +89,7 @@ def test_waiting_for_the_quota_is_told_once_a_run_and_a_new_stop_by_amazon_again
     for by in (PauseReason.QUOTA, PauseReason.ACCOUNT, PauseReason.QUOTA, PauseReason.ACCOUNT):
         Run.objects.filter(pk=run.pk).update(paused_by=by)
         seen.append(len(told()))
+        audit.record(actor=None, action="campaign.resumed", obj=run.campaign)
     assert seen == [1, 1, 0, 1]
 
 
@@ -96,6 +103,8 @@ def test_a_failure_a_missed_start_and_one_that_could_not_start(owner: User) -> N
     assert told() == [(owner.email, "“Mend” did not start")]
     assert "Choose a sender." in mail.outbox[0].body
     assert told() == []
+    audit.record(actor=None, action="campaign.not_started", obj=Campaign.objects.get(name="Mend"))
+    assert told() == [(owner.email, "“Mend” did not start")]
 
 
 def test_without_an_owner_administrators_hear_of_trouble_and_nobody_of_success() -> None:

@@ -36,6 +36,8 @@ def filing(campaign: Campaign) -> str:
         ({"archived": "1"}, {"Old"}),
         ({"search": "nowhere"}, set()),
         ({"from": "²"}, {"Harbour news", "Shop"}),
+        ({"from": "9" * 5_000}, {"Harbour news", "Shop"}),
+        ({"from": "1"}, {"Harbour news"}),
     ],
 )
 def test_campaigns_are_found(marketer: Client, query: dict[str, str], found: set[str]) -> None:

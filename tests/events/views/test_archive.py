@@ -1,6 +1,7 @@
 """The public archive: only what its owner allowed, without a name or anybody's links."""
 
 import re
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -71,3 +72,12 @@ def test_the_campaign_s_page_shows_where_it_is_read(client: Client, run: Run) ->
     campaigns.rename(campaign_id=run.campaign_id, revision=1, name="x", in_archive=False)
     assert path(run) not in client.get(detail).content.decode()
     assert archive.path_of_campaign(make_campaign(in_archive=True)) == ""
+
+
+def test_the_list_asks_no_more_for_more_campaigns(
+    client: Client, run: Run, django_assert_max_num_queries: Any
+) -> None:
+    for _ in range(3):
+        make_run(make_campaign(in_archive=True), state=RunState.SENT)
+    with django_assert_max_num_queries(4):
+        assert client.get(LIST).content.decode().count("<li>") == 4
