@@ -13,8 +13,21 @@ const host = document.getElementById("visual");
 
 const TEXTS = new Set(["mj-text", "mj-button"]);
 
-// A component of the canvas as plain data.
-function describe(component) {
+// What is being typed stands only in the canvas until it is left; GrapesJS's own marks are taken off a copy.
+function typed(component) {
+  const copy = component.getView().getChildrenContainer().cloneNode(true);
+  for (const element of copy.querySelectorAll("*")) {
+    for (const name of element.getAttributeNames()) {
+      if (/^data-gjs-|^(?:draggable|contenteditable|id)$/.test(name)) element.removeAttribute(name);
+    }
+    element.classList.remove(...[...element.classList].filter((name) => name.startsWith("gjs-")));
+    if (!element.classList.length) element.removeAttribute("class");
+  }
+  return copy.innerHTML;
+}
+
+// A component of the canvas as plain data; `typing` is the one that is being written in.
+function describe(component, typing = null) {
   const name = component.get("tagName");
   const { "data-n": number, "data-locked": locked, ...attributes } = component.getAttrToHTML();
   delete attributes.style;
@@ -26,10 +39,10 @@ function describe(component) {
   const n = number === undefined ? null : Number(number);
   if (locked) return { n, name, attributes: {}, content: null, children: [] };
   if (TEXTS.has(name)) {
-    const inner = (component.get("content") ?? "") + component.components().map((child) => child.toHTML()).join("");
-    return { n, name, attributes, content: inner, children: [] };
+    const stored = () => (component.get("content") ?? "") + component.components().map((child) => child.toHTML()).join("");
+    return { n, name, attributes, content: component === typing ? typed(component) : stored(), children: [] };
   }
-  const children = component.components().filter((child) => child.get("tagName")?.startsWith("mj-")).map(describe);
+  const children = component.components().filter((child) => child.get("tagName")?.startsWith("mj-")).map((child) => describe(child, typing));
   return { n, name, attributes, content: null, children };
 }
 
@@ -81,14 +94,19 @@ function ready(editor, document_, source) {
   let last = source;
   editor.UndoManager.clear();
   startToolbar(editor);
-  editor.on("update", () => {
-    const now = describe(body(editor));
+  let typing = null;
+  let timer = 0;
+  const follow = () => {
+    const now = describe(body(editor), typing);
     const next = JSON.stringify(now) === untouched ? source : write(document_, opened, now);
     if (next === last) return;
     last = next;
     area.value = next;
     area.dispatchEvent(new Event("input", { bubbles: true }));
-  });
+  };
+  editor.on("update", follow);
+  editor.on("component:input", () => { typing = editor.getEditing(); clearTimeout(timer); timer = setTimeout(follow, 300); });
+  editor.on("rte:disable", () => { typing = null; });
   host.dataset.ready = "yes";
 }
 

@@ -23,8 +23,28 @@ const all = [
   ["Ready-made", "Footer", section(column(`<mj-text align="center"${small}><a href="{{unsubscribe_url}}">Unsubscribe</a> · <a href="{{preferences_url}}">Your choices</a><br>{{company}}, {{postal_address}}</mj-text>`))],
 ];
 
+// Where a block goes that was not dragged: after what is chosen, or after the last that may stand beside its like.
+function place(editor, content) {
+  const inColumn = !content.startsWith("<mj-section");
+  const fits = (component) => (inColumn ? component.parent()?.get("tagName") === "mj-column" : component.parent()?.get("tagName") === "mj-body");
+  let after = editor.getSelected();
+  while (after && !fits(after)) after = after.parent();
+  after ??= editor.getWrapper().find("*").filter(fits).at(-1);
+  if (!after) return;
+  const [added] = after.parent().append(content, { at: after.index() + 1 });
+  editor.select(added);
+}
+
 export function blocks(editor) {
   for (const [category, label, content] of all) {
-    editor.Blocks.add(label.toLowerCase().replace(/\s+/g, "-"), { label, category, content, select: true });
+    const id = label.toLowerCase().replace(/\s+/g, "-");
+    editor.Blocks.add(id, { label, category, content, select: true, attributes: { role: "button", tabindex: "0", "aria-label": label, "data-block": id } });
   }
+  const bar = document.getElementById("visual-blocks");
+  bar.addEventListener("keydown", (event) => {
+    const id = event.target.dataset?.block;
+    if (!id || (event.key !== "Enter" && event.key !== " ")) return;
+    event.preventDefault();
+    place(editor, editor.Blocks.get(id).get("content"));
+  });
 }
