@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from itertools import groupby, islice
+from itertools import groupby
 from typing import IO
 
 from django.db import connection
@@ -43,8 +43,7 @@ def export_register(
     with connection.cursor() as cursor:
         head = sealing.read_head(cursor)
     with export.Writer(target, form) as writer:
-        groups = _by_block(filters, head)
-        while batch := list(islice(groups, BLOCKS_AT_ONCE)):
+        for batch in _batches(_by_block(filters, head)):
             stored = ConsentBlock.objects.in_bulk([number for number, _ in batch])
             for number, records in batch:
                 writer.add(register.to_block(stored[number]), register.leaves_of(stored[number]), records)
@@ -84,6 +83,22 @@ def prove_person(*, person: Subscriber, actor: User | None) -> proofs.PersonProo
         detail={"records": len(found.records), "checkpoint": head, "faults": len(found.faults)},
     )  # fmt: skip
     return found
+
+
+def _batches(
+    groups: Iterator[tuple[int, list[rows.Row]]],
+) -> Iterator[list[tuple[int, list[rows.Row]]]]:
+    """Gather blocks whose seals are read together: few where they hold many rows, so that memory stays flat."""
+    batch: list[tuple[int, list[rows.Row]]] = []
+    count = 0
+    for number, found in groups:
+        batch.append((number, found))
+        count += len(found)
+        if len(batch) >= BLOCKS_AT_ONCE or count >= ROWS_AT_ONCE:
+            yield batch
+            batch, count = [], 0
+    if batch:
+        yield batch
 
 
 def _by_block(filters: register.Filters, head: blocks.Head) -> Iterator[tuple[int, list[rows.Row]]]:

@@ -102,7 +102,7 @@ def test_one_person_with_history(
     )
     Suppression.objects.create(email_key=bytes(ann.email_key), reason="bounce", detail="no such mailbox")
     viewer.get(f"/subscribers/{ann.public_id}/")
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         page = viewer.get(f"/subscribers/{ann.public_id}/").content.decode()
     for words in (
         "Marketing e-mail: granted",
