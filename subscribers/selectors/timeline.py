@@ -1,8 +1,10 @@
-"""What is known of one person, in the order of time: consent, subscriptions, suppressions."""
+"""What is known of one person, in the order of time: consent, subscriptions, suppressions, and who changed what."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
+
+from mailplatform.accounts.models import AuditEntry
 
 from ..models import Act, ConsentNotice, ConsentRecord, Subscriber, Subscription, Suppression
 from . import merging
@@ -30,6 +32,13 @@ class Entry:
     record_id: int = 0
 
 
+_CHANGES = {
+    "subscriber.added": "Added by hand",
+    "subscriber.changed": "Data, lists or tags changed",
+    "subscriber.basis_recorded": "Basis recorded",
+    "subscriber.language": "Language chosen: {to}",
+    "register.proved": "Proof of consent opened",
+}
 _LOOKS = {
     "granted": Look(icon="check", colour="green"),
     "withdrawn": Look(icon="ban", colour="red"),
@@ -43,9 +52,11 @@ _LOOKS = {
 def of(subscriber: Subscriber) -> list[Entry]:
     """Return the history of a person and of who was merged into them, newest first.
 
-    Five queries, at most ``LIMIT`` consent records.
+    Six queries, at most ``LIMIT`` consent records and as many changes.
     """
-    entries = [*_consent(subscriber), *_subscriptions(subscriber), *_suppressions(subscriber)]
+    entries = [
+        *_consent(subscriber), *_subscriptions(subscriber), *_suppressions(subscriber), *_changes(subscriber)
+    ]  # fmt: skip
     entries.append(
         Entry(subscriber.created_at, "Added", _source(subscriber.source), icon="user-plus", colour="blue")
     )
@@ -96,6 +107,21 @@ def _subscriptions(subscriber: Subscriber) -> list[Entry]:
         if not link.confirmed_at and not link.unsubscribed_at:
             entries.append(Entry(link.created_at, f"Asked to join {name}", icon="list", colour="amber"))
     return entries
+
+
+def _changes(subscriber: Subscriber) -> list[Entry]:
+    """What users did, or the person set, that is no matter of consent: it stands in the audit log alone."""
+    rows = AuditEntry.objects.filter(
+        object_type=Subscriber._meta.label,  # noqa: SLF001 - Django documents it
+        object_id=str(subscriber.pk), action__in=_CHANGES,
+    )  # fmt: skip
+    return [
+        Entry(
+            row.at, _CHANGES[row.action].format(to=row.detail.get("to", "")),
+            f"by {row.detail.get('by') or row.actor_label}", icon="edit",
+        )
+        for row in rows[:LIMIT]
+    ]  # fmt: skip
 
 
 def _suppressions(subscriber: Subscriber) -> list[Entry]:

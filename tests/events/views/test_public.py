@@ -6,12 +6,14 @@ from collections import Counter as Tally
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import escape
 
 from campaigns import tokens
 from campaigns.models import Run
 from events.models import Counter, Event, Outcome
 from mailplatform.accounts.services import installation
 from mailplatform.core import clock
+from subscribers import words
 from subscribers.models import (
     ConsentRecord,
     MailingList,
@@ -112,6 +114,29 @@ def test_one_click_leaves_every_list_of_the_run_and_no_other(
     assert not response.cookies
     assert states(person) == {"News": "unsubscribed", "Offers": "unsubscribed", "Other": "confirmed"}
     assert unsubscribed(run) == 1
+
+
+def test_ux_28_unsubscribe_is_one_click_without_login_or_script_in_ones_language_and_can_be_undone(
+    stranger: Client, run: Run, person: Subscriber
+) -> None:
+    Subscriber.objects.filter(pk=person.pk).update(language="fr")
+    before = everything()
+    for agent in ("BingPreview/1.0b", "Barracuda Sentinel"):
+        page = stranger.get(link(run, person), headers={"user-agent": agent})
+        assert everything() == before
+    text = page.content.decode()
+    assert '<html lang="fr">' in text
+    assert escape(words.say("fr", "unsubscribe")) in text
+    assert "<script" not in text
+    assert len(page.content) <= 20_000
+    done = stranger.post(link(run, person), {"action": "leave"})
+    assert states(person) == {"News": "unsubscribed", "Offers": "unsubscribed", "Other": "confirmed"}
+    assert 'value="undo"' in done.content.decode()
+    assert len(done.content) <= 20_000
+    stranger.post(link(run, person), {"action": "undo"})
+    assert set(states(person).values()) == {"confirmed"}
+    mailbox = stranger.post(link(run, person), {"List-Unsubscribe": "One-Click"})
+    assert (mailbox.status_code, states(person)["News"]) == (200, "unsubscribed")
 
 
 def test_one_click_twice_changes_nothing_more(stranger: Client, run: Run, person: Subscriber) -> None:

@@ -47,6 +47,24 @@ def test_ux_25_contacts_instant_search_filters_in_url_bulk_tag(
     assert "bob@example.com" not in tagged
 
 
+def test_ux_25_a_contacts_timeline_tells_consent_lists_changes_and_by_whom(client: Client) -> None:
+    """What was sent and what happened then is a part of its own, filled when the page is open."""
+    user = UserFactory.create()
+    client.force_login(user)
+    news = mailing_list("News")
+    ann = person("ann@example.com", list_ids=[news.pk])
+    client.post(f"/subscribers/{ann.public_id}/edit/", {"name": "Ann", "language": "de", "lists": [news.pk]})
+    client.post(f"/subscribers/{ann.public_id}/unsubscribe/")
+    text = client.get(f"/subscribers/{ann.public_id}/").content.decode()
+    for words in ("Marketing e-mail: granted", "Yes, send me news.", "Joined News", "Left News"):
+        assert words in text
+    assert f"by {user.email}" in text
+    assert "Data, lists or tags changed" in text
+    sent = client.get(f"/subscribers/{ann.public_id}/timeline/")
+    assert f'hx-get="{sent.request["PATH_INFO"]}"' in text
+    assert sent.status_code == 200
+
+
 def test_the_ticked_are_meant_and_nobody_else(marketer: Client) -> None:
     ann, bob = person("ann@example.com"), person("bob@example.com")
     posted = {"scope": "ticked", "person": [str(ann.public_id), "nonsense"], "action": "block", "query": ""}
