@@ -140,5 +140,8 @@ def _is_near(host: str) -> bool:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return bool(host) and ("." not in host or host.endswith((".internal", ".localhost", ".local")))
+        # A name begins with a letter; a number alone would be read as an address of the internet.
+        return host[:1].isalpha() and (
+            "." not in host or host.endswith((".internal", ".localhost", ".local"))
+        )
     return address.is_loopback or address.is_private

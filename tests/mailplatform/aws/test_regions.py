@@ -68,6 +68,7 @@ def test_addresses_inside(url: str) -> None:
         ("https://eu-central-1.example.com", "nothing says"),
         ("https://email.eu-central-1.amazonaws.com.example.com", "nothing says"),
         ("https://8.8.8.8", "nothing says"),
+        ("https://134744072", "nothing says"),
         ("nonsense", "is 'nonsense'"),
     ],
 )
