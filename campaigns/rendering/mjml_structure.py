@@ -4,7 +4,7 @@ mrml drops what it does not know without a word; so it is refused here, before.
 """
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from lxml import etree
 
@@ -86,11 +86,15 @@ def _words(message: str) -> str:
     return f"This is not well-formed: {message}."
 
 
+def _line(element: Any) -> int:
+    return int(element.sourceline or 0)
+
+
 def _check_children(findings: list[Finding], parent: etree._Element) -> None:
     name = str(parent.tag)
     allowed = _DEFAULTS if name == "mj-attributes" else CHILDREN.get(name, frozenset())
     for child in parent:
-        line, tag = int(child.sourceline or 0), str(child.tag)
+        line, tag = _line(child), str(child.tag)
         if tag == "mj-include":
             _fail(findings, line, "mjml_include", "<mj-include> is not supported: paste the part here.")
         elif tag not in _DEFAULTS:
@@ -114,4 +118,4 @@ def _check_children(findings: list[Finding], parent: etree._Element) -> None:
                 words = (
                     f"“{text.strip()[:40]}” stands outside of any component and would be lost: use <mj-text>."
                 )
-                _fail(findings, int(owner.sourceline or 0), "mjml_text", words)
+                _fail(findings, _line(owner), "mjml_text", words)

@@ -16,6 +16,7 @@ STEPS = ("to", "from", "content", "schedule", "review")
 # They show a mail as its reader sees it, in a frame; its looks are the author's.
 MAILS = {
     "campaigns:template_preview",
+    "campaigns:starter_preview",
     "campaigns:version_preview",
     "campaigns:campaign_preview",
     "events:view_in_browser",
