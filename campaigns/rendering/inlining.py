@@ -14,12 +14,12 @@ import css_inline
 _HANDLEBARS = r"\{\{!--.*?--~?\}\}|\{\{\{[^{}]*\}\}\}|\{\{[^{}]*\}\}"
 _PIECE: Final = re.compile(
     rf"(?P<kept><!--.*?-->|<(?P<opaque>style|script|title|textarea)\b.*?</(?P=opaque)\s*>)|(?P<tag>{_HANDLEBARS})"
-    rf"|<(?P<name>[A-Za-z][\w:-]*)(?P<rest>(?:{_HANDLEBARS}|\"[^\"]*\"|'[^']*'|[^<>\"'])*)>",
+    rf"|<(?P<name>[A-Za-z][\w:-]*)(?P<rest>(?:{_HANDLEBARS}|\"[^\"]*\"|'[^']*'|[^<>\"'])*+)>",
     re.DOTALL | re.IGNORECASE,
 )
 _STYLE: Final = re.compile(r"(\s)style\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE)
 _SELECTING: Final = re.compile(r"\b(?:class|id)\s*=\s*(?:\"[^\"]*\{\{|'[^']*\{\{)", re.IGNORECASE)
-_NUMBERED: Final = re.compile(r"<[A-Za-z][\w:-]*((?:\"[^\"]*\"|'[^']*'|[^<>\"'])*)>")
+_NUMBERED: Final = re.compile(r"<[A-Za-z][\w:-]*((?:\"[^\"]*\"|'[^']*'|[^<>\"'])*+)>")
 _NUMBER: Final = re.compile(r'\bdata-mp-n="(\d+)"')
 
 

@@ -29,9 +29,9 @@ ENDING: Final = frozenset(
 _HANDLEBARS = r"\{\{!--.*?--~?\}\}|\{\{\{[^{}]*\}\}\}|\{\{[^{}]*\}\}"
 HANDLEBARS: Final = re.compile(_HANDLEBARS, re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?-->|<\?.*?\?>|<!DOCTYPE[^>]*>", re.DOTALL | re.IGNORECASE)
+# Possessive, so that a tag which is never closed costs one pass over it.
 _START = re.compile(
-    rf"<(?P<name>[A-Za-z][\w:.-]*)(?P<rest>(?:{_HANDLEBARS}|\"[^\"]*\"|'[^']*'|[^<>\"'])*?)(?P<empty>/?)>",
-    re.DOTALL,
+    rf"<(?P<name>[A-Za-z][\w:.-]*+)(?P<rest>(?:{_HANDLEBARS}|\"[^\"]*\"|'[^']*'|[^<>\"'])*+)>", re.DOTALL
 )
 _END = re.compile(r"</(?P<name>[A-Za-z][\w:.-]*)\s*>")
 _ATTRIBUTE = re.compile(
@@ -78,8 +78,8 @@ def _next(source: str, at: int, line: int) -> list[Token]:
 
 def _start(source: str, match: re.Match[str], line: int) -> list[Token]:
     name, raw = match["name"], match.group()
-    kind = "empty" if match["empty"] else "start"
-    attributes, leftover = _attributes(match["rest"])
+    kind = "empty" if match["rest"].endswith("/") else "start"
+    attributes, leftover = _attributes(match["rest"].removesuffix("/"))
     token = Token(kind, raw, line, name, attributes, leftover)
     if kind == "empty" or name not in ENDING:
         return [token]

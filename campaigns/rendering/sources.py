@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from .inlining import inline_css
 from .mjml import compile_mjml
+from .parser import MAX_BYTES
 from .problems import Finding
 
 _BODY = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
@@ -48,7 +49,8 @@ def compile_source(source: Source) -> CompiledSource:
         compiled = compile_mjml(source.html)
         page = insert_preheader(compiled.html, source.preheader or compiled.preheader)
         return CompiledSource(page, compiled.guarded, compiled.findings)
-    page = insert_preheader(inline_css(source.html), source.preheader)
+    is_small = len(source.html) <= MAX_BYTES  # what is larger is refused later; it need not be inlined before
+    page = insert_preheader(inline_css(source.html) if is_small else source.html, source.preheader)
     return CompiledSource(page, page)
 
 

@@ -8,7 +8,7 @@ const SHOWN = /^mj-(?:body|wrapper|section|group|column|hero|text|button|image|d
 const TAG = /\{\{!--[^]*?--~?\}\}|\{\{\{[^{}]*\}\}\}|\{\{[^{}]*\}\}/y;
 const COMMENT = /<!--[^]*?-->/y;
 const END = /<\/([A-Za-z][\w:.-]*)\s*>/y;
-const START = /<([A-Za-z][\w:.-]*)((?:\{\{[^{}]*\}\}|"[^"]*"|'[^']*'|[^<>"'])*?)(\/?)>/y;
+const START = /<([A-Za-z][\w:.-]*)((?:\{\{[^{}]*\}\}|"[^"]*"|'[^']*'|[^<>"'{]|\{(?!\{))*?)(\/?)>/y;
 const ATTRIBUTE = /(\s*)([A-Za-z_:][\w:.-]*)\s*=\s*(?:"([^"]*)"|'([^']*)')/g;
 // Inside a text these would be moved or dropped by a browser's parser.
 const FRAGILE = /<(?:table|tr|td|th|tbody|style|script|svg|form|iframe)\b|\{\{[#^/>]|\{\{else|<!--/i;

@@ -157,6 +157,15 @@ def test_an_entity_bomb_is_only_words() -> None:
     assert "aaaa" not in compile_mjml(bomb).html
 
 
+@pytest.mark.parametrize(
+    "source", ["<mj-text " + "{{a}}" * 5_000, "<mj-text " + "a='b' " * 5_000, "<" * 20_000]
+)
+def test_a_tag_that_is_never_closed_is_refused_at_once(source: str) -> None:
+    assert findings(f"<mjml><mj-body>{source}")
+    checked = check_template(Source("A good subject", "<style>p{color:red}</style>" + source), known=KNOWN)
+    assert not checked.is_valid
+
+
 def test_equal_sources_give_findings_of_their_own() -> None:
     source = mail(column("<mj-foo />"))
     compile_mjml(source).findings.clear()
