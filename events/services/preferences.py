@@ -44,6 +44,17 @@ def save(
     leaving = [pk for pk, is_on in shown.items() if is_on and pk not in list_ids]
     joining = [pk for pk, is_on in shown.items() if not is_on and pk in list_ids]
     changed, source = False, source_of(claim)
+    # Before any lock of the ledger: new wordings have a lock of their own.
+    chosen = {"opens": opens, "clicks": clicks}
+    answers: list[tuple[hosted.Question, Act | None]] = [
+        (question, _act(question, is_ticked=chosen[question.name])) for question in before.questions
+    ]
+    answers += [(question, Act.GRANTED) for question in before.not_asked if chosen[question.name]]
+    entries = [
+        _entry(question, act, person=person, source=source, language=language, ip=ip)
+        for question, act in answers
+        if act
+    ]
     if leaving:
         changed |= unsubscribe.leave(
             subscriber_id=person,
@@ -57,16 +68,6 @@ def save(
         changed |= unsubscribe.undo(
             subscriber_id=person, list_ids=joining, restore_marketing=True, source=source, ip=ip
         )
-    chosen = {"opens": opens, "clicks": clicks}
-    answers: list[tuple[hosted.Question, Act | None]] = [
-        (question, _act(question, is_ticked=chosen[question.name])) for question in before.questions
-    ]
-    answers += [(question, Act.GRANTED) for question in before.not_asked if chosen[question.name]]
-    entries = [
-        _entry(question, act, person=person, source=source, language=language, ip=ip)
-        for question, act in answers
-        if act
-    ]
     consent.record_many(entries=entries)
     return changed or any(entry.act != Act.REFUSED for entry in entries)
 

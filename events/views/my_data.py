@@ -72,6 +72,6 @@ def erase(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST" and request.POST.get("action") == "erase":
         # A second click at the same moment finds nobody any more.
         with contextlib.suppress(erasure.NobodyToErase):
-            rights.erase_self(subscriber_id=person.pk)
+            rights.erase_person(subscriber_id=person.pk)
         return show(request, "public/erased", lang=lang)
     return show(request, "public/erase", lang=lang, address=hosted.masked(person.email))

@@ -15,7 +15,7 @@ STORAGE_ERRORS: Final = (OSError, Boto3Error, BotoCoreError, ClientError)
 _NO_LOCK: Final = frozenset({"ObjectLockConfigurationNotFoundError", "NotImplemented", "InvalidRequest"})
 
 
-class LockedStorage(S3Storage):
+class LockedStorage(S3Storage):  # type: ignore[misc] # django-storages has no types
     """Gives each file a retention where the bucket has Object Lock; elsewhere it is a plain bucket.
 
     Options besides those of django-storages: `lock_mode` (GOVERNANCE or COMPLIANCE) and `lock_days`.
@@ -38,7 +38,7 @@ class LockedStorage(S3Storage):
             if error.response.get("Error", {}).get("Code") in _NO_LOCK:
                 return False
             raise
-        return answer["ObjectLockConfiguration"].get("ObjectLockEnabled") == "Enabled"
+        return bool(answer["ObjectLockConfiguration"].get("ObjectLockEnabled") == "Enabled")
 
     def get_object_parameters(self, name: str) -> dict[str, Any]:
         """Return the headers of a new file."""

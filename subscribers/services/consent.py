@@ -130,15 +130,19 @@ def record_many(*, entries: Sequence[ConsentEntry]) -> range:
 
 @transaction.atomic
 def ensure_notice(*, purpose: str, text: str, language: str = "en") -> ConsentNotice:
-    """Return the notice of exactly this wording, as a new version if it was never shown before."""
+    """Return the notice of exactly this wording, as a new version if it was never shown before.
+
+    A known one is found without a lock: it never changes, and whoever holds the ledger's lock waits for nobody here.
+    """
     if purpose not in Purpose.values or not text.strip():
         raise ConsentError("a notice needs a purpose and a wording")
+    same = ConsentNotice.objects.filter(purpose=purpose, language=language)
+    if known := same.filter(text=text).first():
+        return known
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [NOTICE_LOCK])
-    same = ConsentNotice.objects.filter(purpose=purpose, language=language)
-    found = same.filter(text=text).first()
-    if found is not None:
-        return found
+    if known := same.filter(text=text).first():
+        return known
     newest = same.order_by("-version").first()
     version = newest.version + 1 if newest else 1
     digest = encoding.notice_hash(version=version, language=language, purpose=purpose, text=text)

@@ -44,6 +44,10 @@ OUT_OF_REACH: Final = (
     "Files that were downloaded from here: exports, lists of recipients.",
 )
 THE_PERSON: Final = "the person"
+_BY_THEMSELVES: Final = "Asked for on our own page and confirmed through a link to their mailbox."
+_ON_THEIR_PAGE: Final = (
+    "Erased on the person's page, where the user confirmed that the request comes from them."
+)
 _AMAZONS_LIST: Final = "The suppression list of the Amazon SES account"
 _NOT_ASKED: Final = f"{_AMAZONS_LIST}, as it was not asked for."
 _NOT_ON_IT: Final = f"{_AMAZONS_LIST} (we know of no entry, so it was not asked)."
@@ -233,8 +237,8 @@ def erase(*, case: RightsCase, at_amazon: bool, actor: User | None) -> RightsCas
         return _erase(locked, person_of(locked), reached, [] if at_amazon else [_NOT_ASKED], actor=actor)
 
 
-def erase_self(*, subscriber_id: int) -> RightsCase:
-    """Erase somebody who asked for it themselves, behind a link to their own mailbox; return the decided case.
+def erase_person(*, subscriber_id: int, actor: User | None = None) -> RightsCase:
+    """Erase somebody at once and return the decided case; without `actor` the person did it, behind their own link.
 
     It is the case that waits for a decision, if there is one. The suppression list of the SES account is asked only
     where it may hold the address; an answer that does not come keeps nobody from being erased, and the case says so.
@@ -243,6 +247,7 @@ def erase_self(*, subscriber_id: int) -> RightsCase:
     person = Subscriber.objects.filter(pk=subscriber_id).first()
     if person is None:
         raise erasure.NobodyToErase(f"no subscriber {subscriber_id}")
+    by, note = ("", _ON_THEIR_PAGE) if actor else (THE_PERSON, _BY_THEMSELVES)
     reached, left = _try_amazon(person)
     with transaction.atomic():
         waiting = RightsCase.objects.select_for_update().filter(
@@ -250,9 +255,9 @@ def erase_self(*, subscriber_id: int) -> RightsCase:
         )
         case = waiting.order_by("pk").first() or open_case(
             kind=RightsKind.ERASURE, email=person.email, received_on=clock.now().date(),
-            note="Asked for on our own page and confirmed through a link to their mailbox.", by=THE_PERSON,
+            note=note, actor=actor, by=by,
         )  # fmt: skip
-        return _erase(case, person, reached, left, actor=None, by=THE_PERSON)
+        return _erase(case, person, reached, left, actor=actor, by=by)
 
 
 def _erase(

@@ -16,7 +16,7 @@ from ..merging.statement import StatementError
 from ..models import CustomField, Subscriber, Subscription, Tag
 from ..selectors import eligibility, lists, merging, orders, profiles, segments, timeline
 from ..selectors import subscribers as selector
-from ..services import erasure, unsubscribe
+from ..services import erasure, rights, unsubscribe
 from ..services import subscribers as service
 from .audience_tabs import audience_tabs
 
@@ -187,9 +187,13 @@ def subscriber_unsubscribe(request: HttpRequest, public_id: UUID) -> HttpRespons
 def subscriber_erase(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Erase a person on request (GDPR Art. 17)."""
     person = _person(public_id)
-    erasure.erase(subscriber_id=person.pk, actor=current_user(request), source="asked for erasure")
+    try:
+        case = rights.erase_person(subscriber_id=person.pk, actor=current_user(request))
+    except erasure.NobodyToErase:  # a second click at the same moment
+        messages.info(request, "The person was erased already.")
+        return redirect("subscribers:subscriber_list")
     messages.success(request, "The person was erased. Their address stays blocked as a keyed hash.")
-    return redirect("subscribers:subscriber_list")
+    return redirect("subscribers:rights_case", case.public_id)
 
 
 def _names(ids: list[int], names: dict[int, str]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, InternalError, ProgrammingError, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 
 from mailplatform.core import clock
 from mailplatform.core.keys import email_key
@@ -269,3 +270,10 @@ def test_writers_at_once_make_one_chain_without_gaps_or_deadlocks(ledger_files: 
     report = register.verify()
     assert (report.lines()[1:], report.ok) == ([report.lines()[-1]], True)
     assert ConsentRecord.objects.count() == ConsentRecord.objects.latest("id").id
+
+
+def test_a_known_wording_is_found_without_a_lock() -> None:
+    notice = consent.ensure_notice(purpose="marketing_email", text="Yes")
+    with CaptureQueriesContext(connection) as queries:
+        assert consent.ensure_notice(purpose="marketing_email", text="Yes") == notice
+    assert not any("pg_advisory" in query["sql"] for query in queries)

@@ -246,7 +246,7 @@ def test_where_amazon_does_not_answer_nothing_is_erased_yet(admin: User, setting
 
 def test_who_erases_themselves_leaves_a_decided_case_that_names_nobody() -> None:
     someone = person("anna@example.com", name="Anna")
-    done = rights.erase_self(subscriber_id=someone.pk)
+    done = rights.erase_person(subscriber_id=someone.pk)
     assert not Subscriber.objects.exists()
     assert (done.kind, done.state, done.email, done.outcome) == ("erasure", "done", "", "Erased.")
     opened, closed = done.steps.all()
@@ -256,7 +256,7 @@ def test_who_erases_themselves_leaves_a_decided_case_that_names_nobody() -> None
     assert any("Backups" in text for text in closed.detail["out_of_reach"])
     assert "anna" not in " ".join(str(entry.detail) for entry in AuditEntry.objects.all())
     with pytest.raises(erasure.NobodyToErase):
-        rights.erase_self(subscriber_id=someone.pk)
+        rights.erase_person(subscriber_id=someone.pk)
     assert RightsCase.objects.count() == 1
 
 
@@ -264,7 +264,7 @@ def test_who_erases_themselves_decides_the_case_that_waits_for_it(admin: User) -
     someone = person("anna@example.com")
     waiting = case("erasure", someone.email, admin)
     other = case("access", someone.email, admin)
-    assert rights.erase_self(subscriber_id=someone.pk).pk == waiting.pk
+    assert rights.erase_person(subscriber_id=someone.pk).pk == waiting.pk
     other.refresh_from_db()
     assert other.state == RightsState.OPEN
 
@@ -274,6 +274,6 @@ def test_an_amazon_that_does_not_answer_keeps_nobody_from_erasing_themselves(set
     settings.AWS_ACCESS_KEY_ID = settings.AWS_SECRET_ACCESS_KEY = "x"
     someone = person("anna@example.com")
     suppression.suppress(email_key=bytes(someone.email_key), reason="complaint", source="test")
-    done = rights.erase_self(subscriber_id=someone.pk)
+    done = rights.erase_person(subscriber_id=someone.pk)
     assert not Subscriber.objects.exists()
     assert any("did not answer" in text for text in done.steps.get(action="done").detail["out_of_reach"])
