@@ -23,8 +23,9 @@ demo: setup ## start everything and send a campaign; ONCE=1 ends with one line o
 test: setup-dev ## all tests but the drills; REQUIRE_BROWSER=1 lets no browser test be skipped
 	@.ci/test $(ARGS)
 
-drills: setup-dev ## the long tests: processes killed in mid-campaign, servers restarted, every page in both themes
+drills: setup-dev ## the long tests: processes killed in mid-campaign, servers restarted, every page in both themes, many examples
 	@$(PY) -m pytest -m drill $(ARGS)
+	@$(PY) -m pytest -m "hypothesis and not drill" --ignore tests/browser --hypothesis-profile thorough $(ARGS)
 
 check: setup-dev ## types, style, import directions, templates, migrations
 	$(PY) -m ruff check

@@ -13,6 +13,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connections, transaction
@@ -25,6 +26,11 @@ from tests.database import create_copy, flush, grant_rights
 
 # Playwright's event loop runs in the thread in which a browser test uses the database.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+# `make drills` looks at many examples of each property. How long one takes says more about the machine than about us.
+hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
+hypothesis.settings.register_profile("thorough", max_examples=300, deadline=None)
+hypothesis.settings.load_profile("quick")
 
 # A password is made slow to guess; hundreds of test users need not be.
 FAST_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
