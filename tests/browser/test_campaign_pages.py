@@ -5,11 +5,15 @@ from django.urls import reverse
 from playwright.sync_api import expect
 
 from campaigns.models import Campaign, CampaignState
-from campaigns.services import templates
+from campaigns.services import sending_settings, templates
+from mailplatform.core import clock
 from tests.browser.conftest import Visitor, sign_in
 from tests.factories.campaigns import (
+    make_campaign,
     make_list,
     make_people,
+    make_ready_campaign,
+    make_run,
     make_site,
     make_subscriber,
     make_template,
@@ -89,3 +93,32 @@ def test_a_campaign_from_its_name_to_send_and_back(marketer: Visitor) -> None:
     expect(page.locator("#content")).to_contain_text("Nothing was sent")
     campaign = Campaign.objects.get(name="March")
     assert (campaign.state, campaign.runs.count()) == (CampaignState.DRAFT, 0)
+
+
+@pytest.mark.drill
+def test_approval_repeating_and_what_needs_one_are_fit_to_look_at(marketer: Visitor) -> None:
+    """What they do is shown by the services' tests; here only that the pages fit and are accessible."""
+    make_user(name="Bob")
+    sending_settings.update(actor=None, approval_needed=True)
+    campaign = make_ready_campaign(name="Digest", tags=["weekly"], utm={"source": "newsletter"})
+    page, both = marketer.page, ("light", "dark")
+    marketer.goto(reverse("campaigns:campaign_repeat", args=[campaign.public_id]))
+    page.get_by_role("button", name="Let it repeat").click()
+    expect(page.locator("#content")).to_contain_text("It repeats every Monday at 09:00")
+    page.get_by_role("button", name="Leave the next one out").click()
+    expect(page.locator("#content")).to_contain_text("Left out: Skipped by hand")
+    marketer.look("repeating", themes=both)
+    page.get_by_role("button", name="Stop repeating").click()
+    marketer.goto(reverse("campaigns:campaign_step", args=[campaign.public_id, "review"]))
+    page.get_by_role("button", name="Ask for approval").click()
+    expect(page.locator("#content")).to_contain_text("asked for an approval")
+    marketer.look("approval", themes=both)
+    page.get_by_role("button", name="Approve it").click()
+    expect(page.locator("#content")).to_contain_text("That was you, so somebody else sends it.")
+    make_campaign(name="Late", state="scheduled", missed_at=clock.now())
+    make_run(make_campaign(name="Broken", state="failed"), state="failed", pause_reason="The sum is wrong.")
+    marketer.goto(reverse("events:dashboard"))
+    expect(page.locator("#content")).to_contain_text("“Late” has not started")
+    marketer.look("needs", themes=both)
+    marketer.goto(reverse("campaigns:campaign_list"))
+    marketer.look("campaigns filed", themes=both)
