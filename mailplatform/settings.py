@@ -204,6 +204,7 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "campaigns.prepare_run": {"queue": "urgent"},
     "campaigns.start_due": {"queue": "urgent"},
+    "campaigns.repeat": {"queue": "urgent"},
     "campaigns.reissue": {"queue": "urgent"},
     "campaigns.recover": {"queue": "urgent"},
     "campaigns.refresh_account": {"queue": "urgent"},
