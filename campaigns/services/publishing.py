@@ -44,8 +44,17 @@ class NoTemplate(Exception):
 
 
 def publish(*, template: Template, actor: User | None) -> TemplateVersion:
-    """Make the draft a version; unchanged content gives back the existing one. Raises `NotPublishable`."""
-    return _publish(template=template, actor=actor, subject=template.subject, preheader=template.preheader)
+    """Make the draft a version; unchanged content gives back the existing one. Raises `NotPublishable`.
+
+    What an older version said already is a new one again, once something else was published in between.
+    """
+    return _publish(
+        template=template,
+        actor=actor,
+        subject=template.subject,
+        preheader=template.preheader,
+        may_be_old=False,
+    )
 
 
 def version_for_campaign(*, campaign: Campaign, actor: User | None) -> TemplateVersion:
@@ -139,6 +148,7 @@ def _publish(
     preheader: str,
     parameters: Mapping[str, str] | None = None,
     has_honeypot: bool = False,
+    may_be_old: bool = True,
 ) -> TemplateVersion:
     locked = Template.objects.select_for_update().get(pk=template.pk)
     public_url = installation.public_url()
@@ -157,7 +167,17 @@ def _publish(
         .order_by("-number")
         .first()
     )
-    return same or _create_version(locked, stored, defaults, actor, subject=subject, preheader=preheader)
+    if same is not None and (may_be_old or not _is_superseded(same)):
+        return same
+    return _create_version(locked, stored, defaults, actor, subject=subject, preheader=preheader)
+
+
+def _is_superseded(version: TemplateVersion) -> bool:
+    """Whether another text was published since; a campaign's own subject alone is none."""
+    keys = ("html", "text", "source_format")
+    own = tuple(version.source.get(key) for key in keys)
+    newer = TemplateVersion.objects.filter(template_id=version.template_id, number__gt=version.number)
+    return any(tuple(each.source.get(key) for key in keys) != own for each in newer.only("source"))
 
 
 def _tagged(stored: StoredTemplate, parameters: Mapping[str, str], host: str) -> StoredTemplate:

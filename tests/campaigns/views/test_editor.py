@@ -100,6 +100,29 @@ def test_the_live_preview_shows_a_chosen_person(marketer: Client) -> None:
     assert "Hi Ann Example" in saved
 
 
+def test_ux_07_a_name_that_is_inserted_has_something_to_stand_in(marketer: Client) -> None:
+    make_subscriber(email="ann@example.org", name="")
+    template = make_template()
+    assert (
+        'data-insert="{{first_name}}"'
+        in marketer.get(url(make_template(html="{{first_name}}"))).content.decode()
+    )
+    data = form(template, html=HTML + "<i>Dear {{first_name}}</i>", person="ann@example.org")
+    marketer.post(url(template, "template_check"), data)
+    frame = marketer.get(url(template, "template_preview", "html"), {"live": "1"})
+    assert "<i>Dear there</i>" in frame.content.decode()
+
+
+def test_ux_12_another_contact_is_shown_in_mail_and_text(marketer: Client) -> None:
+    template = make_template()
+    for name in ("Zoë Lee", "Bo Berg"):
+        person = make_subscriber(name=name)
+        marketer.post(url(template, "template_check"), form(template, person=person.email))
+        for part in (Part.HTML, Part.TEXT):
+            frame = marketer.get(url(template, "template_preview", part), {"live": "1"})
+            assert name in frame.content.decode()
+
+
 @pytest.mark.parametrize("part", [Part.HTML, Part.TEXT])
 def test_a_frame_is_shut_in(marketer: Client, part: Part) -> None:
     frame = marketer.get(url(make_template(), "template_preview", part))
