@@ -64,7 +64,7 @@ def read_amount(text: str, currency: str) -> int:
     decimals = DECIMALS[currency]
     if fraction[decimals:].strip("0"):
         raise AmountRefusedError(f"“{text.strip()[:40]}” is finer than {currency} can be paid")
-    amount = int(whole) * 10**decimals + int(fraction[:decimals].ljust(decimals, "0") or "0")
+    amount = int(whole + fraction[:decimals].ljust(decimals, "0"))
     if amount >= MOST:
         raise AmountRefusedError(f"“{text.strip()[:40]}” is more than any order")
     return amount
