@@ -1,7 +1,9 @@
 """The printable proof of one person: every record with what was shown, and the way to the signed checkpoint."""
 
+import datetime as dt
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -64,6 +66,10 @@ def test_every_record_stands_there_with_words_evidence_hashes_and_the_way_to_the
     assert "before@example.com" not in text
     assert "after@example.com" not in text
     assert "Every record is as it was written." in text
+    # An installation's zone is not UTC, and neither is an administrator's.
+    made = re.search(r"<dd>([-0-9]{10} [:0-9]{8}) UTC</dd>", text)
+    assert made is not None
+    assert abs(dt.datetime.fromisoformat(f"{made[1]}+00:00") - clock.now()) < dt.timedelta(minutes=20)
     newest = register.newest_checkpoint()
     assert newest is not None
     assert newest.block_hash in text
