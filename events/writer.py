@@ -26,6 +26,7 @@ BEAT_SECONDS: Final = 2.0  # under load
 # is the same for one event and for sixty.
 GATHER_SECONDS: Final = 0.016
 LOOK_SECONDS: Final = 0.002
+QUIET_LOOKS: Final = 2  # in which nothing came
 BUSY_GROUP: Final = 8
 
 
@@ -114,10 +115,11 @@ class GroupWriter:
 
     def _gather(self) -> None:
         """Wait while posts keep coming."""
-        until, waiting, before = time.monotonic() + GATHER_SECONDS, self._posts.qsize(), -1
-        while before < waiting < MAX_GROUP and time.monotonic() < until:
+        until, waiting, quiet = time.monotonic() + GATHER_SECONDS, self._posts.qsize(), 0
+        while quiet < QUIET_LOOKS and waiting < MAX_GROUP and time.monotonic() < until:
             time.sleep(LOOK_SECONDS)
             before, waiting = waiting, self._posts.qsize()
+            quiet = quiet + 1 if waiting == before else 0
 
     def _beat(self) -> None:
         """Note that we listen. Not in the transaction of a group: all writers would wait for this one row."""

@@ -27,9 +27,10 @@ if __name__ == "__main__":
     django.setup()
 
 from events import parsing, providers, verify
-from events.ingest import arrays, links, reading
+from events.ingest import links, reading
 from events.ingest.merging import People, Standing, apply, count_move, places_of
 from events.machines import agent_class, by_user_agent
+from mailplatform.core import arrays
 from tests.fixtures.sns import chain as sns
 
 NOW = datetime(2026, 10, 1, 12, 0, tzinfo=UTC)
