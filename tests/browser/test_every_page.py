@@ -78,7 +78,7 @@ def subjects(name: str, world: World) -> list[object]:
         "subscriber": [world.subscriber],
         "list": [world.mailing_list],
         "segment": [world.segment],
-        "import": [world.job],
+        "import": [world.job, world.orders],
         "user": [world.admin],
         "webhook": [world.webhook],
         "field": [world.field],

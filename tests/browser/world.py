@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.core.files.base import File
+from django.core.files.base import ContentFile, File
 from django.core.management import call_command
 
 from campaigns import tokens
@@ -27,6 +27,7 @@ from subscribers.models import (
     BlockedDomain,
     CustomField,
     ImportJob,
+    ImportKind,
     MailingList,
     RightsCase,
     RightsKind,
@@ -57,6 +58,7 @@ class World:
     mailing_list: MailingList
     segment: Segment
     job: ImportJob
+    orders: ImportJob
     token: str
     webhook: WebhookEndpoint
     field: CustomField
@@ -91,6 +93,7 @@ def build(sandbox: RunningSandbox, address: str) -> World:
         mailing_list=mailing_list,
         segment=Segment.objects.order_by("pk")[0],
         job=job,
+        orders=_orders(reader),
         token=tokens.make_unsubscribe_token(run.pk, reader.pk),
         webhook=_webhook(admin, address),
         field=CustomField.objects.order_by("pk")[0],
@@ -168,6 +171,17 @@ def _import() -> ImportJob:
         create_segments=["segment"],
     )
     return importing.commit(job=importing.check(job=job))
+
+
+def _orders(reader: Subscriber) -> ImportJob:
+    """A file of orders that waits for its columns."""
+    text = (
+        "Name,Email,Financial Status,Currency,Total,Created at,Lineitem quantity,Lineitem name,Lineitem price\n"
+        f"#1001,{reader.email},paid,EUR,30.00,2025-05-01 12:00:00 +0200,2,Tea,10.00\n"
+        f"#1001,{reader.email},,,,,1,Cup,10.00\n"
+    )
+    file = ContentFile(text.encode(), name="orders.csv")
+    return importing.create_job(file=file, kind=ImportKind.ORDERS)
 
 
 def _list() -> MailingList:
