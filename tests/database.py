@@ -67,7 +67,8 @@ SMALL_BYTES = 1_000_000
 def create_copy() -> str:
     """Make this process's database as a copy of the template; return its name."""
     owner = connections["owner"]
-    name = str(owner.creation._get_test_db_name())
+    # As Django would name it; beside other processes pytest-django has chosen the name.
+    name = owner.settings_dict["TEST"]["NAME"] or f"test_{owner.settings_dict['NAME']}"
     template = f"{TEMPLATE}{_fingerprint()}"
     with _maintenance() as server:
         server.execute("SELECT pg_advisory_lock(%s)", [LOCK])
