@@ -65,9 +65,12 @@ def save_draft(*, template_id: int, actor: User | None, revision: int, **changes
     Raises `StaleTemplate` (with the stored state), `TemplateNameTaken`, `InvalidVariableName`.
     """
     template = Template.objects.select_for_update().get(pk=template_id)
+    wanted = EDITABLE & changes.keys()
     if template.revision != revision:
+        if all(getattr(template, key) == changes[key] for key in wanted):
+            return template  # saved before; only the answer was lost
         raise StaleTemplate(template)
-    for key in EDITABLE & changes.keys():
+    for key in wanted:
         setattr(template, key, changes[key])
     template.name = " ".join(template.name.split())
     _check_kind(template.source_format)

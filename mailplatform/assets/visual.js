@@ -82,6 +82,7 @@ function start(source) {
 }
 
 function ready(editor, document_, source) {
+  editor.Canvas.getFrameEl().title = "The mail, to be edited";
   lockLabels(editor);
   const opened = describe(body(editor));
   if (write(document_, opened, opened) !== source) {

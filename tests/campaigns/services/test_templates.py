@@ -31,6 +31,17 @@ def test_a_save_needs_the_revision_that_was_opened() -> None:
     assert Template.objects.get(pk=template.pk).html == "mine"
 
 
+def test_a_save_whose_answer_was_lost_may_be_repeated() -> None:
+    template = make_template()
+    for _ in range(2):
+        saved = templates.save_draft(
+            template_id=template.pk, actor=None, revision=1, html="mine", name="Mine"
+        )
+        assert (saved.revision, saved.html) == (2, "mine")
+    with pytest.raises(templates.StaleTemplate):
+        templates.save_draft(template_id=template.pk, actor=None, revision=1, html="mine", name="Other")
+
+
 def test_a_save_cannot_take_the_name_of_another() -> None:
     make_template(name="Taken")
     template = make_template()
