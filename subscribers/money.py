@@ -22,7 +22,7 @@ DECIMALS: Final[dict[str, int]] = {
     for decimals, codes in ((2, _TWO), (0, _NONE), (3, _THREE), (4, _FOUR))
     for code in codes.split()
 }
-MOST: Final = 10**15  # of the smallest unit; a sum of thousands of such orders still fits into 64 bits
+MOST: Final = 10**14  # of the smallest unit; a sum of ninety thousand such orders still fits into 64 bits
 
 _SYMBOL: Final = r"(?:[€$£¥₹₽₺₴₩₪฿]|kr\.?|zł|Kč|Ft|[A-Z]{3})"
 _DRESSED: Final = re.compile(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
-from ..money import AmountRefusedError, read_amount, read_currency
+from ..money import MOST, AmountRefusedError, read_amount, read_currency
 from .addresses import AddressRefusedError, normalise_email
 from .cells import Cell, as_text, clean_text
 from .columns import Column
@@ -97,7 +97,7 @@ class OrderReader:
     def _fill(self, row: OrderRow, cells: Sequence[Cell]) -> None:
         row.currency = self._last.currency if self._last.number == row.number else self._currency
         for target, step in self._steps:
-            text = self._cell(cells, target).strip()
+            text = clean_text(self._cell(cells, target))
             if text:
                 try:
                     step(row, text)
@@ -154,6 +154,8 @@ class OrderReader:
 
     def _set_price(self, row: OrderRow, text: str) -> None:
         row.amount = self._money(row, text) * row.quantity
+        if row.amount >= MOST:
+            raise AmountRefusedError(f"{row.quantity:,} of these are more than any order")
 
     def _money(self, row: OrderRow, text: str) -> int:
         if not row.currency:

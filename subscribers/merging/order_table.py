@@ -17,7 +17,7 @@ COPY subscribers_orderrowstaging (job_id, seq, line, number, email, email_key, o
 _GATHER: Final = """
 INSERT INTO subscribers_orderstaging (job_id, seq, number, rows, email, email_key, ordered_at, currency, total, refused)
 SELECT job_id, min(seq), number, count(*), min(email), (array_agg(email_key) FILTER (WHERE email_key IS NOT NULL))[1],
-    min(ordered_at), min(currency), COALESCE(min(total), sum(amount)), CASE
+    min(ordered_at), min(currency), LEAST(COALESCE(min(total), sum(amount)), %(most)s), CASE
         WHEN bool_or(problem <> '') THEN 'another row of this order is refused'
         WHEN count(DISTINCT email) > 1 THEN 'the rows of this order name several people'
         WHEN count(email) = 0 THEN 'the order names no e-mail address'

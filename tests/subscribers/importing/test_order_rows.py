@@ -65,6 +65,13 @@ def test_later_rows_of_an_order_go_on_in_its_currency() -> None:
 
 def test_a_price_counts_for_each_piece() -> None:
     assert reader(price=True).read(record(**GOOD, quantity="3")).amount == 1500
+    dear = {**GOOD, "amount": "999999999999", "quantity": "1000000"}
+    assert "more than any order" in reader(price=True).read(record(**dear)).problem
+
+
+def test_what_postgres_cannot_hold_is_taken_out() -> None:
+    row = read(order="1\x00", product="Te\x00a\ud800", amount="x\x00")
+    assert (row.number, row.product, row.problem) == ("1", "Tea", "Amount: “x” is not an amount")
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,16 @@ def test_bad_orders_are_refused_whole_with_the_reason_and_the_others_come_in(ann
     assert (job.rows_new, job.rows_refused) == (1, len(rows) - 1)
 
 
+def test_a_sum_that_no_column_could_hold_is_refused(ann: Subscriber) -> None:
+    """Also a row with strange characters, and one that ends too soon."""
+    head = "order_id,email,date,amount,currency,product\n"
+    huge = "".join(f"H,ann@example.com,2025-01-01,99999999999{digit}.00,EUR,Tea\n" for digit in range(3))
+    job = bring_in(f"{head}{huge}I,ann@example.com,2025-01-01,x\x01,EUR,Te\x01a\nJ,ann@example.com\n")
+    assert [*reasons(job)] == [2, 3, 4, 5, 6]
+    assert reasons(job)[2] == "the amount is more than any order"
+    assert not Order.objects.exists()
+
+
 def test_refused_rows_can_be_mended_and_sent_again(ann: Subscriber) -> None:
     first = bring_in(FILE.replace("7.50", "seven"))
     assert list(reasons(first)) == [2, 3]
