@@ -9,8 +9,6 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-import typst
-
 from .blocks import FILL_IN, Block, Gap, Heading, Paper, Para, Points, Table
 
 NOTICE: Final = "Draft, to be checked by a lawyer."
@@ -23,6 +21,8 @@ _JOINT: Final = re.compile(r"[./_-]")
 
 def render(paper: Paper) -> bytes:
     """Return the PDF, tagged for readers' aids (PDF/UA-1) where the fonts allow it."""
+    import typst  # ten megabytes that a server needs only when somebody asks for a paper
+
     look = _LOOK.read_bytes()
     inputs = {"paper": json.dumps(_data(paper), ensure_ascii=False)}
     try:
