@@ -51,7 +51,9 @@ def test_imports_of_orders_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         assert job.state == ImportState.DONE, job.error
     assert jobs[0].rows_new + jobs[1].rows_new == Order.objects.count() == OrderLine.objects.count() == 300
     assert Profile.objects.aggregate(Sum("orders"))["orders__sum"] == 300
-    assert sum(profile.spent["EUR"] for profile in Profile.objects.all()) == 100 * sum(range(1, 301))
+    assert sum(dict(profile.spent or {})["EUR"] for profile in Profile.objects.all()) == 100 * sum(
+        range(1, 301)
+    )
     assert set(Profile.objects.values_list("marketing_basis", flat=True)) == {"consent"}
     soft = ConsentRecord.objects.filter(lawful_basis="soft_opt_in")
     assert soft.values("subject").distinct().count() == soft.count()
