@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import islice, takewhile
 from typing import Final
 
-from campaigns.rendering import honeypot
+from campaigns import honeypot
 
 from .kinds import Kind
 

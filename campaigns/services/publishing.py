@@ -19,10 +19,9 @@ from mailplatform.aws import control
 from mailplatform.aws import templates as ses_templates
 from mailplatform.core import clock
 
-from .. import utm
+from .. import honeypot, utm
 from ..models import Campaign, CampaignKind, Template, TemplateVersion
 from ..rendering import Finding, StoredTemplate, build_stored
-from ..rendering.honeypot import with_honeypot
 from ..selectors import templates as selectors
 from . import templates
 
@@ -159,7 +158,7 @@ def _publish(
         raise NotPublishable(blocking)
     stored = _tagged(build_stored(checked), parameters or {}, host)
     if has_honeypot:
-        stored = replace(stored, html=with_honeypot(stored.html, public_url))
+        stored = replace(stored, html=honeypot.with_honeypot(stored.html, public_url))
     fields = selectors.custom_field_defaults()
     defaults = {**{k: v for k, v in fields.items() if v}, **locked.defaults}
     same = (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from campaigns.rendering.honeypot import with_honeypot
+from campaigns.honeypot import with_honeypot
 
 SITE = "https://mail.example.org"
 
