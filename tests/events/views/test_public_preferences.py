@@ -11,6 +11,7 @@ from django.utils.html import escape
 
 from campaigns import tokens
 from campaigns.models import Run
+from campaigns.selectors import campaigns
 from mailplatform.accounts.models import AuditEntry
 from mailplatform.core import clock
 from subscribers import words
@@ -129,6 +130,10 @@ def test_ux_29_less_often_is_one_record_with_its_words_and_the_next_campaign_hon
     assert (personal.ip, personal.evidence) == ("192.0.2.0", {"gap_days": days})
     counted = audience.count(audience.AudienceSpec(list_ids=(news.pk,)), "marketing")
     assert (counted.eligible, counted.excluded) == (0, {"too_soon": 1})
+    campaign = make_run().campaign
+    campaign.lists.add(news)
+    (left_out,) = campaigns.count_audience(campaign).exclusions
+    assert (left_out.label, left_out.count) == ("Wants less mail, and got one a short time ago", 1)
     stranger.post(page, {"action": "often", "days": days})
     assert ConsentRecord.objects.count() == before + 1
     time_machine.move_to(sent + dt.timedelta(days=days), tick=False)
