@@ -134,9 +134,12 @@ def _check_required(checked: Checked) -> None:
 
 
 def _check_known(checked: Checked, known: Collection[str], compiled: CompiledSource) -> None:
+    written = checked.html
+    if compiled.guarded != compiled.html:  # MJML: the same tags, on the lines of the source
+        written = compile_part(parse_part(compiled.guarded, Part.HTML), Part.HTML)
     for part, nodes in (
         (Part.SUBJECT, checked.subject),
-        (Part.HTML, compile_part(parse_part(compiled.guarded, Part.HTML), Part.HTML)),
+        (Part.HTML, written),
         (Part.TEXT, checked.text),
     ):
         if part is Part.TEXT and checked.text_is_generated:

@@ -91,6 +91,8 @@ def _write_block(block: Block, out: list[str], rewrite: Rewrite, depth: int, *, 
         out.append(_tag("else", trims[1]))
         # The inverse of an `each` or `with` runs where the block stands: nothing was entered.
         _write(block.inverse, out, rewrite, depth, escape_off=escape_off)
+    elif escape_off and block.helper == "with":
+        out.append("{{else}}")  # the preview's renderer takes an empty value for a missing one without it
     out.append(_tag(f"/{block.helper}", trims[2] if block.inverse is not None else trims[1]))
 
 

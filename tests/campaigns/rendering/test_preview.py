@@ -42,3 +42,11 @@ def test_a_template_that_does_not_compile_cannot_be_rendered() -> None:
     checked = check_template(Source("", "{{#if a}}"), known=[])
     with pytest.raises(TemplateError, match="never closed"):
         render(checked, {})
+
+
+@pytest.mark.parametrize(("value", "expected"), [("", "."), ([], "."), ("x", "x.")])
+def test_with_an_empty_value_shows_nothing_and_is_no_error(value: object, expected: str) -> None:
+    nodes = compile_part(
+        parse_part("{{#each preferences}}{{#with ../name}}{{this}}{{/with}}.{{/each}}", Part.TEXT), Part.TEXT
+    )
+    assert render_nodes(nodes, Part.TEXT, {"name": value, "preferences": ["one"]}) == expected
