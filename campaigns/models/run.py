@@ -79,6 +79,8 @@ class Run(TimestampedModel):
                 name="one_retry_per_run",
             ),
         )
+        # Who wants less mail is looked up in the runs of the last weeks.
+        indexes = (models.Index(fields=("finished_at",), name="campaigns_run_finished"),)
         ordering = ("-launched_at",)
 
     def __str__(self) -> str:

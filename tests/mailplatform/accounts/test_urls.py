@@ -10,6 +10,8 @@ from tests.factories.accounts import AdminFactory, InstallationFactory, UserFact
 
 # Everything else needs a role. Sign-in, first visit, health, and what readers of our mail open.
 PUBLIC = {
+    "events:archive",
+    "events:archive_copy",
     "accounts:setup",
     "accounts:health",
     "events:unsubscribe",
