@@ -85,7 +85,12 @@ WORDS = st.text(
 )
 
 
-@given(st.sampled_from([path.name for path in PATHS]), WORDS.filter(str.strip))
+def can_be_seen(word: str) -> bool:
+    """Whether anything of it is left in a mail: what has only control characters is as good as missing."""
+    return any(char.isprintable() and not char.isspace() for char in word)
+
+
+@given(st.sampled_from([path.name for path in PATHS]), WORDS.filter(can_be_seen))
 def test_a_value_never_becomes_markup_header_or_tag(name: str, value: str) -> None:
     def given_to(word: str) -> tuple[str, str, str]:
         names = dict.fromkeys(("name", "first_name", "city", "discount", "total", "order_number"), word)
