@@ -26,6 +26,7 @@ class Held:
     subscriptions: list[Subscription]
     consents: list[ConsentRecord]
     mails: list[tuple[datetime, str]]
+    fields: list[tuple[str, str]]
 
 
 def of(person: Subscriber) -> Held:
@@ -37,7 +38,12 @@ def of(person: Subscriber) -> Held:
         list(Subscription.objects.filter(subscriber=person).select_related("mailing_list")),
         list(ConsentRecord.objects.filter(subject__in=subjects).order_by("-id")[:SHOWN]),
         _mails(numbers, SHOWN),
+        [(key, _words(value)) for key, value in person.fields.items()],
     )
+
+
+def _words(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _mails(numbers: list[int], limit: int) -> list[tuple[datetime, str]]:
