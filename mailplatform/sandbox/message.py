@@ -30,6 +30,7 @@ class Link:
 
     url: str
     tags: dict[str, list[str]] = field(default_factory=dict)
+    is_empty: bool = False  # no words and no picture: people cannot follow it, programs do
 
 
 @dataclass

@@ -138,7 +138,8 @@ class Readers:
         agent, ip = rng.choice(_PEOPLE), f"203.0.113.{rng.randint(1, 254)}"
         if self.open(message, ip, agent):
             self.counts["opens"] += 1
-        if clicks and message.links and self.click(message, rng.randrange(len(message.links)), ip, agent):
+        seen = [number for number, link in enumerate(message.links) if not link.is_empty]
+        if clicks and seen and self.click(message, rng.choice(seen), ip, agent):
             self.counts["clicks"] += 1
 
     def _proxy(self, message: Message, rng: random.Random) -> None:

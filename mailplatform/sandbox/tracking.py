@@ -51,7 +51,8 @@ def rewrite_links(text: str, url_of: Callable[[int], str]) -> tuple[str, list[Li
         if not target.lower().startswith(("http://", "https://")) or len(links) >= _MAX_LINKS:
             return tag
         tags = _TAGS.search(tag)
-        links.append(Link(target, link_tags((tags[2] or tags[3] or "") if tags else "")))
+        is_empty = text[found.end() : found.end() + 4].lower() == "</a>"
+        links.append(Link(target, link_tags((tags[2] or tags[3] or "") if tags else ""), is_empty))
         address = html.escape(url_of(len(links) - 1))
         return _TAGS.sub("", _HREF.sub(lambda part: f'{part[1]}"{address}"', tag, count=1))
 

@@ -44,6 +44,14 @@ def test_people_open_and_click(wired: Wired) -> None:
     assert all(event["click"]["userAgent"].startswith("Mozilla/5.0 (") for event in clicks)
 
 
+def test_people_follow_no_link_that_cannot_be_seen(wired: Wired) -> None:
+    behave(wired, open=1, click=1)
+    trap = {"Html": {"Data": '<a href="https://example.com/trap"></a><a href="https://example.com/1">1</a>'}}
+    for number in range(6):
+        wired.send(f"reader{number}@example.org", body=trap)
+    assert {event["click"]["link"] for event in wired.events("Click")} == {"https://example.com/1"}
+
+
 def test_proxies_open_with_their_own_names(wired: Wired) -> None:
     behave(wired, proxy_open=1)
     send(wired, 12)
