@@ -118,6 +118,8 @@ class Visitor:
 
         Without axe where test_every_page.py runs it on the same page, as a drill.
         """
+        if "SCREENS_DIRECTORY" in os.environ:
+            themes = ("light", "dark")
         for theme in themes:
             self.wear(theme)
             for width in WIDTHS:

@@ -84,6 +84,11 @@ def test_choices_stand_in_a_fieldset_with_a_legend() -> None:
     assert html.count('type="radio"') == 2
 
 
+def test_a_choice_that_is_made_already_is_not_called_optional() -> None:
+    html = draw("{% field form.kind %}", form=Example(initial={"kind": "a"}))
+    assert "(optional)" not in html
+
+
 def test_a_tick_box_stands_before_its_label() -> None:
     html = draw("{% field form.agree label='I agree' %}", form=Example())
     assert html.index('type="checkbox"') < html.index("I agree")
