@@ -154,6 +154,16 @@ def kill_postgres() -> None:
     for member in family:
         with contextlib.suppress(ProcessLookupError):
             os.kill(member, signal.SIGKILL)
+    _wait_for_the_end()
+
+
+def _wait_for_the_end() -> None:
+    """While it still dies it counts as running, and starting it would do nothing."""
+    until = time.monotonic() + 30
+    while _server().is_running():
+        if time.monotonic() > until:
+            raise EmbeddedError("Postgres does not die")
+        time.sleep(0.02)
 
 
 def _children(pid: int) -> Iterator[int]:
