@@ -269,7 +269,7 @@ class _Drain:
             if left.count == 0 and not left.by_plan:
                 left = self._ask_again()
             if left.count != 0 or abs(selectors.clock_error()) > timing.MAX_CLOCK_SKEW:
-                # A clock that is wrong counts another day, and parks for too long: the cut refuses it.
+                # By a wrong clock it may be another day's quota, and the park too long. The cut waits for a right one.
                 return False
             self.parked_until = left.until
             self.obstacles.append(lane.Obstacle(PauseReason.QUOTA, left.reason))

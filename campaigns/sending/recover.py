@@ -25,11 +25,14 @@ WITH lost AS (
 ),
 people AS (
     INSERT INTO campaigns_delivery (run_id, subscriber_id, state, reason, message_id, call_id, batch_id,
-    attempt, variant, opens_tracked, clicks_tracked, at) SELECT l.run_id, p.id, 'unresolved', 'worker_lost',
-    '', l.id, l.batch_id, coalesce(b.attempt, 1), 0, l.configuration_set LIKE '%%-opens' OR
-    l.configuration_set LIKE '%%-both', l.configuration_set LIKE '%%-clicks' OR l.configuration_set LIKE
-    '%%-both', %(now)s FROM lost l CROSS JOIN unnest(l.subscriber_ids) p(id) LEFT JOIN campaigns_batch b ON
-    b.id = l.batch_id WHERE l.kind = 'campaign' ORDER BY l.run_id, p.id ON CONFLICT DO NOTHING RETURNING 1
+        attempt, variant, opens_tracked, clicks_tracked, at)
+    SELECT l.run_id, p.id, 'unresolved', 'worker_lost', '', l.id, l.batch_id, coalesce(b.attempt, 1), 0,
+        l.configuration_set LIKE '%%-opens' OR l.configuration_set LIKE '%%-both',
+        l.configuration_set LIKE '%%-clicks' OR l.configuration_set LIKE '%%-both', %(now)s
+    FROM lost l CROSS JOIN unnest(l.subscriber_ids) p(id)
+    LEFT JOIN campaigns_batch b ON b.id = l.batch_id
+    WHERE l.kind = 'campaign' ORDER BY l.run_id, p.id
+    ON CONFLICT DO NOTHING RETURNING 1
 )
 SELECT (SELECT count(*) FROM lost), (SELECT count(*) FROM people)
 """
