@@ -79,7 +79,9 @@ class Ledger:
         """Return all rows, or None where Postgres does not answer now."""
         try:
             if self._connection is None:
-                options = "-c statement_timeout=20000"
+                # After a crash the planner takes a run of twenty thousand for one of a few rows; nested loops over
+                # those have kept a trial's only pair of eyes shut for seconds.
+                options = "-c statement_timeout=20000 -c enable_nestloop=off"
                 self._connection = psycopg.connect(
                     self._url, autocommit=True, connect_timeout=5, options=options
                 )
