@@ -13,7 +13,6 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from mailplatform.embedded import postgres
 from mailplatform.embedded.binaries import find_postgres
 from mailplatform.embedded.errors import EmbeddedError
 from mailplatform.embedded.layout import Layout
+from mailplatform.management.chaos.processes import children_of
 from tests.fixtures.sns import chain as sns
 
 from . import event_site, sns_host, sns_load
@@ -150,7 +150,7 @@ def kill_postgres() -> None:
     pid = _server().pid
     if pid is None:
         raise EmbeddedError("Postgres does not run")
-    family = [pid, *_children(pid)]
+    family = [pid, *children_of(pid)]
     for member in family:
         with contextlib.suppress(ProcessLookupError):
             os.kill(member, signal.SIGKILL)
@@ -164,13 +164,6 @@ def _wait_for_the_end() -> None:
         if time.monotonic() > until:
             raise EmbeddedError("Postgres does not die")
         time.sleep(0.02)
-
-
-def _children(pid: int) -> Iterator[int]:
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            if stat.read_text().rpartition(")")[2].split()[1] == str(pid):
-                yield int(stat.parent.name)
 
 
 def start_postgres() -> None:
