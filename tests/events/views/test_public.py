@@ -30,12 +30,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def stranger() -> Client:
-    """Somebody without cookies; CSRF is enforced as in production."""
-    return Client(enforce_csrf_checks=True)
-
-
-@pytest.fixture
 def lists() -> list[MailingList]:
     return [MailingList.objects.create(name=name, is_public=True) for name in ("News", "Offers", "Other")]
 

@@ -38,11 +38,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def stranger() -> Client:
-    return Client(enforce_csrf_checks=True)
-
-
-@pytest.fixture
 def news() -> MailingList:
     return lists.create(name="News", is_public=True)
 
