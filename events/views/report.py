@@ -21,10 +21,10 @@ from events.services import bouncing, reactions
 from mailplatform.accounts.access import current_user, require_role
 from mailplatform.accounts.services import audit
 from mailplatform.core import clock, downloads
+from mailplatform.core.sheets import csv_rows
 from subscribers.models import MailingList, Segment, Subscriber
 
 from . import charts
-from .sheets import csv_rows
 
 LIVE_FOR = timedelta(minutes=10)
 DEVICES = {"desktop": "Computers", "mobile": "Phones", "tablet": "Tablets", "other": "Other", "": "Unknown"}
