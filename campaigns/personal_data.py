@@ -73,6 +73,14 @@ MODELS: Final[Mapping[str, Description]] = {
         started_by="who started it",
     ),
     "Occurrence": nobody("campaign due_at series skipped"),
+    "MediaFile": about(
+        USERS, "until it is deleted, which needs that no mail shows it",
+        "public_id family alt content_type source_hash content_hash size width height double_hash double_type double_width",
+        name="the file's name; what it shows may be somebody", uploaded_by="who added it",
+    ),
+    "AttachedContent": about(USERS, "as long as the file of the library", "content_hash", content="a document, which may name somebody"),
+    "Attachment": nobody("campaign media"),
+    "Brand": nobody("logo logo_width main_colour page_colour heading_colour text_colour font social"),
     "Welcome": nobody("form template campaign problem"),
 }  # fmt: skip
 

@@ -1,6 +1,7 @@
 """What we send, to whom, and the ledger of every sending."""
 
 from .approval import Approval
+from .brand import Brand
 from .campaign import Campaign, CampaignKind, CampaignState, ScheduleTick, Sender, Translation
 from .drain import Drain
 from .ledger import (
@@ -14,6 +15,7 @@ from .ledger import (
     Delivery,
     DeliveryState,
 )
+from .media import AttachedContent, Attachment, MediaFamily, MediaFile
 from .notice import CampaignNotice
 from .run import PauseReason, Run, RunPurpose, RunState
 from .sending_settings import SendingSettings
@@ -23,8 +25,11 @@ from .welcome import Welcome
 
 __all__ = [
     "Approval",
+    "AttachedContent",
+    "Attachment",
     "Batch",
     "BatchState",
+    "Brand",
     "Call",
     "CallKind",
     "CallState",
@@ -38,6 +43,8 @@ __all__ = [
     "DeliveryState",
     "Drain",
     "Frequency",
+    "MediaFamily",
+    "MediaFile",
     "Occurrence",
     "PauseReason",
     "Run",
