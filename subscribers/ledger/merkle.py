@@ -42,6 +42,13 @@ def root(leaves: Sequence[bytes]) -> bytes:
     return level[0]
 
 
+def split(hashes: bytes) -> list[bytes]:
+    """Return the hashes of a row of them; raise ValueError where the last is cut short."""
+    if len(hashes) % HASH_SIZE:
+        raise ValueError("a hash is cut short")
+    return [hashes[start : start + HASH_SIZE] for start in range(0, len(hashes), HASH_SIZE)]
+
+
 def inclusion_proof(leaves: Sequence[bytes], position: int) -> list[bytes]:
     """Return the audit path of one leaf, from the bottom up (RFC 9162, 2.1.3.1)."""
     if not 0 <= position < len(leaves):
