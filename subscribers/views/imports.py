@@ -115,7 +115,7 @@ def _map_orders(request: HttpRequest, job: ImportJob) -> HttpResponse:
         "form": form,
         "reading": forms.ReadingForm(mapping=job.mapping),
         "rows": forms.column_rows(job.mapping, data, set()),
-        "targets": order_forms.CHOICES,
+        "groups": [("", order_forms.CHOICES)],
         "steps": _steps(2, job),
     }
     return render(request, "subscribers/import_orders.html", context, status=422 if form.errors else 200)
