@@ -55,44 +55,38 @@ def unchanged(path: Path, depth: int) -> Path:  # noqa: ARG001 - has the shape o
     return path
 
 
-def serialize(nodes: list[Node], rewrite: Rewrite = unchanged, *, escape_off: bool = False) -> str:
-    """Write the tree as a template again.
-
-    `escape_off` writes `{{{x}}}`, for renderers that escape by themselves, as SES does not.
-    """
+def serialize(nodes: list[Node], rewrite: Rewrite = unchanged) -> str:
+    """Write the tree as a template again."""
     out: list[str] = []
-    _write(nodes, out, rewrite, 0, escape_off=escape_off)
+    _write(nodes, out, rewrite, 0)
     return "".join(out)
 
 
-def _tag(inner: str, trim: tuple[bool, bool], *, triple: bool = False) -> str:
+def _tag(inner: str, trim: tuple[bool, bool]) -> str:
     left, right = ("~" if trim[0] else ""), ("~" if trim[1] else "")
-    braces = ("{{{", "}}}") if triple else ("{{", "}}")
-    return f"{braces[0]}{left}{inner}{right}{braces[1]}"
+    return f"{{{{{left}{inner}{right}}}}}"
 
 
-def _write(nodes: list[Node], out: list[str], rewrite: Rewrite, depth: int, *, escape_off: bool) -> None:
+def _write(nodes: list[Node], out: list[str], rewrite: Rewrite, depth: int) -> None:
     for node in nodes:
         if isinstance(node, Text):
             out.append(node.value)
         elif isinstance(node, Mustache):
             inner = str(rewrite(node.path, depth))
-            out.append(_tag(inner, (node.opened, node.closed), triple=escape_off))
+            out.append(_tag(inner, (node.opened, node.closed)))
         elif isinstance(node, Block):
-            _write_block(node, out, rewrite, depth, escape_off=escape_off)
+            _write_block(node, out, rewrite, depth)
 
 
-def _write_block(block: Block, out: list[str], rewrite: Rewrite, depth: int, *, escape_off: bool) -> None:
+def _write_block(block: Block, out: list[str], rewrite: Rewrite, depth: int) -> None:
     trims = [*block.trims, (False, False), (False, False), (False, False)]
     inner_depth = depth + 1 if block.helper in CONTEXT_HELPERS else depth
     out.append(_tag(f"#{block.helper} {rewrite(block.path, depth)}", trims[0]))
-    _write(block.body, out, rewrite, inner_depth, escape_off=escape_off)
+    _write(block.body, out, rewrite, inner_depth)
     if block.inverse is not None:
         out.append(_tag("else", trims[1]))
         # The inverse of an `each` or `with` runs where the block stands: nothing was entered.
-        _write(block.inverse, out, rewrite, depth, escape_off=escape_off)
-    elif escape_off and block.helper == "with":
-        out.append("{{else}}")  # the preview's renderer takes an empty value for a missing one without it
+        _write(block.inverse, out, rewrite, depth)
     out.append(_tag(f"/{block.helper}", trims[2] if block.inverse is not None else trims[1]))
 
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -104,7 +105,11 @@ def is_variable(href: str) -> bool:
 
 def is_local(href: str) -> bool:
     """Whether the address points at a machine that no recipient can reach."""
-    host = urlsplit(href).hostname or ""
+    return _is_local_host(urlsplit(href).hostname or "")
+
+
+@lru_cache(maxsize=1000)
+def _is_local_host(host: str) -> bool:
     if any(host == name.lstrip(".") or host.endswith(name) for name in _LOCAL_NAMES):
         return True
     try:

@@ -117,6 +117,11 @@ def _render(result: Compiled, marked: str, skeleton: _Skeleton) -> None:
         if number not in seen and HANDLEBARS.search(value):
             words = " ".join(value.split())[:60]
             _fail(result, line, "lost_tag", f"“{words}” cannot stand here: MJML would drop it.")
+    if len(page.encode()) > MAX_BYTES:
+        words = (
+            f"This makes {len(page) // 1000} KB of HTML, more than the {MAX_BYTES // 1000} KB that SES takes."
+        )
+        _fail(result, 1, "too_large", words)
     if not result.findings and not parse_part(page, Part.HTML).is_valid:
         _fail(result, 1, "mixed_tags", "A block's tags come into another order: put them into one component.")
     result.html = inline_css(page, "\n".join(skeleton.inline), own_rules=False) if skeleton.inline else page

@@ -8,6 +8,7 @@ a partial. Template language: https://docs.aws.amazon.com/ses/latest/dg/send-per
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from .lexer import Token, tokenize
 from .nodes import CONTEXT_HELPERS, Block, Mustache, Node, PartialCall, Path, Text
@@ -248,6 +249,7 @@ class _Parser:
             self.here.append(PartialCall(match["name"], token.line))
 
 
+@lru_cache(maxsize=32)
 def parse_part(source: str, part: Part) -> Parsed:
-    """Parse one part. Never raises for bad input: look at `findings`."""
+    """Parse one part. Never raises for bad input: look at `findings`. Equal parts are parsed once: change nothing."""
     return _Parser(part).parse(source)

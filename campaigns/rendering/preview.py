@@ -1,18 +1,16 @@
-"""Render a template for the screen, as Amazon SES will, in well under a millisecond.
+"""Render a template for the screen as Amazon SES will: only ever a tree that the guard accepted.
 
-The Rust renderer escapes by itself and crashes on some inputs; both are kept away from it here: it only ever
-gets a tree that the guard accepted, written out with `{{{…}}}`. SES's own `TestRenderEmailTemplate` is the
-authority, at one call per second.
+SES's own `TestRenderEmailTemplate` is the authority, at one call per second; a test holds the two together.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-import pyhandlebars
-
+from . import interpreting
 from .checks import Checked
-from .compiling import compile_part, serialize, to_escaped, unchanged
+from .compiling import Rewrite, compile_part, to_escaped, unchanged
 from .nodes import Node
 from .parser import parse_part
 from .problems import Finding, Level, Part, TemplateError
@@ -29,18 +27,14 @@ class Rendered:
 
 def render_nodes(nodes: list[Node], part: Part, data: Mapping[str, Any]) -> str:
     """Render a compiled part with data of `DataBuilder.as_dict`. `TemplateError` if a variable is missing."""
-    rewrite = to_escaped if part is Part.HTML else unchanged
-    return _render(serialize(nodes, rewrite, escape_off=True), part, data)
+    return _run(nodes, part, to_escaped if part is Part.HTML else unchanged, data)
 
 
-def _render(source: str, part: Part, data: Mapping[str, Any]) -> str:
+def _run(nodes: list[Node], part: Part, rewrite: Rewrite, data: Mapping[str, Any]) -> str:
     try:
-        template: pyhandlebars.Template[dict[str, Any]] = pyhandlebars.Template(
-            source, client=pyhandlebars.PyHandlebars(strict_mode=True)
-        )
-        return template.format(dict(data))
-    except pyhandlebars.PyHandlebarsError as error:
-        message = str(error).split(", but not provided", 1)[0]
+        return interpreting.run(nodes, rewrite, data)
+    except interpreting.MissingValueError as error:
+        message = f"{{{{{error}}}}} has no value."
         raise TemplateError([Finding(Level.BLOCKING, "render_failed", message, part)]) from error
 
 
@@ -58,9 +52,10 @@ def render(checked: Checked, data: Mapping[str, Any]) -> Rendered:
 
 def render_stored(parts: Mapping[Part, str], data: Mapping[str, Any]) -> Rendered:
     """Render parts that are already in the stored form, whose HTML reads `html.…` by itself."""
-    rendered = {}
-    for part in Part:
-        parsed = parse_part(parts[part], part)
-        source = serialize(compile_part(parsed, part), escape_off=True)
-        rendered[part] = _render(source, part, data)
-    return Rendered(rendered[Part.SUBJECT], rendered[Part.HTML], rendered[Part.TEXT])
+    subject, html, text = (_run(_tree(parts[part], part), part, unchanged, data) for part in Part)
+    return Rendered(subject, html, text)
+
+
+@lru_cache(maxsize=64)
+def _tree(stored: str, part: Part) -> list[Node]:
+    return compile_part(parse_part(stored, part), part)

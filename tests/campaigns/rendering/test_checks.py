@@ -112,3 +112,17 @@ def test_blocking_findings_come_first() -> None:
     html = '<img src="https://example.com/a.png"><p>{{oops}}</p>' + FOOT
     checked = check_template(Source("Hi", html), known=KNOWN)
     assert [f.level for f in checked.findings] == [Level.BLOCKING, Level.WARNING, Level.ADVICE]
+
+
+def test_equal_questions_are_answered_once() -> None:
+    first, again = (
+        check_template(Source("A good subject", "<p>once</p>" + FOOT), known=list(KNOWN)) for _ in "12"
+    )
+    assert again is first
+
+
+def test_a_link_in_a_partial_that_nobody_uses_is_no_way_out() -> None:
+    unused = '{{#* inline "foot"}}<a href="{{unsubscribe_url}}">Leave</a>{{/inline}}'
+    assert found(f"{unused}<p>{{{{unsubscribe_url}}}} {{{{postal_address}}}}</p>") == {
+        "no_unsubscribe": Level.BLOCKING
+    }

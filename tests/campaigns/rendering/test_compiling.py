@@ -5,9 +5,9 @@ from campaigns.rendering.parser import parse_part
 from campaigns.rendering.problems import Part, TemplateError
 
 
-def compiled(source: str, *, escape_off: bool = False) -> str:
+def compiled(source: str) -> str:
     nodes = compile_part(parse_part(source, Part.HTML), Part.HTML)
-    return serialize(nodes, to_escaped, escape_off=escape_off)
+    return serialize(nodes, to_escaped)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,3 @@ def test_a_partial_whose_paths_climb_too_far_is_refused_where_it_is_used() -> No
 def test_findings_of_the_guard_stop_the_compilation() -> None:
     with pytest.raises(TemplateError, match="never closed"):
         compiled("{{#if a}}")
-
-
-def test_the_form_for_an_escaping_renderer_uses_triple_braces() -> None:
-    assert compiled("{{~name}}", escape_off=True) == "{{{~html.name}}}"
