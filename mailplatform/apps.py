@@ -13,7 +13,7 @@ class MailplatformConfig(AppConfig):
 
         Without the import a web process would enqueue to Celery's default broker instead of ours.
         """
-        from . import celery  # noqa: F401
+        from . import celery  # noqa: F401 - imported for what it does: tasks go to our broker
         from .accounts import checks
 
         checks.refuse_regions()

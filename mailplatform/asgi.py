@@ -9,11 +9,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mailplatform.settings")
 
 django_application = get_asgi_application()
 
-from django.conf import settings  # noqa: E402 - what follows needs the settings that the line above loads
+from django.conf import settings
 
-from events import endpoint  # noqa: E402
-from mailplatform.accounts import checks  # noqa: E402
-from mailplatform.accounts.services import first_run  # noqa: E402
+from events import endpoint
+from mailplatform.accounts import checks
+from mailplatform.accounts.services import first_run
 
 checks.refuse_bad_configuration()
 first_run.announce_in_background(settings.PUBLIC_URL)

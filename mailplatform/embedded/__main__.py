@@ -19,32 +19,32 @@ def main(arguments: list[str] | None = None) -> int:
     layout = Layout.of(options.data_dir)
     actions = {"start": _start, "stop": _stop, "status": _status, "env": _env, "remove": _remove}
     try:
-        return actions[options.action](layout, options.force)
+        return actions[options.action](layout, options)
     except EmbeddedError as error:
         print(error, file=sys.stderr)
         return 1
 
 
-def _start(layout: Layout, _: bool) -> int:  # noqa: FBT001
+def _start(layout: Layout, _: argparse.Namespace) -> int:
     found = services.start(layout.data_dir, share=False)
     layout.keep_file.touch()
     print(f"running: {found.database_url} {found.redis_url}")
     return 0
 
 
-def _stop(layout: Layout, force: bool) -> int:  # noqa: FBT001
+def _stop(layout: Layout, options: argparse.Namespace) -> int:
     if not layout.data_dir.exists():
         return 0
     with exclusively(layout.lock_file):
         layout.keep_file.unlink(missing_ok=True)
-        if in_use(layout.users_file) and not force:
+        if in_use(layout.users_file) and not options.force:
             print("another process uses the services: they stop with it (--force stops them now)")
             return 0
         services.stop_servers(layout)
     return 0
 
 
-def _remove(layout: Layout, _: bool) -> int:  # noqa: FBT001
+def _remove(layout: Layout, _: argparse.Namespace) -> int:
     """Stop the servers and delete their data, wherever it is kept."""
     if layout.data_dir.exists():
         with exclusively(layout.lock_file):
@@ -52,14 +52,14 @@ def _remove(layout: Layout, _: bool) -> int:  # noqa: FBT001
     return 0
 
 
-def _status(layout: Layout, _: bool) -> int:  # noqa: FBT001
+def _status(layout: Layout, _: argparse.Namespace) -> int:
     found = services.status(layout)
     for name, value in found.items():
         print(f"{name}: {'yes' if value else 'no'}")
     return 0 if found["postgres"] and found["redis"] else 3
 
 
-def _env(layout: Layout, _: bool) -> int:  # noqa: FBT001
+def _env(layout: Layout, _: argparse.Namespace) -> int:
     for name, value in services.expected(layout.data_dir, os.environ).environment().items():
         print(f"{name}={value}")
     return 0

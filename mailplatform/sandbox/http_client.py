@@ -41,7 +41,7 @@ class _Exchange(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            self._fail(HttpError(f"not HTTP: {error}"))
+            self.fail(HttpError(f"not HTTP: {error}"))
             self.close()
 
     def on_message_complete(self) -> None:
@@ -53,9 +53,10 @@ class _Exchange(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
-        self._fail(ConnectionLostError(f"connection lost: {exc or 'closed by the other side'}"))
+        self.fail(ConnectionLostError(f"connection lost: {exc or 'closed by the other side'}"))
 
-    def _fail(self, error: HttpError) -> None:
+    def fail(self, error: HttpError) -> None:
+        """End the exchange with an error, unless it ended before."""
         if self.answer and not self.answer.done():
             self.answer.set_exception(error)
 
@@ -99,7 +100,7 @@ class Connection:
         try:
             exchange = await self._connected()
             exchange.answer = loop.create_future()
-            timer = loop.call_later(self._timeout(), exchange._fail, HttpError("timed out"))  # noqa: SLF001
+            timer = loop.call_later(self._timeout(), exchange.fail, HttpError("timed out"))
             try:
                 assert exchange.transport
                 exchange.transport.write(data)

@@ -45,9 +45,9 @@ class Profile(models.Model):
     spent = models.JSONField(null=True)
     product_ids = ArrayField(models.BigIntegerField(), null=True)
     text_1 = models.TextField(null=True)  # noqa: DJ001 - empty and unknown differ
-    text_2 = models.TextField(null=True)  # noqa: DJ001 - as above
-    text_3 = models.TextField(null=True)  # noqa: DJ001 - as above
-    text_4 = models.TextField(null=True)  # noqa: DJ001 - as above
+    text_2 = models.TextField(null=True)  # noqa: DJ001 - empty and unknown differ
+    text_3 = models.TextField(null=True)  # noqa: DJ001 - empty and unknown differ
+    text_4 = models.TextField(null=True)  # noqa: DJ001 - empty and unknown differ
     number_1 = models.FloatField(null=True)
     number_2 = models.FloatField(null=True)
     date_1 = models.DateField(null=True)

@@ -112,8 +112,8 @@ def run(count: int) -> None:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     for name, value in figures.items():
-        print(f"{name:26} {value}")  # noqa: T201
-    print(json.dumps(figures))  # noqa: T201
+        print(f"{name:26} {value}")
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ CHUNK = 5_000
 
 
 def say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201
+    print(text, flush=True)
 
 
 def setup() -> None:

@@ -13,19 +13,19 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mailplatform.settings")
 django.setup()
 
-from celery import Celery  # noqa: E402 - Django first
-from django.conf import settings  # noqa: E402
-from django.contrib.auth.decorators import login_not_required  # noqa: E402
-from django.core.handlers.asgi import ASGIHandler  # noqa: E402
-from django.db import IntegrityError, connections, models, transaction  # noqa: E402
-from django.http import HttpRequest, HttpResponse  # noqa: E402
-from django.urls import path  # noqa: E402
-from django.views.decorators.csrf import csrf_exempt  # noqa: E402
+from celery import Celery
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.core.handlers.asgi import ASGIHandler
+from django.db import IntegrityError, connections, models, transaction
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
 
-from events import verify, wiring  # noqa: E402
-from mailplatform import urls  # noqa: E402
-from mailplatform.core import clock  # noqa: E402
-from subscribers.models import Profile  # noqa: E402
+from events import verify, wiring
+from mailplatform import urls
+from mailplatform.core import clock
+from subscribers.models import Profile
 
 app = Celery(
     "plain", broker=settings.REDIS_URL.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")

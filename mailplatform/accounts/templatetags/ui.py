@@ -15,6 +15,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 register = template.Library()
+NO_FIGURE = "–"  # noqa: RUF001 - an en dash
 
 # The colour of a state. Each state is also written out, so colour is never the only sign.
 STATUS_COLOURS: Mapping[str, str] = {
@@ -87,7 +88,7 @@ def status(value: Any, label: Any = "") -> SafeString:
 def percent(part: float | None, whole: float | None) -> str:
     """Return `part` of `whole` as a percentage, or a dash where there is nothing to divide by."""
     if not whole or part is None:
-        return "–"  # noqa: RUF001 (an en dash stands for "no figure")
+        return NO_FIGURE
     share = 100 * part / whole
     if 0 < share < 0.1:
         return "< 0.1 %"
@@ -97,14 +98,14 @@ def percent(part: float | None, whole: float | None) -> str:
 @register.filter
 def number(value: float | None) -> str:
     """Return a number with the separators of the language, or a dash for None."""
-    return "–" if value is None else number_format(value, force_grouping=True)  # noqa: RUF001 (as above)
+    return NO_FIGURE if value is None else number_format(value, force_grouping=True)
 
 
 @register.filter
 def moment(value: dt.datetime | None) -> SafeString | str:
     """Write a point in time in the current zone, with the zone's name."""
     if value is None:
-        return "–"  # noqa: RUF001 (as above)
+        return NO_FIGURE
     local = timezone.localtime(value)
     text = f"{date_format(local, 'j M Y, H:i')} {local.tzname()}"
     return format_html('<time datetime="{}">{}</time>', value.isoformat(), text)
@@ -114,7 +115,7 @@ def moment(value: dt.datetime | None) -> SafeString | str:
 def day(value: dt.datetime | dt.date | None) -> SafeString | str:
     """Write the day of a point in time in the current zone; the tooltip has the time."""
     if value is None:
-        return "–"  # noqa: RUF001 (as above)
+        return NO_FIGURE
     if not isinstance(value, dt.datetime):
         return format_html('<time datetime="{}">{}</time>', value.isoformat(), date_format(value, "j M Y"))
     local = timezone.localtime(value)

@@ -112,7 +112,7 @@ def insert_like(template: Model, **columns: list[Any]) -> list[Any]:
     values = [f"%s::{types[name]}" for name in same] + [f"v.{name}" for name in columns]
     arrays = ", ".join(f"%s::{types[name]}[]" for name in columns)
     statement = (
-        f"INSERT INTO {meta.db_table} ({', '.join([*same, *columns])}) SELECT {', '.join(values)} "  # noqa: S608 - ours
+        f"INSERT INTO {meta.db_table} ({', '.join([*same, *columns])}) SELECT {', '.join(values)} "  # noqa: S608 - names of columns
         f"FROM unnest({arrays}) WITH ORDINALITY v({', '.join(columns)}, place) ORDER BY place "
         f"RETURNING {meta.pk.column}"
     )

@@ -141,5 +141,5 @@ def check_signature(sandbox: RunningSandbox, envelope: dict[str, str]) -> None:
     key = certificate.public_key()
     assert isinstance(key, rsa.RSAPublicKey)
     lines = "".join(f"{name}\n{envelope[name]}\n" for name in _SIGNED[envelope["Type"]] if name in envelope)
-    algorithm = hashes.SHA256() if envelope["SignatureVersion"] == "2" else hashes.SHA1()  # noqa: S303
+    algorithm = hashes.SHA256() if envelope["SignatureVersion"] == "2" else hashes.SHA1()  # noqa: S303 - Amazon's first version signs so
     key.verify(base64.b64decode(envelope["Signature"]), lines.encode(), padding.PKCS1v15(), algorithm)

@@ -11,7 +11,7 @@ from mailplatform.sandbox.config import Config
     ("settings", "url"),
     [
         ({}, "http://127.0.0.1:4579"),
-        ({"host": "0.0.0.0", "port": 80}, "http://127.0.0.1:80"),  # noqa: S104
+        ({"host": "0.0.0.0", "port": 80}, "http://127.0.0.1:80"),  # noqa: S104 - turned into an address, not bound
         ({"host": "::1"}, "http://[::1]:4579"),
         ({"host": "::"}, "http://[::1]:4579"),
         ({"public_url": "https://sandbox.example/"}, "https://sandbox.example"),

@@ -43,6 +43,11 @@ def test_two_records_have_the_same_bytes_only_if_they_are_the_same(one: list[str
     assert (first == second) == (one == other)
 
 
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(["a" * 127, "a" * 128])))
+def test_packing_many_is_packing_each(texts: list[str]) -> None:
+    assert encoding.pack(texts) == b"".join(map(encoding.pack_one, texts))
+
+
 def test_moving_a_character_across_a_border_changes_the_leaf() -> None:
     assert encoding.leaf(RECORD._replace(form="ab", page="c")) != encoding.leaf(
         RECORD._replace(form="a", page="bc")
@@ -78,7 +83,7 @@ def test_a_commitment_hides_and_binds() -> None:
         encoding.commitment(b"short", "{}")
 
 
-@given(st.datetimes(min_value=dt.datetime(1970, 1, 2), timezones=st.just(dt.UTC)))  # noqa: DTZ001
+@given(st.datetimes(min_value=dt.datetime(1970, 1, 2), timezones=st.just(dt.UTC)))  # noqa: DTZ001 - hypothesis adds it
 def test_times_read_back(moment: dt.datetime) -> None:
     assert encoding.parse_time(encoding.format_time(moment)) == moment
 
@@ -90,7 +95,7 @@ def test_times_are_utc() -> None:
 
 def test_what_is_no_time_is_refused() -> None:
     with pytest.raises(EncodingError):
-        encoding.format_time(dt.datetime(2026, 7, 1))  # noqa: DTZ001
+        encoding.format_time(dt.datetime(2026, 7, 1))  # noqa: DTZ001 - without one, on purpose
     with pytest.raises(EncodingError):
         encoding.parse_time("2026-07-01 00:00:00")
 

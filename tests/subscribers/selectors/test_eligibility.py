@@ -34,7 +34,7 @@ REASONS = [*SuppressionReason.values]
 def reasons_in_sql(kind: Kind, numbers: list[int]) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {reason_sql(kind, subscriber='who', profile='what', now=NOW)}"  # noqa: S608
+            f"SELECT {reason_sql(kind, subscriber='who', profile='what', now=NOW)}"  # noqa: S608 - the statement under test
             " FROM unnest(%s::bigint[]) WITH ORDINALITY AS ids (id, place)"
             " LEFT JOIN subscribers_subscriber who ON who.id = ids.id"
             " LEFT JOIN subscribers_profile what ON what.subscriber_id = ids.id ORDER BY place",

@@ -80,7 +80,7 @@ def test_nothing_asked_writes_nothing() -> None:
 
 def test_a_rolled_back_record_leaves_no_gap() -> None:
     person = make()
-    with pytest.raises(RuntimeError), transaction.atomic():  # noqa: PT012
+    with pytest.raises(RuntimeError), transaction.atomic():  # noqa: PT012 - what is rolled back is the point
         consent.record_many(entries=[entry(person)])
         raise RuntimeError
     assert consent.record_many(entries=[entry(person)]) == range(1, 2)
@@ -164,7 +164,7 @@ def test_other_bases_and_tracking_are_derived_apart() -> None:
         ({"purpose": "open_tracking", "lawful_basis": "contract"},
          "tracking and profiling need consent; no other basis carries them"),
         ({"actor": ""}, "a consent needs somebody who acted"),
-        ({"occurred_at": dt.datetime(2026, 1, 1)}, "the time of a consent needs a time zone"),  # noqa: DTZ001
+        ({"occurred_at": dt.datetime(2026, 1, 1)}, "the time of a consent needs a time zone"),  # noqa: DTZ001 - without one, on purpose
         ({"occurred_at": dt.datetime(2999, 1, 1, tzinfo=dt.UTC)}, "a consent cannot lie in the future"),
         ({"subscriber_id": 999_999_999}, "no subscriber 999999999"),
         ({"evidence": {"price": 9.95}}, "a float has no canonical form; write it as text"),
@@ -236,7 +236,7 @@ def test_not_even_the_owner_changes_the_ledger(table: str, statement: str, ledge
 @pytest.mark.django_db(transaction=True)
 def test_the_checkpoint_is_written_after_the_commit_only(ledger_files: Any) -> None:
     person = make()
-    with pytest.raises(RuntimeError), transaction.atomic():  # noqa: PT012
+    with pytest.raises(RuntimeError), transaction.atomic():  # noqa: PT012 - what is rolled back is the point
         consent.record_many(entries=[entry(person)])
         raise RuntimeError
     assert not ledger_files.checkpoints.exists()

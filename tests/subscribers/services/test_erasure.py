@@ -59,7 +59,7 @@ def test_the_address_is_nowhere_in_the_database() -> None:
         cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
         for (table,) in cursor.fetchall():
             cursor.execute(
-                f'SELECT count(*) FROM "{table}" t WHERE position(%s IN lower(t::text)) > 0',  # noqa: S608
+                f'SELECT count(*) FROM "{table}" t WHERE position(%s IN lower(t::text)) > 0',  # noqa: S608 - the database's own names of tables
                 [EMAIL],
             )
             assert cursor.fetchone() == (0,), table

@@ -89,7 +89,7 @@ def test_the_ledger_as_it_was_written_is_whole(ledger: None) -> None:
 
 @pytest.mark.parametrize("number", [2, 5, 6])
 def test_a_changed_row_is_named(tamper: Any, number: int) -> None:
-    tamper(f"UPDATE subscribers_consentrecord SET act = 'refused' WHERE id = {number}")  # noqa: S608
+    tamper(f"UPDATE subscribers_consentrecord SET act = 'refused' WHERE id = {number}")  # noqa: S608 - a number of ours
     code, lines = run()
     assert (code, lines[0], lines[-1]) == (
         1, f"record {number} was changed", "The register is NOT as it was written.",
@@ -98,7 +98,7 @@ def test_a_changed_row_is_named(tamper: Any, number: int) -> None:
 
 @pytest.mark.parametrize("number", [2, 5])
 def test_a_removed_row_is_named(tamper: Any, number: int) -> None:
-    tamper(f"DELETE FROM subscribers_consentrecord WHERE id = {number}")  # noqa: S608
+    tamper(f"DELETE FROM subscribers_consentrecord WHERE id = {number}")  # noqa: S608 - a number of ours
     code, lines = run()
     assert (code, lines[0]) == (1, f"record {number} was removed")
 
