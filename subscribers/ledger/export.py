@@ -7,17 +7,18 @@
     manifest.json, manifest.sig    filters, which records, SHA-256 of each file, head of the ledger, keys; signed
     public-key.pem, README.txt
 
-Memory stays flat: rows and proofs go to temporary files on the way into the zip.
+Memory stays flat: rows go straight into the zip, proofs by way of a temporary file.
 """
 
 import datetime as dt
 import json
 import tempfile
 import zipfile
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any, Final, Literal, Self
 
@@ -31,6 +32,7 @@ BLOCKS, NOTICES, MANIFEST, SIGNATURE, PUBLIC_KEY, README = (
     "blocks.jsonl", "notices.json", "manifest.json", "manifest.sig", "public-key.pem", "README.txt",
 )  # fmt: skip
 CHUNK: Final = 1 << 16
+PIECE: Final = 1 << 20
 EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 README_TEXT: Final = """\
@@ -59,8 +61,18 @@ class Notice:
     text: str
 
 
-def proof_line(block: Block, chosen: Sequence[int], leaves: Sequence[bytes]) -> dict[str, Any]:
-    """Return what proves the chosen positions of a block: its seal, their leaves, hashes for the rest."""
+def proof_line(block: Block, ids: Sequence[int], leaves: bytes) -> dict[str, Any]:
+    """Return what proves the chosen records of a block: its seal, their leaves, hashes for the rest.
+
+    `leaves` are the hashes of all its records, joined.
+    """
+    own, others = leaves, b""
+    if len(ids) < block.count:
+        hashes, positions = merkle.split(leaves), [number - block.first_id for number in ids]
+        others = b"".join(merkle.siblings(hashes, positions))
+        own = b"".join([hashes[position] for position in positions])
+    chosen = ranges.Ranges()
+    chosen.add_all(ids)
     return {
         "number": block.number,
         "first_id": block.first_id,
@@ -71,22 +83,30 @@ def proof_line(block: Block, chosen: Sequence[int], leaves: Sequence[bytes]) -> 
         "key_id": block.key_id,
         "sealed_at": encoding.format_time(block.sealed_at),
         "signature": block.signature.hex(),
-        "ids": str(ranges.Ranges(block.first_id + position for position in chosen)),
-        "leaves": "".join(leaves[position].hex() for position in chosen),
-        "others": "".join(other.hex() for other in merkle.siblings(leaves, chosen)),
+        "ids": str(chosen),
+        "leaves": own.hex(),
+        "others": others.hex(),
     }
 
 
 class Writer:
-    """Writes one export into a binary file; use as a context manager, then call `finish`."""
+    """Writes one export into a binary file; use as a context manager, then call `finish`.
+
+    Rows go straight into the zip; a thread deflates and hashes them, which needs no lock of the interpreter, while
+    the next ones are read. Only what proves them waits in a temporary file.
+    """
 
     def __init__(self, target: IO[bytes], form: Format) -> None:
         # Half of a row is hashes, which nothing makes shorter: more effort costs much and gains little.
         self._zip = zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
-        self._rows_file = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
-        self._text = TextIOWrapper(self._rows_file, encoding="utf-8", newline="", write_through=False)
-        self._rows = rows.WRITERS[form](self._text)
-        self._form = form
+        self._form = rows.FORMS[form]()
+        self._form_name = form
+        self._entry = self._zip.open(_entry(self._form.name), "w", force_zip64=True)
+        self._digest = sha256()
+        self._thread = ThreadPoolExecutor(1)
+        self._under_way: deque[Future[None]] = deque()
+        self._text = [self._form.head()]
+        self._size = 0
         self._blocks_file = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
         self._ids = ranges.Ranges()
         self._erased = ranges.Ranges()
@@ -96,20 +116,49 @@ class Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._text.close()
+        self._thread.shutdown()
         self._blocks_file.close()
+        self._entry.close()
         self._zip.close()
 
-    def add(self, block: Block, leaves: Sequence[bytes], chosen: Sequence[rows.Row]) -> None:
-        """Add the chosen rows of one block, in ascending order; blocks come in ascending order too."""
-        line = proof_line(block, [row.id - block.first_id for row in chosen], leaves)
-        self._blocks_file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+    def add(self, block: Block, leaves: bytes, chosen: Sequence[rows.Line]) -> None:
+        """Add the chosen rows of one block, in ascending order; blocks come in ascending order too.
+
+        `leaves` are the hashes of all the block's records, joined.
+        """
+        ids = [line.id for line in chosen]
+        proof = proof_line(block, ids, leaves)
+        self._blocks_file.write(json.dumps(proof, separators=(",", ":")).encode() + b"\n")
         self._blocks += 1
-        self._rows.write(chosen)
-        for row in chosen:
-            self._ids.add(row.id)
-            if row.is_erased:
-                self._erased.add(row.id)
+        self._ids.add_all(ids)
+        self._erased.add_all([line.id for line in chosen if line.is_erased])
+        self._write(self._form.body(chosen))
+
+    def _write(self, text: bytes) -> None:
+        """Gather small pieces; let the thread fall behind by two large ones at the most, so that memory stays flat."""
+        self._text.append(text)
+        self._size += len(text)
+        if self._size >= PIECE:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        while len(self._under_way) > 1:
+            self._under_way.popleft().result()
+        self._under_way.append(self._thread.submit(self._deflate, b"".join(self._text)))
+        self._text, self._size = [], 0
+
+    def _deflate(self, text: bytes) -> None:
+        self._digest.update(text)
+        self._entry.write(text)
+
+    def _close_rows(self) -> str:
+        """Write the end of the rows; return their SHA-256 in hex."""
+        self._write(self._form.tail())
+        self._hand_over()
+        while self._under_way:
+            self._under_way.popleft().result()
+        self._entry.close()
+        return self._digest.hexdigest()
 
     def finish(
         self,
@@ -122,12 +171,9 @@ class Writer:
         created_at: dt.datetime,
     ) -> int:
         """Write manifest, signature and the rest; return how many rows were exported."""
-        self._rows.close()
-        self._text.flush()
-        name = rows.WRITERS[self._form].name
         wordings = json.dumps([asdict(notice) for notice in notices], ensure_ascii=False, indent=1).encode()
         files = {
-            name: self._store(name, self._rows_file),
+            self._form.name: self._close_rows(),
             BLOCKS: self._store(BLOCKS, self._blocks_file),
             NOTICES: sha256(wordings).hexdigest(),
         }
@@ -135,7 +181,7 @@ class Writer:
             "format": FORMAT_NAME,
             "version": 1,
             "created_at": encoding.format_time(created_at),
-            "form": self._form,
+            "form": self._form_name,
             "filters": dict(filters),
             "count": self._ids.count,
             "ids": str(self._ids),

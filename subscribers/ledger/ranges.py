@@ -1,7 +1,7 @@
 """Sets of record numbers, written compactly: `1-5000,5003`."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 
 class Ranges:
@@ -27,6 +27,20 @@ class Ranges:
             self._before.append(self.count)
         self.count += 1
 
+    def add_span(self, first: int, last: int) -> None:
+        """Add all numbers from first to last, above all others, in one step."""
+        self.add(first)
+        self._last[-1] = last
+        self.count += last - first
+
+    def add_all(self, numbers: Sequence[int]) -> None:
+        """Add ascending numbers above all others; neighbours in one step."""
+        if numbers and numbers[-1] - numbers[0] == len(numbers) - 1:
+            self.add_span(numbers[0], numbers[-1])
+        else:
+            for number in numbers:
+                self.add(number)
+
     def place(self, number: int) -> int | None:
         """Return how many numbers stand before this one, or None where it is not in the set."""
         index = bisect_right(self._first, number) - 1
@@ -42,13 +56,16 @@ class Ranges:
     def __contains__(self, number: int) -> bool:
         return self.place(number) is not None
 
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """Return the first and the last of each row of neighbours."""
+        return zip(self._first, self._last, strict=True)
+
     def __iter__(self) -> Iterator[int]:
-        for first, last in zip(self._first, self._last, strict=True):
+        for first, last in self.spans():
             yield from range(first, last + 1)
 
     def __str__(self) -> str:
-        pairs = zip(self._first, self._last, strict=True)
-        return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in pairs)
+        return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in self.spans())
 
 
 def parse(text: str, *, limit: int = 2**31) -> Ranges:
@@ -59,8 +76,5 @@ def parse(text: str, *, limit: int = 2**31) -> Ranges:
         start, end = int(first), int(last) if dash else int(first)
         if end < start or ranges.count + end - start >= limit:
             raise ValueError(f"not a range of records: {part!r}")
-        ranges.add(start)
-        if end > start:
-            ranges._last[-1] = end  # noqa: SLF001 - one step instead of millions
-            ranges.count += end - start
+        ranges.add_span(start, end)
     return ranges

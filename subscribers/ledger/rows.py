@@ -9,25 +9,27 @@ front, and so is one that begins with an apostrophe, so the reader can always ta
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import IO, Any, ClassVar, Final, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, ClassVar, Final, NamedTuple
 
-from .encoding import Record, canonical_json, canonical_text, commitment, leaf
+import orjson
+
+from .encoding import Record, canonical_json, canonical_stored, canonical_text, commitment, leaf
 
 PERSONAL: Final = ("email", "ip", "evidence")
 COLUMNS: Final = (*Record._fields, *PERSONAL, "salt")
 DANGEROUS: Final = tuple("=+-@\t\r\n'＝＋－＠")  # noqa: RUF001 - the full-width forms are meant
 _FIRST: Final = frozenset(DANGEROUS)
 CELL_LIMIT: Final = 1_000_000
+COPY_MARK: Final = "\x1f"
+_MARK: Final = f",{COPY_MARK},".encode()
 
 
 class RowError(ValueError):
     """A line of a register file that cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A record with the personal data beside it; `salt` in hex. An erased record has neither."""
 
     record: Record
@@ -75,65 +77,84 @@ def personal_text(email: str, ip: str, evidence: str) -> str:
     return f"{{{','.join(parts)}}}"
 
 
-class RowWriter(Protocol):
-    """Writes rows in one of the two forms."""
+class Line(NamedTuple):
+    """A row as it stands in a CSV file: UTF-8, without the end of the line."""
 
-    name: ClassVar[str]
+    id: int
+    text: bytes
 
-    def __init__(self, file: IO[str]) -> None: ...
-
-    def write(self, rows: Iterable[Row]) -> None:
-        """Write some rows."""
-
-    def close(self) -> None:
-        """Write what follows the last row; the file stays open."""
+    @property
+    def is_erased(self) -> bool:
+        """Tell whether the last four cells, the personal data, are empty; a quoted cell ends with its quote."""
+        return self.text.endswith(b",,,,")
 
 
-class CsvWriter:
-    """Writes rows as CSV, UTF-8 with a byte-order mark, so that spreadsheets read it as such."""
+def csv_line(row: Row) -> Line:
+    """Return the line of a row: the rule, to which tests hold the lines that Postgres makes."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerow([f"'{cell}" if cell[:1] in _FIRST else cell for cell in cells(row)])
+    return Line(row.id, text.getvalue().removesuffix("\r\n").encode())
+
+
+def copied_line(raw: bytes) -> Line:
+    """Return the line that one row of Postgres's COPY stands for.
+
+    There the cell of evidence comes last, behind one that holds `COPY_MARK`, and is not canonical yet. A control
+    character never stands in JSON as itself, so the last mark is ours.
+    """
+    head, _, evidence = raw.rpartition(_MARK)
+    before, _, salt = head.rpartition(b",")
+    if cell := evidence[1:-2]:
+        cell = b'"%b"' % canonical_stored(cell.replace(b'""', b'"')).replace(b'"', b'""')
+    return Line(int(before[: before.index(b",")]), b"%b,%b,%b" % (before, cell, salt))
+
+
+class CsvForm:
+    """Rows as CSV, UTF-8 with a byte-order mark, so that spreadsheets read it as such."""
 
     name: ClassVar[str] = "register.csv"
 
-    def __init__(self, file: IO[str]) -> None:
-        self._file = file
-        file.write("\ufeff")
-        csv.writer(file, lineterminator="\r\n").writerow(COLUMNS)
+    def head(self) -> bytes:
+        """Return what stands before the first row."""
+        return f"\ufeff{','.join(COLUMNS)}\r\n".encode()
 
-    def write(self, rows: Iterable[Row]) -> None:
-        """Write some rows, in one go: each write to a file costs more than the row."""
-        text = io.StringIO(newline="")
-        csv.writer(text, lineterminator="\r\n").writerows(
-            [f"'{cell}" if cell[:1] in _FIRST else cell for cell in cells(row)] for row in rows
-        )
-        self._file.write(text.getvalue())
+    def body(self, lines: Sequence[Line]) -> bytes:
+        """Return some rows."""
+        return b"".join([line.text + b"\r\n" for line in lines])
 
-    def close(self) -> None:
-        """Nothing follows the last row."""
+    def tail(self) -> bytes:
+        """Return what follows the last row."""
+        return b""
 
 
-class JsonWriter:
-    """Writes rows as one JSON array, a row per line."""
+class JsonForm:
+    """Rows as one JSON array, a row per line."""
 
     name: ClassVar[str] = "register.json"
 
-    def __init__(self, file: IO[str]) -> None:
-        self._file = file
-        self._separator = "[\n"
+    def __init__(self) -> None:
+        self._separator = b"[\n"
 
-    def write(self, rows: Iterable[Row]) -> None:
-        """Write some rows."""
-        for row in rows:
-            fields: dict[str, Any] = dict(zip(COLUMNS, cells(row), strict=True))
-            fields["evidence"] = json.loads(row.evidence) if row.evidence else None
-            self._file.write(self._separator + json.dumps(fields, separators=(",", ":"), ensure_ascii=False))
-            self._separator = ",\n"
+    def head(self) -> bytes:
+        """Nothing stands before the first row."""
+        return b""
 
-    def close(self) -> None:
+    def body(self, lines: Sequence[Line]) -> bytes:
+        """Return some rows."""
+        found = list[bytes]()
+        for texts in _cells_of(lines):
+            fields: dict[str, Any] = dict(zip(COLUMNS, _unguarded(texts), strict=True))
+            fields["evidence"] = orjson.Fragment(fields["evidence"] or "null")
+            found += (self._separator, orjson.dumps(fields))
+            self._separator = b",\n"
+        return b"".join(found)
+
+    def tail(self) -> bytes:
         """End the array."""
-        self._file.write("[]\n" if self._separator == "[\n" else "\n]\n")
+        return b"[]\n" if self._separator == b"[\n" else b"\n]\n"
 
 
-WRITERS: Final[dict[str, type[RowWriter]]] = {"csv": CsvWriter, "json": JsonWriter}
+FORMS: Final[dict[str, type[CsvForm] | type[JsonForm]]] = {"csv": CsvForm, "json": JsonForm}
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -162,11 +183,11 @@ def read_csv(file: Iterable[str]) -> Iterator[tuple[int, Row | RowError]]:
         elif len(line) != len(COLUMNS):
             yield reader.line_num, RowError(f"{len(line)} cells instead of {len(COLUMNS)}")
         else:
-            yield reader.line_num, _row([_unguard(cell) for cell in line])
+            yield reader.line_num, _row(_unguarded(line))
 
 
 def read_json(file: Iterable[str]) -> Iterator[tuple[int, Row | RowError]]:
-    """Yield (line, row) of a JSON file as `JsonWriter` laid it out, one row per line."""
+    """Yield (line, row) of a JSON file as `JsonForm` lays it out, one row per line."""
     for number, line in enumerate(file, start=1):
         text = line.strip().removesuffix(",")
         if text in {"[", "]", "[]", ""}:
@@ -188,6 +209,19 @@ def read_json(file: Iterable[str]) -> Iterator[tuple[int, Row | RowError]]:
 READERS: Final = {"csv": read_csv, "json": read_json}
 
 
+def parse(lines: Iterable[Line]) -> Iterator[Row]:
+    """Yield the rows that stand in some lines."""
+    for texts in _cells_of(lines):
+        row = _row(_unguarded(texts))
+        assert isinstance(row, Row), row
+        yield row
+
+
+def _cells_of(lines: Iterable[Line]) -> Iterator[list[str]]:
+    csv.field_size_limit(CELL_LIMIT)
+    return csv.reader([line.text.decode() for line in lines], strict=True)
+
+
 def _row(texts: list[str]) -> Row | RowError:
     width = len(Record._fields)
     if not (texts[0].isascii() and texts[0].isdigit() and len(texts[0]) < 20):
@@ -196,5 +230,5 @@ def _row(texts: list[str]) -> Row | RowError:
     return Row(Record(*texts[:width]), email, ip, evidence, salt)
 
 
-def _unguard(cell: str) -> str:
-    return cell.removeprefix("'")
+def _unguarded(cells: Sequence[str]) -> list[str]:
+    return [cell[1:] if cell[:1] == "'" else cell for cell in cells]

@@ -7,17 +7,23 @@ which stays the rule. The database's encoding is UTF-8, so that the bytes of a t
 from collections.abc import Sequence
 from typing import Final
 
-from . import encoding
+from . import encoding, rows
 from .merkle import LEAF_PREFIX
 
 # 244 random bits in 32 bytes: two version 4 UUIDs, each from the server's cryptographic source.
 SALT: Final = "uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())"
+_DANGEROUS: Final = ",".join(str(ord(sign)) for sign in rows.DANGEROUS)
 _HEAD: Final = (LEAF_PREFIX + encoding.MAGIC).hex()
 
 
 def time_text(moment: str) -> str:
     """As `encoding.format_time`, for the years 1000 to 9999."""
     return f"""to_char({moment} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+
+
+def guarded(text: str) -> str:
+    """A cell as `rows.csv_line` guards it: an apostrophe before what a spreadsheet would run."""
+    return f"CASE WHEN ascii({text}) = ANY ('{{{_DANGEROUS}}}') THEN '''' || {text} ELSE {text} END"
 
 
 def json_text(text: str) -> str:

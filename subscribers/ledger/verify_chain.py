@@ -125,8 +125,7 @@ def _name_gap(block: Block, state: _State) -> None:
 
 
 def _check_rows(sealed: Sealed, stream: _Stream, state: _State, name: str) -> None:
-    block, size = sealed.block, merkle.HASH_SIZE
-    stored = [sealed.leaves[start : start + size] for start in range(0, len(sealed.leaves), size)]
+    block, stored = sealed.block, merkle.split(sealed.leaves)
     honest = len(stored) == block.count and merkle.root(stored) == block.root
     found: dict[int, Row] = {}
     for row in stream.up_to(block.last_id):

@@ -121,18 +121,20 @@ class _Check:
     def _read_block(self, fields: dict[str, Any], trusted: dict[str, bytes]) -> Block:
         block = _block(fields)
         chosen = ranges.parse(fields["ids"], limit=block.count + 1)
-        leaves, others = _hashes(fields["leaves"]), _hashes(fields["others"])
-        known = {number - block.first_id: leaf for number, leaf in zip(chosen, leaves, strict=True)}
+        own = bytes.fromhex(fields["leaves"])
+        leaves, others = merkle.split(own), merkle.split(bytes.fromhex(fields["others"]))
+        if len(leaves) != chosen.count:
+            raise ValueError(f"{len(leaves)} hashes for {chosen.count} records")
         name = f"block {block.number} (records {block.first_id} to {block.last_id})"
         self.report.blocks += 1
         public_key = trusted.get(block.key_id)
         if public_key is None or not keys.verify(public_key, block.signature, block.payload()):
             self.report.add(Kind.SEAL, f"{name}: its seal is not signed by a key of the ledger")
-        elif merkle.root_from(block.count, known, others) != block.root:
+        elif _root(block, chosen, leaves, others) != block.root:
             self.report.add(Kind.SEAL, f"{name}: its proof does not lead to the sealed root")
-        for number, leaf in zip(chosen, leaves, strict=True):
-            self.proven.add(number)
-            self.leaves += leaf
+        for first, last in chosen.spans():
+            self.proven.add_span(first, last)
+        self.leaves += own
         return block
 
     def _check_rows(self) -> None:
@@ -142,7 +144,7 @@ class _Check:
         seen = bytearray(self.proven.count)
         extra: set[int] = set()
         with (
-            self.bundle.open(rows.WRITERS[form].name) as raw,
+            self.bundle.open(rows.FORMS[form].name) as raw,
             TextIOWrapper(raw, "utf-8-sig", newline="") as text,
         ):
             for line, row in rows.READERS[form](text):
@@ -190,11 +192,9 @@ class _Check:
                 self.report.add(Kind.REMOVED, f"record {number} was removed", number)
 
 
-def _hashes(text: str) -> list[bytes]:
-    raw = bytes.fromhex(text)
-    if len(raw) % merkle.HASH_SIZE:
-        raise ValueError("a hash is cut short")
-    return [raw[start : start + merkle.HASH_SIZE] for start in range(0, len(raw), merkle.HASH_SIZE)]
+def _root(block: Block, chosen: ranges.Ranges, leaves: list[bytes], others: list[bytes]) -> bytes:
+    known = {number - block.first_id: leaf for number, leaf in zip(chosen, leaves, strict=True)}
+    return merkle.root_from(block.count, known, others)
 
 
 def _key(fields: dict[str, str]) -> keys.PublicKey:

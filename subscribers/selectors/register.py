@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from ..ledger import blocks, checkpoints, encoding, export, keys, merkle, rows
+from ..ledger import blocks, checkpoints, encoding, export, keys, merkle, rows, sql
 from ..ledger.report import Report
 from ..ledger.verify_chain import Sealed, verify_ledger
 from ..models import (
@@ -28,8 +28,9 @@ from ..models import (
 )
 from . import storage_copies
 
-# Each row as the texts that were hashed, made by Postgres: `to_row` says the same of the models, and a test holds the
-# two together. A year before 1000 has no zeros in front, as `encoding.format_time` writes it.
+# Lines of CSV, made by Postgres of the texts that were hashed: `rows.csv_line` says the same of what `to_row` returns,
+# and a test holds the two together. Only texts can begin as a formula does; evidence comes as `rows.copied_line` wants
+# it. A year before 1000 has no zeros in front, as `encoding.format_time` writes it.
 _TIME = """to_char({} AT TIME ZONE 'UTC', 'FMYYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 _TEXTS = {
     "id": "r.id::text",
@@ -41,12 +42,19 @@ _TEXTS = {
     "recorded_at": _TIME.format("r.recorded_at"),
     "commitment": "encode(r.commitment, 'hex')",
 }
-_COLUMNS = ", ".join(_TEXTS.get(name, f"r.{name}") for name in encoding.Record._fields)
-_ROWS = f"""
-    SELECT coalesce(p.email, ''), coalesce(p.ip, ''), coalesce(nullif(p.evidence, '{{{{}}}}')::text, ''),
-        coalesce(encode(p.salt, 'hex'), ''), {_COLUMNS}
-    FROM ({{chosen}}) c JOIN subscribers_consentrecord r ON r.id = c.id
-    LEFT JOIN subscribers_consentpersonal p ON p.record_id = r.id ORDER BY r.id
+_CELLS = ", ".join(
+    [
+        *(_TEXTS.get(name) or sql.guarded(f"r.{name}") for name in encoding.Record._fields),
+        *(sql.guarded(f"coalesce(p.{name}, '')") for name in ("email", "ip")),
+        "coalesce(encode(p.salt, 'hex'), '')",
+        f"'{rows.COPY_MARK}'",
+        "coalesce(nullif(p.evidence, '{}')::text, '')",
+    ]
+)
+# What stands for NULL is never met, so that an empty text is an empty cell, without quotes.
+_COPY = f"""
+    COPY (SELECT {_CELLS} FROM ({{chosen}}) c JOIN subscribers_consentrecord r ON r.id = c.id
+    LEFT JOIN subscribers_consentpersonal p ON p.record_id = r.id ORDER BY r.id) TO STDOUT (FORMAT csv, NULL E'\\x01')
 """  # noqa: S608 - made of constants; the chosen ids are a query of the ORM
 LAST_ID = 2**63 - 1
 PAGE_SIZE = 50
@@ -252,22 +260,15 @@ def to_block(block: ConsentBlock) -> blocks.Block:
 
 def leaves_of(block: ConsentBlock) -> list[bytes]:
     """Return the leaf hashes of a stored block, in the order of its records."""
-    raw = bytes(block.leaves)
-    return [raw[start : start + merkle.HASH_SIZE] for start in range(0, len(raw), merkle.HASH_SIZE)]
+    return merkle.split(bytes(block.leaves))
 
 
-def rows_after(filters: Filters, *, after: int, limit: int, until: int = LAST_ID) -> list[rows.Row]:
-    """Return the rows of the matching records whose ids lie above `after` and not above `until`, ascending."""
+def lines_after(filters: Filters, *, after: int, limit: int, until: int = LAST_ID) -> list[rows.Line]:
+    """Return the lines of the matching records whose ids lie above `after` and not above `until`, ascending."""
     chosen = filtered(filters).filter(id__gt=after, id__lte=until).order_by("id").values("id")[:limit]
-    sql, params = chosen.query.sql_with_params()
-    with connection.cursor() as cursor:
-        cursor.execute(_ROWS.format(chosen=sql), params)
-        found = cursor.fetchall()
-    canonical = encoding.canonical_stored
-    return [
-        rows.Row(encoding.Record._make(texts), email, ip, canonical(evidence) if evidence else "", salt)
-        for email, ip, evidence, salt, *texts in found
-    ]
+    query, params = chosen.query.sql_with_params()
+    with connection.cursor() as cursor, cursor.copy(_COPY.replace("{chosen}", query), params) as found:
+        return [rows.copied_line(bytes(raw)) for raw in found]
 
 
 def with_personal(records: Sequence[ConsentRecord]) -> list[tuple[ConsentRecord, ConsentPersonal | None]]:
@@ -298,8 +299,8 @@ def _sealed() -> Iterator[Sealed]:
 
 def _rows() -> Iterator[rows.Row]:
     last = 0
-    while chunk := rows_after(Filters(), after=last, limit=CHUNK):
-        yield from chunk
+    while chunk := lines_after(Filters(), after=last, limit=CHUNK):
+        yield from rows.parse(chunk)
         last = chunk[-1].id
 
 

@@ -1,8 +1,7 @@
 """Exporting the consent register: any part of it, in a file that proves itself, noted in the audit log."""
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterator
-from itertools import groupby
+from bisect import bisect_right
+from collections.abc import Iterator
 from typing import IO
 
 from django.db import connection
@@ -18,7 +17,7 @@ from ..selectors import proofs, register
 from . import sealing
 
 BLOCKS_AT_ONCE = 100
-ROWS_AT_ONCE = 5_000
+ROWS_AT_ONCE = 10_000
 # Records that lie far apart are looked up one by one, neighbours by the blocks between the first and the last.
 FAR_APART = 4
 FIND_BLOCKS = """
@@ -46,7 +45,8 @@ def export_register(
         for batch in _batches(_by_block(filters, head)):
             stored = ConsentBlock.objects.in_bulk([number for number, _ in batch])
             for number, records in batch:
-                writer.add(register.to_block(stored[number]), register.leaves_of(stored[number]), records)
+                block = stored[number]
+                writer.add(register.to_block(block), bytes(block.leaves), records)
         count = writer.finish(
             head=head,
             filters=filters.described(),
@@ -86,10 +86,10 @@ def prove_person(*, person: Subscriber, actor: User | None) -> proofs.PersonProo
 
 
 def _batches(
-    groups: Iterator[tuple[int, list[rows.Row]]],
-) -> Iterator[list[tuple[int, list[rows.Row]]]]:
+    groups: Iterator[tuple[int, list[rows.Line]]],
+) -> Iterator[list[tuple[int, list[rows.Line]]]]:
     """Gather blocks whose seals are read together: few where they hold many rows, so that memory stays flat."""
-    batch: list[tuple[int, list[rows.Row]]] = []
+    batch: list[tuple[int, list[rows.Line]]] = []
     count = 0
     for number, found in groups:
         batch.append((number, found))
@@ -101,35 +101,38 @@ def _batches(
         yield batch
 
 
-def _by_block(filters: register.Filters, head: blocks.Head) -> Iterator[tuple[int, list[rows.Row]]]:
+def _by_block(filters: register.Filters, head: blocks.Head) -> Iterator[tuple[int, list[rows.Line]]]:
     """Yield (block, its matching rows), ascending; a block's rows may come from several chunks."""
-    number, found = 0, list[rows.Row]()
+    number, found = 0, list[rows.Line]()
     for chunk in _chunks(filters, head):
-        for own, group in groupby(chunk, key=_blocks_of(chunk)):
+        start, ids = 0, [line.id for line in chunk]
+        for own, last_id in _blocks_of(ids):
+            end = bisect_right(ids, last_id, start)
+            if start == end:
+                continue
             if own != number and found:
                 yield number, found
                 found = []
             number = own
-            found += group
+            found += chunk[start:end]
+            start = end
     if found:
         yield number, found
 
 
-def _chunks(filters: register.Filters, head: blocks.Head) -> Iterator[list[rows.Row]]:
+def _chunks(filters: register.Filters, head: blocks.Head) -> Iterator[list[rows.Line]]:
     last = 0
-    while chunk := register.rows_after(filters, after=last, until=head.last_id, limit=ROWS_AT_ONCE):
+    while chunk := register.lines_after(filters, after=last, until=head.last_id, limit=ROWS_AT_ONCE):
         yield chunk
         last = chunk[-1].id
 
 
-def _blocks_of(chunk: list[rows.Row]) -> Callable[[rows.Row], int]:
-    """Return what tells the block of each of these rows."""
-    first, last = chunk[0].id, chunk[-1].id
+def _blocks_of(ids: list[int]) -> list[tuple[int, int]]:
+    """Return (block, its last record) of the blocks that seal these records, ascending; others may be among them."""
+    first, last = ids[0], ids[-1]
     with connection.cursor() as cursor:
-        if last - first < FAR_APART * len(chunk):
+        if last - first < FAR_APART * len(ids):
             cursor.execute(BLOCKS_BETWEEN, [first, last])
         else:
-            cursor.execute(FIND_BLOCKS, [[row.id for row in chunk]])
-        known = sorted(set(cursor.fetchall()))
-    ends = [last_id for _, last_id in known]
-    return lambda row: int(known[bisect_left(ends, row.id)][0])
+            cursor.execute(FIND_BLOCKS, [ids])
+        return sorted(set(cursor.fetchall()))

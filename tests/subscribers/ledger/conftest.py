@@ -13,7 +13,7 @@ import pytest
 
 from subscribers.ledger import blocks, checkpoints, encoding, export, keys
 from subscribers.ledger.report import Report
-from subscribers.ledger.rows import Row, personal_text
+from subscribers.ledger.rows import Row, csv_line, personal_text
 from subscribers.ledger.verify_chain import Sealed, verify_ledger
 
 START = dt.datetime(2026, 1, 31, 9, 30, tzinfo=dt.UTC)
@@ -92,8 +92,7 @@ class MemoryLedger:
                 own = self.rows[sealed.block.first_id - 1 : sealed.block.last_id]
                 picked = [row for row in own if chosen is None or chosen(row.id)]
                 if picked:
-                    leaves = [sealed.leaves[start : start + 32] for start in range(0, len(sealed.leaves), 32)]
-                    writer.add(sealed.block, leaves, picked)
+                    writer.add(sealed.block, sealed.leaves, [csv_line(row) for row in picked])
             writer.finish(
                 head=self.head,
                 filters={} if chosen is None else {"purpose": "marketing_email"},

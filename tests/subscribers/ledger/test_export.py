@@ -46,10 +46,10 @@ def test_a_proof_holds_nothing_of_the_rows_left_out(ledger: Any, tmp_path: Path)
 def test_a_whole_block_needs_no_other_hashes(ledger: Any) -> None:
     ledger.fill(5)
     sealed = ledger.sealed[0]
-    leaves = [sealed.leaves[start : start + 32] for start in range(0, len(sealed.leaves), 32)]
-    assert export.proof_line(sealed.block, range(5), leaves)["others"] == ""
+    proof = export.proof_line(sealed.block, range(1, 6), sealed.leaves)
+    assert (proof["ids"], proof["leaves"], proof["others"]) == ("1-5", sealed.leaves.hex(), "")
     with pytest.raises(merkle.ProofError):
-        export.proof_line(sealed.block, [], leaves)
+        export.proof_line(sealed.block, [], sealed.leaves)
 
 
 def test_the_same_ledger_gives_the_same_files(ledger: Any, tmp_path: Path) -> None:

@@ -21,6 +21,14 @@ def test_a_set_reads_back_and_knows_its_members(numbers: list[int]) -> None:
         assert all((number in found) == (number in numbers) for number in range(202))
 
 
+@given(NUMBERS, st.integers(0, 200))
+def test_many_are_added_as_one_by_one(numbers: list[int], middle: int) -> None:
+    made = ranges.Ranges()
+    made.add_all([number for number in numbers if number <= middle])
+    made.add_all([number for number in numbers if number > middle])
+    assert (str(made), made.count) == (str(ranges.Ranges(numbers)), len(numbers))
+
+
 def test_it_is_compact() -> None:
     assert str(ranges.Ranges([1, 2, 3, 5, 8, 9])) == "1-3,5,8-9"
     assert str(ranges.Ranges()) == ""

@@ -16,7 +16,7 @@ def named(report: Report) -> list[tuple[Kind, int]]:
 
 def change(ledger: Any, number: int, **fields: str) -> None:
     row = ledger.rows[number - 1]
-    ledger.rows[number - 1] = replace(row, record=row.record._replace(**fields))
+    ledger.rows[number - 1] = row._replace(record=row.record._replace(**fields))
 
 
 def test_an_empty_ledger_is_whole(ledger: Any) -> None:
@@ -86,7 +86,7 @@ def test_a_tail_cut_with_its_blocks_is_named_by_the_checkpoint(ledger: Any) -> N
 
 def test_an_added_record_is_named(ledger: Any) -> None:
     ledger.fill(2)
-    ledger.rows.append(replace(ledger.rows[0], record=ledger.rows[0].record._replace(id="3")))
+    ledger.rows.append(ledger.rows[0]._replace(record=ledger.rows[0].record._replace(id="3")))
     assert named(ledger.verify()) == [(Kind.ADDED, 3)]
 
 
@@ -111,7 +111,7 @@ def test_a_rewritten_history_contradicts_the_checkpoint(ledger: Any) -> None:
     ledger.sealed.clear()
     ledger.rows.clear()
     for row, record in zip(old, rewritten, strict=True):
-        ledger.write(replace(row, record=record), checkpoint=False)
+        ledger.write(row._replace(record=record), checkpoint=False)
     assert any(
         "is not the block that the checkpoint of that number names" in line
         for line in ledger.verify().lines()
@@ -126,21 +126,21 @@ def test_missing_checkpoints_are_noticed(ledger: Any) -> None:
 
 def test_changed_personal_data_is_named(ledger: Any) -> None:
     ledger.fill(2)
-    ledger.rows[1] = replace(ledger.rows[1], email="else@example.test")
+    ledger.rows[1] = ledger.rows[1]._replace(email="else@example.test")
     assert ledger.verify().lines()[0] == "the personal data of record 2 was changed"
 
 
 def test_personal_data_gone_without_an_erasure_is_named(ledger: Any) -> None:
     ledger.fill(2)
-    ledger.rows[1] = replace(ledger.rows[1], email="", ip="", evidence="", salt="")
+    ledger.rows[1] = ledger.rows[1]._replace(email="", ip="", evidence="", salt="")
     assert named(ledger.verify()) == [(Kind.CHANGED, 2)]
 
 
 def test_an_erasure_leaves_the_ledger_whole(ledger: Any) -> None:
     ledger.fill(2)
     first = ledger.rows[0]
-    ledger.rows[0] = replace(first, email="", ip="", evidence="", salt="")
-    ledger.write(replace(ledger.rows[0], record=first.record._replace(id="3", act="erased")))
+    ledger.rows[0] = first._replace(email="", ip="", evidence="", salt="")
+    ledger.write(ledger.rows[0]._replace(record=first.record._replace(id="3", act="erased")))
     report = ledger.verify()
     assert (report.ok, report.erased) == (True, 2)
 

@@ -8,6 +8,7 @@ from django.db import connection
 
 from mailplatform.core import clock
 from mailplatform.core.keys import email_key
+from subscribers.ledger import rows
 from subscribers.models import ConsentPersonal, ConsentRecord, Subscriber
 from subscribers.selectors import register
 from subscribers.selectors.register import Filters
@@ -106,7 +107,10 @@ def test_a_role_that_owns_or_may_change_the_ledger_is_warned_of(monkeypatch: pyt
 
 
 def test_rows_made_by_postgres_are_those_of_the_models() -> None:
-    texts = ["plain", "", 'a"b\\c\n\t\x01\x7f', "ü→😀\u2028", "=1+1", "%s {} '"]
+    texts = [
+        "plain", "", 'a"b\\c\n\t\x01\x7f', "ü→😀\u2028", "%s {} '", "\x1f,\x1f,",
+        *[f"{sign}1,1" for sign in rows.DANGEROUS],
+    ]  # fmt: skip
     evidence: list[dict[str, Any]] = [
         {}, {"z": 1, "a": [None, True, {"ü": "x", "b": -3}]}, {"big": 2**70, "a": texts}, {"": ""}
     ]  # fmt: skip
@@ -127,5 +131,11 @@ def test_rows_made_by_postgres_are_those_of_the_models() -> None:
     consent.record_many(entries=entries)
     ConsentPersonal.objects.filter(pk=2).delete()
     records = register.with_personal(list(ConsentRecord.objects.order_by("id")))
-    assert register.rows_after(Filters(), after=0, limit=100) == [register.to_row(*pair) for pair in records]
-    assert [row.id for row in register.rows_after(Filters(source="=1"), after=0, limit=100, until=10)] == [5]
+    expected = [register.to_row(*pair) for pair in records]
+    lines = register.lines_after(Filters(), after=0, limit=100)
+    assert lines == [rows.csv_line(row) for row in expected]
+    assert [line.is_erased for line in lines] == [row.is_erased for row in expected]
+    assert list(rows.parse(lines)) == expected
+    assert [line.id for line in register.lines_after(Filters(source="=1"), after=0, limit=100, until=10)] == [
+        7
+    ]
