@@ -4,7 +4,7 @@ import zoneinfo
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 
 from .addresses import AddressRefusedError, normalise_email
 from .cells import Cell, as_text
@@ -39,6 +39,10 @@ _MAX_NAME = 200
 _MAX_SOURCE = 200
 _MAX_TAG = 60
 _MAX_LANGUAGE = 10
+# Types whose values repeat in a file: what short cells come to is remembered, column by column.
+_REPEATING = frozenset({"choice", "list", "number", "boolean", "date"})
+_REMEMBERED = 512
+_SHORT_CELL = 60
 _CLOCK_SLACK = timedelta(minutes=5)
 
 
@@ -117,8 +121,8 @@ class RowReader:
             email = normalise_email(as_text(cells[self._email]))
         except AddressRefusedError as error:
             return RefusedRow(record.line, str(error), cells)
-        person = Person(record.line, email)
-        person.consent = ConsentCells(self._default_basis, at_is_mapped=self._has_moment)
+        consent = ConsentCells(self._default_basis, at_is_mapped=self._has_moment)
+        person = Person(record.line, email, consent=consent)
         for index, setter in self._setters:
             cell = cells[index]
             if cell:
@@ -160,7 +164,7 @@ def _status_setter(key: str) -> _Setter:
 
 
 def _field_setter(key: str, kind: str) -> _Setter:
-    read = READERS[kind]
+    read = _remembering(READERS[kind]) if kind in _REPEATING else READERS[kind]
 
     def setter(person: Person, cell: Cell) -> None:
         value = read(cell)
@@ -168,6 +172,16 @@ def _field_setter(key: str, kind: str) -> _Setter:
             person.fields[key] = value
 
     return setter
+
+
+def _remembering(read: Callable[[Cell], JsonValue]) -> Callable[[Cell], JsonValue]:
+    """The same reader with a memory; people share a value that repeats, so nobody may change it."""
+    recall = lru_cache(maxsize=_REMEMBERED)(read)
+
+    def remembering(cell: Cell) -> JsonValue:
+        return recall(cell) if isinstance(cell, str) and len(cell) <= _SHORT_CELL else read(cell)
+
+    return remembering
 
 
 def _joined_name(fields: dict[str, JsonValue]) -> str:

@@ -101,12 +101,11 @@ def read_moment(cell: Cell, zone: tzinfo = UTC) -> datetime:
 
     Slashed dates are refused.
     """
-    moment = _moment_of(as_text(cell).strip())
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    return _moment_in(as_text(cell).strip(), zone)
 
 
 @lru_cache(maxsize=10_000)
-def _moment_of(text: str) -> datetime:
+def _moment_in(text: str, zone: tzinfo) -> datetime:
     """The days of a file repeat."""
     try:
         moment = _moment(text)
@@ -116,7 +115,7 @@ def _moment_of(text: str) -> datetime:
         raise ValueRefusedError(f"“{text[:40]}” is not a date such as 2025-12-31")
     if not date(1900, 1, 1) <= moment.date() <= date(2200, 1, 1):
         raise ValueRefusedError(f"“{text[:40]}” is not a likely date")
-    return moment
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
 def _moment(text: str) -> datetime | None:

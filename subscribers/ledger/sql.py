@@ -4,7 +4,7 @@ Each function returns an SQL expression over the given expressions. A property t
 which stays the rule. The database's encoding is UTF-8, so that the bytes of a text are its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from . import encoding, rows
@@ -13,7 +13,8 @@ from .merkle import LEAF_PREFIX
 # 244 random bits in 32 bytes: two version 4 UUIDs, each from the server's cryptographic source.
 SALT: Final = "uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())"
 _DANGEROUS: Final = ",".join(str(ord(sign)) for sign in rows.DANGEROUS)
-_HEAD: Final = (LEAF_PREFIX + encoding.MAGIC).hex()
+# Bytes of the fields that are always of one length.
+_SIZES: Final = {"subject": 36, "occurred_at": 27, "recorded_at": 27, "commitment": 64}
 
 
 def time_text(moment: str) -> str:
@@ -38,9 +39,28 @@ def commitment(salt: str, personal: str) -> str:
     )
 
 
-def leaf(fields: Sequence[str]) -> str:
-    """As `encoding.leaf`: the 32-byte hash over text expressions in the order of `encoding.Record`."""
-    if len(fields) != len(encoding.Record._fields):
-        raise encoding.EncodingError(f"a record has {len(encoding.Record._fields)} fields, not {len(fields)}")
-    packed = " || ".join(f"int4send(octet_length({text})) || convert_to({text}, 'UTF8')" for text in fields)
-    return f"sha256('\\x{_HEAD}'::bytea || {packed})"
+def leaf(fields: Mapping[str, str], known: Mapping[str, str]) -> str:
+    """As `encoding.leaf`: the 32-byte hash of a record, of which all that is `known` is the same in every row.
+
+    `fields` are SQL expressions by the names of `encoding.Record`, `known` are values. What is known is packed here,
+    once, and not row by row.
+    """
+    if {*fields, *known} != set(encoding.Record._fields) or fields.keys() & known.keys():
+        raise encoding.EncodingError("each field of a record is either an expression or known")
+    pieces, fixed = list[str](), LEAF_PREFIX + encoding.MAGIC
+    for name in encoding.Record._fields:
+        if name in known:
+            fixed += encoding.pack_one(known[name])
+            continue
+        size = _SIZES.get(name)
+        if size:
+            fixed += size.to_bytes(4, "big")
+        text = fields[name]
+        counted = "" if size else f"int4send(octet_length({text})) || "
+        pieces += [_bytes(fixed), f"{counted}convert_to({text}, 'UTF8')"]
+        fixed = b""
+    return f"sha256({' || '.join(filter(None, [*pieces, _bytes(fixed)]))})"
+
+
+def _bytes(fixed: bytes) -> str:
+    return f"'\\x{fixed.hex()}'::bytea" if fixed else ""

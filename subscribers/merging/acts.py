@@ -3,6 +3,7 @@
 What a record must hold is decided in `services.consent`; rows without it were refused when they were read.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.db.backends.utils import CursorWrapper
@@ -19,63 +20,75 @@ CREATE TEMP TABLE IF NOT EXISTS import_notice (
     purpose text, wording text, hash text, version integer, PRIMARY KEY (purpose, wording)) ON COMMIT DELETE ROWS
 """
 _WORDINGS: Final = """
-SELECT coalesce(st.wording, %(wording)s), bool_or(st.opens IS NOT NULL), bool_or(st.clicks IS NOT NULL)
-FROM import_chunk c JOIN subscribers_importstaging st ON st.job_id = %(job)s AND st.seq = c.seq
-WHERE c.reason IS NULL AND st.basis <> '' GROUP BY 1
+SELECT coalesce(wording, %(wording)s), bool_or(opens IS NOT NULL), bool_or(clicks IS NOT NULL)
+FROM import_chunk WHERE reason IS NULL AND basis <> '' GROUP BY 1
 """
 _PROOF_KEYS: Final = """CASE st.basis WHEN 'contract' THEN 'contract' WHEN 'legitimate_interest' THEN 'assessment'
     WHEN 'soft_opt_in' THEN 'order' END"""
 _REFERENCE: Final = sql.json_text("st.reference")
 # Canonical JSON, hence in the order of the keys: assessment | contract, file, line, order, order_date, reference,
-# requested_at, requested_ip, sha256.
+# requested_at, requested_ip, sha256. Most rows have nothing of their own but the line.
 _EVIDENCE: Final = f"""
-    '{{' || CASE WHEN a.proof IN ('contract', 'assessment') AND st.reference <> ''
+    CASE WHEN st.reference = '' AND st.requested_at IS NULL AND st.requested_ip = ''
+        AND a.proof IS DISTINCT FROM 'order'
+    THEN %(file_and_line)s || st.line || %(sha256)s
+    ELSE '{{' || CASE WHEN a.proof IN ('contract', 'assessment') AND st.reference <> ''
         THEN '"' || a.proof || '":' || {_REFERENCE} || ',' ELSE '' END
-    || '"file":' || %(file)s || ',"line":' || st.line
+    || substr(%(file_and_line)s, 2) || st.line
     || CASE WHEN a.proof = 'order' AND st.reference <> '' THEN ',"order":' || {_REFERENCE} ELSE '' END
-    || CASE WHEN a.proof = 'order' THEN ',"order_date":"' || (st.consent_at AT TIME ZONE 'UTC')::date || '"'
-        ELSE '' END
+    || CASE WHEN a.proof = 'order' THEN ',"order_date":"' || left(st.consent_at, 10) || '"' ELSE '' END
     || CASE WHEN a.proof IS NULL AND st.reference <> '' THEN ',"reference":' || {_REFERENCE} ELSE '' END
     || CASE WHEN st.requested_at IS NULL THEN ''
         ELSE ',"requested_at":"' || {sql.time_text("st.requested_at")} || '"' END
     || CASE WHEN st.requested_ip = '' THEN '' ELSE ',"requested_ip":"' || st.requested_ip || '"' END
-    || ',"sha256":"' || %(sha256)s || '"}}'
+    || %(sha256)s END
 """
-# What is not yet recorded. A purpose on which somebody already has any record is left to that record: a file
-# neither repeats a grant nor asks again after a refusal; it may only take a permission away. What an undo annulled
-# was never said.
 _ACTS: Final = f"""
 INSERT INTO {ACTS} (position, subscriber_id, subject, purpose, act, lawful_basis, source, occurred_at,
     notice_hash, notice_version, email, email_key, evidence, ip)
-SELECT row_number() OVER (ORDER BY c.subscriber_id, a.place) - 1, c.subscriber_id, c.public_id,
-    a.purpose, a.act, a.basis, coalesce(st.source, %(source)s), {sql.time_text("st.consent_at")},
-    coalesce(n.hash, ''), coalesce(n.version, 0),
-    st.email, st.email_key, {_EVIDENCE}, st.ip
-FROM import_chunk c
-JOIN subscribers_importstaging st ON st.job_id = %(job)s AND st.seq = c.seq
+SELECT %(first)s + row_number() OVER () - 1, st.subscriber_id, st.public_id,
+    a.purpose, a.act, a.basis, coalesce(st.source, %(source)s), st.consent_at,
+    coalesce(n.hash, ''), coalesce(n.version, 0), st.email, st.email_key, {_EVIDENCE}, st.ip
+FROM import_chunk st
+"""  # noqa: S608 - made of our own fragments; every value is a parameter
+_NOTICED: Final = """
+LEFT JOIN import_notice n ON n.purpose = a.purpose AND n.wording = coalesce(st.wording, %(wording)s)
+WHERE st.reason IS NULL AND st.basis <> '' AND a.needed AND st.kind """
+# What one row says, by purpose; `needed` is what tells people we know from new ones.
+_SAID: Final = {
+    _MARKETING: f"(1, 'marketing_email', 'granted', st.basis, {_PROOF_KEYS}, %s)",
+    _OPENS: "(2, 'open_tracking', CASE WHEN st.opens THEN 'granted' ELSE 'refused' END, 'consent', NULL, %s)",
+    _CLICKS: "(3, 'click_tracking', CASE WHEN st.clicks THEN 'granted' ELSE 'refused' END, 'consent', NULL, %s)",
+}
+_OF_NEW: Final = {_MARKETING: "TRUE", _OPENS: "st.opens IS NOT NULL", _CLICKS: "st.clicks IS NOT NULL"}
+# What is not yet recorded. A purpose on which somebody already has any record is left to that record: a file
+# neither repeats a grant nor asks again after a refusal; it may only take a permission away. What an undo annulled
+# was never said.
+_OF_KNOWN: Final = {
+    _MARKETING: """CASE st.basis WHEN 'contract' THEN NOT COALESCE(p.contract_basis, FALSE)
+        WHEN 'legitimate_interest' THEN NOT COALESCE(p.service_basis, FALSE)
+        WHEN 'consent' THEN COALESCE(p.marketing_basis = 'soft_opt_in', FALSE) OR k.marketing IS NOT TRUE
+        ELSE k.marketing IS NOT TRUE END""",
+    _OPENS: """st.opens IS NOT NULL
+        AND (k.opens IS NOT TRUE OR (COALESCE(p.opens_allowed, FALSE) AND NOT st.opens))""",
+    _CLICKS: """st.clicks IS NOT NULL
+        AND (k.clicks IS NOT TRUE OR (COALESCE(p.clicks_allowed, FALSE) AND NOT st.clicks))""",
+}
+_RECORDED: Final = """
 LEFT JOIN LATERAL (
-    SELECT y.* FROM subscribers_profile y
-    WHERE y.subscriber_id = c.subscriber_id AND c.kind <> 'new' OFFSET 0) p ON TRUE
+    SELECT y.* FROM subscribers_profile y WHERE y.subscriber_id = st.subscriber_id OFFSET 0) p ON TRUE
 LEFT JOIN LATERAL (
     SELECT bool_or(y.purpose = 'marketing_email') AS marketing, bool_or(y.purpose = 'open_tracking') AS opens,
         bool_or(y.purpose = 'click_tracking') AS clicks
-    FROM subscribers_consentrecord y WHERE y.subject = c.public_id AND c.kind <> 'new' AND y.act <> 'annulled'
-        AND NOT EXISTS (SELECT FROM subscribers_consentrecord z WHERE z.subject = c.public_id
+    FROM subscribers_consentrecord y WHERE y.subject = st.public_id AND y.act <> 'annulled'
+        AND NOT EXISTS (SELECT FROM subscribers_consentrecord z WHERE z.subject = st.public_id
             AND z.act = 'annulled' AND z.confirms = y.id)) k ON TRUE
-CROSS JOIN LATERAL (VALUES
-    (1, 'marketing_email', 'granted', st.basis, {_PROOF_KEYS},
-        CASE st.basis WHEN 'contract' THEN NOT COALESCE(p.contract_basis, FALSE)
-            WHEN 'legitimate_interest' THEN NOT COALESCE(p.service_basis, FALSE)
-            WHEN 'consent' THEN COALESCE(p.marketing_basis = 'soft_opt_in', FALSE) OR k.marketing IS NOT TRUE
-            ELSE k.marketing IS NOT TRUE END),
-    (2, 'open_tracking', CASE WHEN st.opens THEN 'granted' ELSE 'refused' END, 'consent', NULL,
-        st.opens IS NOT NULL AND (k.opens IS NOT TRUE OR (COALESCE(p.opens_allowed, FALSE) AND NOT st.opens))),
-    (3, 'click_tracking', CASE WHEN st.clicks THEN 'granted' ELSE 'refused' END, 'consent', NULL,
-        st.clicks IS NOT NULL AND (k.clicks IS NOT TRUE OR (COALESCE(p.clicks_allowed, FALSE) AND NOT st.clicks)))
-) a(place, purpose, act, basis, proof, needed)
-LEFT JOIN import_notice n ON n.purpose = a.purpose AND n.wording = coalesce(st.wording, %(wording)s)
-WHERE c.reason IS NULL AND st.basis <> '' AND a.needed
-"""  # noqa: S608 - made of our own fragments; every value is a parameter
+"""
+
+
+def _said(purposes: Sequence[str], needed: Mapping[str, str]) -> str:
+    rows = ", ".join(_SAID[purpose] % needed[purpose] for purpose in purposes)
+    return f"CROSS JOIN LATERAL (VALUES {rows}) a(place, purpose, act, basis, proof, needed)"
 
 
 class Acts:
@@ -89,24 +102,38 @@ class Acts:
             "job": job.pk,
             "wording": statement.wording,
             "source": statement.source,
-            "file": encoding.canonical_text(job.file_name),
-            "sha256": bytes(job.file_sha256).hex(),
+            "file_and_line": f'{{"file":{encoding.canonical_text(job.file_name)},"line":',
+            "sha256": f',"sha256":"{bytes(job.file_sha256).hex()}"}}',
         }
 
-    def collect(self, cursor: CursorWrapper) -> int:
-        """Fill the ledger's waiting table with the acts of `import_chunk`; return how many there are."""
+    def collect(self, cursor: CursorWrapper, *, with_known: bool) -> int:
+        """Fill the ledger's waiting table with the acts of `import_chunk`; return how many there are.
+
+        `with_known` says that there are people we knew, of whom records may stand already.
+        """
         cursor.execute(_NOTICES)
         cursor.execute("DELETE FROM import_notice")
         cursor.execute(_WORDINGS, self._params)
-        rows = []
+        rows, purposes = [], set[str]()
         for wording, opens, clicks in cursor.fetchall():
             for purpose, is_asked in ((_MARKETING, True), (_OPENS, opens), (_CLICKS, clicks)):
-                notice = self._notice(purpose, wording) if is_asked else None
-                if notice is not None:
-                    rows.append((purpose, wording, notice.hash, notice.version))
+                if is_asked:
+                    purposes.add(purpose)
+                    notice = self._notice(purpose, wording)
+                    rows += [(purpose, wording, notice.hash, notice.version)] if notice else []
         if rows:
             cursor.executemany("INSERT INTO import_notice VALUES (%s, %s, %s, %s)", rows)
-        cursor.execute(_ACTS, self._params)
+        if not purposes:
+            return 0
+        ordered = [purpose for purpose in _SAID if purpose in purposes]
+        found = self._insert(cursor, f"{_said(ordered, _OF_NEW)} {_NOTICED} = 'new'", first=0)
+        if with_known:
+            known = f"{_RECORDED} {_said(ordered, _OF_KNOWN)} {_NOTICED} <> 'new'"
+            found += self._insert(cursor, known, first=found)
+        return found
+
+    def _insert(self, cursor: CursorWrapper, joined: str, *, first: int) -> int:
+        cursor.execute(_ACTS + joined, {**self._params, "first": first})
         return int(cursor.rowcount)
 
     def _notice(self, purpose: str, wording: str) -> ConsentNotice | None:

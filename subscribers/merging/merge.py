@@ -29,53 +29,53 @@ SELECT count(*) FROM (
 _CHANGED: Final = f"""
 UPDATE subscribers_subscriber s SET name = {policy.text_after("name")}, language = {policy.text_after("language")},
     time_zone = {policy.text_after("time_zone")}, fields = {policy.FIELDS_AFTER}, updated_at = %(now)s
-FROM import_chunk c, subscribers_importstaging st
-WHERE st.job_id = %(job)s AND st.seq = c.seq AND s.id = c.subscriber_id AND c.kind = 'changed' AND c.reason IS NULL
-    AND ({policy.CHANGES})
+FROM import_chunk st
+WHERE s.id = st.subscriber_id AND st.kind = 'changed' AND st.reason IS NULL AND ({policy.CHANGES})
 """  # noqa: S608 - made of our own fragments; every value is a parameter
+# Whom another import or form added meanwhile is a violation of the unique address, and the chunk is sorted again.
 _NEW: Final = """
 INSERT INTO subscribers_subscriber
     (id, public_id, email, email_key, name, language, time_zone, fields, source, created_at, updated_at)
-SELECT c.subscriber_id, c.public_id, st.email, st.email_key, st.name, st.language, st.time_zone, st.fields,
-    %(source)s, %(now)s, %(now)s
-FROM import_chunk c JOIN subscribers_importstaging st ON st.job_id = %(job)s AND st.seq = c.seq
-WHERE c.kind = 'new' AND c.reason IS NULL ORDER BY st.email ON CONFLICT DO NOTHING
+SELECT subscriber_id, public_id, email, email_key, name, language, time_zone, fields, %(source)s, %(now)s, %(now)s
+FROM import_chunk WHERE kind = 'new' AND reason IS NULL ORDER BY email
 """
 _TAGS: Final = """
 INSERT INTO subscribers_subscriber_tags (subscriber_id, tag_id)
-SELECT c.subscriber_id, t.id
-FROM import_chunk c JOIN subscribers_importstaging st ON st.job_id = %(job)s AND st.seq = c.seq
-JOIN subscribers_tag t ON t.name = ANY(st.tags)
-WHERE c.reason IS NULL AND (c.kind = 'new' OR %(policy)s <> 'skip') AND cardinality(st.tags) > 0
+SELECT c.subscriber_id, t.id FROM import_chunk c JOIN subscribers_tag t ON t.name = ANY(c.tags)
+WHERE c.reason IS NULL AND (c.kind = 'new' OR %(policy)s <> 'skip') AND cardinality(c.tags) > 0
 ORDER BY 1, 2 ON CONFLICT DO NOTHING
 """
-_SUBSCRIPTIONS: Final = """
+_JOIN_NEW: Final = """
 INSERT INTO subscribers_subscription AS x
     (subscriber_id, mailing_list_id, state, source, confirmed_at, created_at, updated_at)
 SELECT subscriber_id, %(list)s, 'confirmed', %(source)s, %(now)s, %(now)s, %(now)s FROM import_chunk
-WHERE reason IS NULL ORDER BY subscriber_id
+WHERE reason IS NULL AND kind = 'new' ORDER BY subscriber_id
+"""
+_JOIN_KNOWN: Final = (
+    _JOIN_NEW.replace("kind = 'new'", "kind <> 'new'")
+    + """
 ON CONFLICT (subscriber_id, mailing_list_id) DO UPDATE
     SET state = 'confirmed', confirmed_at = excluded.confirmed_at, updated_at = excluded.updated_at
     WHERE x.state = 'pending'
 """
+)
 _KNOWN: Final = "SELECT subscriber_id FROM import_chunk WHERE kind <> 'new' AND reason IS NULL ORDER BY 1"
 # What `basis.DERIVE` says of somebody whose first records are those of this chunk, and whom nothing suppresses.
 _PROFILES: Final = """
 INSERT INTO subscribers_profile (subscriber_id, joined_at, marketing_basis, contract_basis, service_basis,
     opens_allowed, clicks_allowed, opens, clicks, list_ids, tag_ids, {slots})
-SELECT c.subscriber_id, %(now)s, CASE WHEN s.basis IN ('consent', 'soft_opt_in') THEN s.basis ELSE 'none' END,
+SELECT s.subscriber_id, %(now)s, CASE WHEN s.basis IN ('consent', 'soft_opt_in') THEN s.basis ELSE 'none' END,
     s.basis = 'contract', s.basis = 'legitimate_interest', s.basis <> '' AND s.opens IS TRUE,
     s.basis <> '' AND s.clicks IS TRUE, 0, 0,
     CASE WHEN %(list)s > 0 THEN ARRAY[%(list)s::bigint] ELSE '{{}}' END,
     CASE WHEN cardinality(s.tags) > 0 THEN ARRAY(
         SELECT t.id FROM subscribers_tag t WHERE t.name = ANY(s.tags) ORDER BY t.id) ELSE '{{}}' END, {values}
-FROM import_chunk c JOIN subscribers_importstaging s ON s.job_id = %(job)s AND s.seq = c.seq
-WHERE c.kind = 'new' AND c.reason IS NULL ORDER BY c.subscriber_id
+FROM import_chunk s WHERE s.kind = 'new' AND s.reason IS NULL ORDER BY s.subscriber_id
 """
 
 
 class _OvertakenError(Exception):
-    """Somebody else brought in one of these people since the chunk was sorted."""
+    """Somebody of the chunk was erased since it was sorted."""
 
 
 class Merge:
@@ -129,27 +129,30 @@ class Merge:
             )
             cursor.execute(sealing.WAITING_TABLE)
             cursor.execute(sealing.EMPTY_WAITING_TABLE)
-            records = self._record(cursor, known) if self._acts.collect(cursor) else range(0)
+            records = (
+                self._record(cursor, known)
+                if self._acts.collect(cursor, with_known=bool(known))
+                else range(0)
+            )
             tracing.note_chunk(cursor, params, records)
 
     def _people(self, cursor: CursorWrapper, params: dict[str, Any], counts: sorting.Counts) -> list[int]:
         """Write people, tags and subscriptions; return the ids of those who were known before."""
-        cursor.execute(_LOCK)
-        found = cursor.fetchone()[0]
         cursor.execute(_KNOWN)
         known = [row[0] for row in cursor.fetchall()]
-        if found < len(known):
-            raise _OvertakenError("somebody was erased meanwhile")
         if known:
+            cursor.execute(_LOCK)
+            if cursor.fetchone()[0] < len(known):
+                raise _OvertakenError("somebody was erased meanwhile")
             tracing.remember(cursor, params)
         if params["policy"] != policy.SKIP and counts.changed:
             cursor.execute(_CHANGED, params)
         cursor.execute(_NEW, params)
-        if cursor.rowcount < counts.new:
-            raise _OvertakenError("somebody was added meanwhile")
         cursor.execute(_TAGS, params)
         if params["list"]:
-            cursor.execute(_SUBSCRIPTIONS, params)
+            cursor.execute(_JOIN_NEW, params)
+            if known:
+                cursor.execute(_JOIN_KNOWN, params)
         return known
 
     def _record(self, cursor: CursorWrapper, known: list[int]) -> range:

@@ -77,7 +77,7 @@ def _note_findings(job: ImportJob, staging: Staging) -> None:
         with transaction.atomic(), connection.cursor() as cursor:
             counts += sorting.sort_rows(cursor, {**params, "after": after, "upto": after + CHUNK})
             if len(sample) < SAMPLE_ROWS:
-                sample += sorting.sample(cursor, job.pk, SAMPLE_ROWS - len(sample))
+                sample += sorting.sample(cursor, SAMPLE_ROWS - len(sample))
             if len(changes) < SAMPLE_ROWS:
                 changes += sorting.differences(cursor, params, SAMPLE_ROWS - len(changes))
     staging.store_set_aside()

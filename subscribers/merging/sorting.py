@@ -13,21 +13,29 @@ from django.db.backends.utils import CursorWrapper
 
 from . import policy
 
+# Everything that a chunk is made from, in the order of the file, so that each later statement is one scan of it. No
+# key: nothing looks a row up. `former_reason` is what an earlier look at the row found.
+_STAGED: Final = """seq, line, email, email_key, name, language, time_zone, fields, tags, basis, consent_at, source,
+    wording, reference, opens, clicks, ip, requested_at, requested_ip"""
 CREATE: Final = """
 CREATE TEMP TABLE IF NOT EXISTS import_chunk (
-    seq integer PRIMARY KEY, line integer, subscriber_id bigint, public_id uuid, kind text, reason text
+    seq integer, line integer, email text COLLATE "C", email_key bytea, name text, language text, time_zone text,
+    fields jsonb, tags text[], basis text, consent_at text, source text, wording text, reference text, opens boolean,
+    clicks boolean, ip text, requested_at timestamptz, requested_ip text,
+    former_reason text, subscriber_id bigint, public_id uuid, kind text, reason text
 ) ON COMMIT DELETE ROWS
 """
 # People are looked up one by one, by index, whatever the statistics of a young table say.
 BY_INDEX: Final = "SELECT set_config('enable_seqscan', 'off', TRUE)"
 
 _SORT: Final = f"""
-INSERT INTO import_chunk (seq, line, subscriber_id, public_id, kind, reason)
-SELECT seq, line,
-    CASE WHEN %(number)s AND kind = 'new' AND reason IS NULL
+INSERT INTO import_chunk ({_STAGED}, former_reason, subscriber_id, public_id, kind, reason)
+SELECT {_STAGED}, former_reason,
+    CASE WHEN %(number)s AND kind = 'new' AND found_reason IS NULL
         THEN nextval('subscribers_subscriber_id_seq') ELSE id END,
-    CASE WHEN %(number)s AND kind = 'new' AND reason IS NULL THEN gen_random_uuid() ELSE public_id END, kind, reason
-FROM (SELECT st.seq, st.line, s.id, s.public_id, CASE
+    CASE WHEN %(number)s AND kind = 'new' AND found_reason IS NULL THEN gen_random_uuid() ELSE public_id END,
+    kind, found_reason
+FROM (SELECT st.*, st.reason AS former_reason, s.id, s.public_id, CASE
         WHEN s.id IS NULL THEN 'new'
         WHEN {policy.CHANGES}
             OR (%(policy)s <> 'skip' AND cardinality(st.tags) > 0 AND (
@@ -46,38 +54,32 @@ FROM (SELECT st.seq, st.line, s.id, s.public_id, CASE
         WHEN x.reasons IS NOT NULL THEN 'set aside: this address is blocked'
         WHEN p.marketing_basis = 'withdrawn' THEN 'set aside: this person withdrew their consent'
         WHEN l.state = 'unsubscribed' THEN 'set aside: this person unsubscribed from the list'
-    END AS reason
+    END AS found_reason
 FROM subscribers_importstaging st
 CROSS JOIN LATERAL (
     SELECT array_agg(y.reason::text) AS reasons FROM subscribers_suppression y
     WHERE y.email_key = st.email_key AND y.lifted_at IS NULL) x
-LEFT JOIN LATERAL (SELECT * FROM subscribers_subscriber y WHERE y.email = st.email COLLATE "default" OFFSET 0) s ON TRUE
+LEFT JOIN LATERAL (SELECT * FROM subscribers_subscriber y WHERE y.email = st.email OFFSET 0) s ON TRUE
 LEFT JOIN LATERAL (SELECT * FROM subscribers_profile y WHERE y.subscriber_id = s.id OFFSET 0) p ON TRUE
 LEFT JOIN LATERAL (
     SELECT y.state FROM subscribers_subscription y
     WHERE y.subscriber_id = s.id AND y.mailing_list_id = %(list)s OFFSET 0) l ON TRUE
 WHERE st.job_id = %(job)s AND st.seq > %(after)s AND st.seq <= %(upto)s
-    AND (st.reason IS NULL OR st.reason LIKE 'set aside: %%') OFFSET 0) sorted
+    AND (st.reason IS NULL OR st.reason LIKE 'set aside: %%') ORDER BY st.seq OFFSET 0) sorted
 """  # noqa: S608 - made of our own fragments; every value is a parameter
 # Rows that are set aside are few; where somebody came back by their own act since the dry run, the reason goes.
-_ANY_SET_ASIDE: Final = """
-SELECT EXISTS (SELECT FROM import_chunk WHERE reason IS NOT NULL) OR EXISTS (
-    SELECT FROM subscribers_importstaging
-    WHERE job_id = %(job)s AND seq > %(after)s AND seq <= %(upto)s AND reason LIKE 'set aside: %%')
-"""
 _REMEMBER: Final = """
 UPDATE subscribers_importstaging st SET reason = c.reason FROM import_chunk c
-WHERE st.job_id = %(job)s AND st.seq = c.seq AND st.reason IS DISTINCT FROM c.reason
+WHERE c.reason IS DISTINCT FROM c.former_reason AND st.job_id = %(job)s AND st.seq = c.seq
 """
 _COUNT: Final = """
-SELECT count(*) FILTER (WHERE c.kind = 'new'), count(*) FILTER (WHERE c.kind = 'changed'),
-    count(*) FILTER (WHERE c.kind = 'same'), count(*) FILTER (WHERE st.basis = '')
-FROM import_chunk c JOIN subscribers_importstaging st ON st.job_id = %(job)s AND st.seq = c.seq WHERE c.reason IS NULL
+SELECT count(*) FILTER (WHERE kind = 'new'), count(*) FILTER (WHERE kind = 'changed'),
+    count(*) FILTER (WHERE kind = 'same'), count(*) FILTER (WHERE basis = '')
+FROM import_chunk WHERE reason IS NULL
 """
 _SAMPLE: Final = """
-SELECT st.line, st.email, st.name, st.fields, c.kind, st.basis, st.consent_at::date::text
-FROM import_chunk c JOIN subscribers_importstaging st ON st.job_id = %s AND st.seq = c.seq
-WHERE c.reason IS NULL ORDER BY c.seq LIMIT %s
+SELECT line, email, name, fields, kind, basis, left(consent_at, 10)
+FROM import_chunk WHERE reason IS NULL ORDER BY seq LIMIT %s
 """
 # Of people we know: what would change, with the values before and after.
 _DIFF: Final = f"""
@@ -87,9 +89,8 @@ SELECT s.email, {policy.FORMER}, {policy.GIVEN},
         WHERE h.subscriber_id = s.id AND t.name = x)),
     %(list)s > 0 AND NOT EXISTS (SELECT FROM subscribers_subscription l WHERE l.subscriber_id = s.id
         AND l.mailing_list_id = %(list)s AND l.state = 'confirmed')
-FROM (SELECT * FROM import_chunk WHERE kind = 'changed' AND reason IS NULL ORDER BY seq LIMIT %(limit)s) c
-JOIN subscribers_importstaging st ON st.job_id = %(job)s AND st.seq = c.seq
-JOIN subscribers_subscriber s ON s.id = c.subscriber_id ORDER BY c.seq
+FROM (SELECT * FROM import_chunk WHERE kind = 'changed' AND reason IS NULL ORDER BY seq LIMIT %(limit)s) st
+JOIN subscribers_subscriber s ON s.id = st.subscriber_id ORDER BY st.seq
 """  # noqa: S608 - as above
 
 
@@ -128,16 +129,14 @@ def sort_rows(cursor: CursorWrapper, params: dict[str, Any], *, number: bool = F
     cursor.execute("DELETE FROM import_chunk")
     cursor.execute(BY_INDEX)
     cursor.execute(_SORT, {**params, "number": number})
-    cursor.execute(_ANY_SET_ASIDE, params)
-    if cursor.fetchone()[0]:
-        cursor.execute(_REMEMBER, params)
-    cursor.execute(_COUNT, params)
+    cursor.execute(_REMEMBER, params)
+    cursor.execute(_COUNT)
     return Counts(*cursor.fetchone())
 
 
-def sample(cursor: CursorWrapper, job_id: int, limit: int) -> list[dict[str, Any]]:
+def sample(cursor: CursorWrapper, limit: int) -> list[dict[str, Any]]:
     """The first rows of the chunk that are to be imported, for the page of the dry run."""
-    cursor.execute(_SAMPLE, [job_id, limit])
+    cursor.execute(_SAMPLE, [limit])
     names = ("line", "email", "name", "fields", "kind", "basis", "consent_at")
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
+from operator import attrgetter
 from typing import Any, BinaryIO, Final, cast
 
 import orjson
@@ -16,7 +17,8 @@ from ..importing import columns as mapping
 from ..importing.hints import Hints
 from ..importing.reading import open_table
 from ..importing.records import Record, Table
-from ..importing.rows import Person, RefusedRow, RowReader
+from ..importing.rows import ConsentCells, Person, RefusedRow, RowReader
+from ..ledger.encoding import format_time
 from ..models import ImportJob, ImportKind
 from . import table as staging
 from .refusals import Refusals
@@ -27,6 +29,13 @@ _BLOCK: Final = 5_000
 # Text format of COPY: https://www.postgresql.org/docs/15/sql-copy.html
 ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _BOOLEAN: Final = {None: "\\N", True: "t", False: "f"}
+_ALL_CELLS: Final = attrgetter(*ConsentCells.__slots__)
+_REMEMBERED: Final = 1_000
+
+
+def escaped(text: str) -> str:
+    """Return a text as it stands in a line of COPY; nearly every one needs nothing."""
+    return text if text.isprintable() and "\\" not in text else text.translate(ESCAPES)
 
 
 def byte_stream(file: File[Any]) -> BinaryIO:
@@ -47,6 +56,7 @@ class Staging:
         self.warnings: list[str] = []
         self.hints = Hints()
         self._refusals = Refusals(job)
+        self._known_evidence: dict[tuple[Any, ...], tuple[str, str]] = {}
 
     def fill(self) -> None:
         """Stream the file through COPY. Raises FileRefusedError when it cannot be read."""
@@ -71,26 +81,44 @@ class Staging:
             self._refusals.add(record, row.reason)
             return None
         self.hints.look(row.email, row.line)
-        evidence = evidence_of(row.consent, self._statement)
-        if isinstance(evidence, str):
-            self._refusals.add(record, evidence)
+        evidence, refusal = self._evidence(row.consent)
+        if refusal:
+            self._refusals.add(record, refusal)
             return None
         return self._line(row, evidence)
 
-    def _line(self, row: Person, evidence: Evidence) -> str:
-        """One line of COPY in the order of the table's columns. What all rows share is left empty, to be filled in."""
+    def _evidence(self, cells: ConsentCells) -> tuple[str, str]:
+        """The columns of a row's evidence, or the reason for which the row is refused. Most rows say the same."""
+        key = _ALL_CELLS(cells)
+        found = self._known_evidence.get(key)
+        if found is None:
+            evidence = evidence_of(cells, self._statement)
+            found = ("", evidence) if isinstance(evidence, str) else (self._columns_of(evidence), "")
+            if len(self._known_evidence) >= _REMEMBERED:
+                self._known_evidence.clear()
+            self._known_evidence[key] = found
+        return found
+
+    def _columns_of(self, evidence: Evidence) -> str:
+        """What all rows share is left empty, to be filled in."""
         shared = self._statement
-        wording = "\\N" if evidence.wording == shared.wording else evidence.wording.translate(ESCAPES)
-        source = "\\N" if evidence.source == shared.source else evidence.source.translate(ESCAPES)
-        fields = orjson.dumps(row.fields).decode().translate(ESCAPES) if row.fields else "{}"
+        wording = "\\N" if evidence.wording == shared.wording else escaped(evidence.wording)
+        source = "\\N" if evidence.source == shared.source else escaped(evidence.source)
         requested = evidence.requested_at.isoformat() if evidence.requested_at else "\\N"
-        moment = evidence.occurred_at.isoformat() if evidence.occurred_at else "\\N"
+        moment = format_time(evidence.occurred_at) if evidence.occurred_at else "\\N"
         return (
-            f"{self._job.pk}\t{self.total}\t{row.line}\t{row.email.translate(ESCAPES)}"
-            f"\t\\\\x{keys.email_key(row.email).hex()}\t{row.name.translate(ESCAPES)}\t{row.language}\t{row.time_zone}\t{fields}"
-            f"\t{_array(row.tags)}\t{evidence.basis}\t{moment}\t{source}\t{wording}"
-            f"\t{evidence.reference.translate(ESCAPES)}\t{_BOOLEAN[evidence.opens]}\t{_BOOLEAN[evidence.clicks]}"
-            f"\t{evidence.ip}\t{requested}\t{evidence.requested_ip}\n"
+            f"{evidence.basis}\t{moment}\t{source}\t{wording}\t{escaped(evidence.reference)}"
+            f"\t{_BOOLEAN[evidence.opens]}\t{_BOOLEAN[evidence.clicks]}"
+            f"\t{evidence.ip}\t{requested}\t{evidence.requested_ip}"
+        )
+
+    def _line(self, row: Person, evidence: str) -> str:
+        """One line of COPY in the order of the table's columns."""
+        # JSON has no control characters of its own, so the backslash alone is to be escaped.
+        fields = orjson.dumps(row.fields).decode().replace("\\", "\\\\") if row.fields else "{}"
+        return (
+            f"{self._job.pk}\t{self.total}\t{row.line}\t{escaped(row.email)}\t\\\\x{keys.email_key(row.email).hex()}"
+            f"\t{escaped(row.name)}\t{row.language}\t{row.time_zone}\t{fields}\t{_array(row.tags)}\t{evidence}\n"
         )
 
     def store_set_aside(self) -> int:

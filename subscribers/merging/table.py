@@ -22,15 +22,14 @@ FROM (
     FROM subscribers_importstaging WHERE job_id = %(job)s WINDOW same AS (PARTITION BY email ORDER BY seq)) d
 WHERE s.job_id = %(job)s AND d.seq = s.seq AND d.place > 1
 """
+# The values of a column are far fewer than its rows: these are grouped first, and only then taken apart.
 _CHOICES: Final = """
-SELECT value FROM (
-    SELECT seq, fields->>%(key)s AS value FROM subscribers_importstaging
-    WHERE job_id = %(job)s AND reason IS NULL AND jsonb_typeof(fields->%(key)s) = 'string'
-    UNION ALL
-    SELECT st.seq, e.value FROM subscribers_importstaging st
-    CROSS JOIN LATERAL jsonb_array_elements_text(st.fields->%(key)s) e(value)
-    WHERE job_id = %(job)s AND reason IS NULL AND jsonb_typeof(fields->%(key)s) = 'array') found
-GROUP BY value ORDER BY min(seq), value LIMIT %(limit)s
+SELECT e.value FROM (
+    SELECT fields->%(key)s AS found, min(seq) AS seq FROM subscribers_importstaging
+    WHERE job_id = %(job)s AND reason IS NULL AND fields ? %(key)s GROUP BY 1) d
+CROSS JOIN LATERAL jsonb_array_elements_text(
+    CASE jsonb_typeof(d.found) WHEN 'array' THEN d.found WHEN 'string' THEN jsonb_build_array(d.found) END) e(value)
+GROUP BY e.value ORDER BY min(d.seq), e.value LIMIT %(limit)s
 """
 _TAGS: Final = """
 SELECT DISTINCT unnest(tags) FROM subscribers_importstaging

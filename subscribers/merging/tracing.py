@@ -16,11 +16,10 @@ _REMEMBER: Final = f"""
 INSERT INTO subscribers_importtrace (job_id, chunk, subscriber_id, former, given, tag_ids, joined, outcome)
 SELECT %(job)s, %(chunk)s, s.id, {policy.FORMER}, {policy.GIVEN}, {policy.NEW_TAG_IDS}, CASE
         WHEN %(list)s = 0 OR l.state = 'confirmed' THEN '' WHEN l.state IS NULL THEN 'added' ELSE 'confirmed' END, ''
-FROM import_chunk c
-JOIN subscribers_importstaging st ON st.job_id = %(job)s AND st.seq = c.seq
-JOIN subscribers_subscriber s ON s.id = c.subscriber_id
+FROM import_chunk st
+JOIN subscribers_subscriber s ON s.id = st.subscriber_id
 LEFT JOIN subscribers_subscription l ON l.subscriber_id = s.id AND l.mailing_list_id = %(list)s
-WHERE c.kind <> 'new' AND c.reason IS NULL AND (c.kind = 'changed'
+WHERE st.kind <> 'new' AND st.reason IS NULL AND (st.kind = 'changed'
     OR (s.created_at > %(now)s - interval '1 day' AND s.source LIKE 'import %%'))
 ON CONFLICT DO NOTHING
 """  # noqa: S608 - made of our own fragments; every value is a parameter
@@ -29,9 +28,8 @@ SELECT min(subscriber_id), max(subscriber_id) FROM import_chunk WHERE kind = 'ne
 """
 _TAGS: Final = """
 SELECT COALESCE(array_agg(t.id ORDER BY t.id), '{}') FROM subscribers_tag t WHERE t.name IN (
-    SELECT DISTINCT unnest(st.tags) FROM import_chunk c
-    JOIN subscribers_importstaging st ON st.job_id = %(job)s AND st.seq = c.seq
-    WHERE c.kind = 'new' AND c.reason IS NULL AND cardinality(st.tags) > 0)
+    SELECT DISTINCT unnest(tags) FROM import_chunk
+    WHERE kind = 'new' AND reason IS NULL AND cardinality(tags) > 0)
 """
 _NOTE: Final = "UPDATE subscribers_importjob SET made = made || jsonb_build_array(%s::jsonb) WHERE id = %s"
 
@@ -51,7 +49,7 @@ def note_chunk(cursor: CursorWrapper, params: dict[str, Any], records: range) ->
     """Note, after everything is written, whom the chunk made and which consent records it left."""
     cursor.execute(_PEOPLE)
     first, last = cursor.fetchone()
-    cursor.execute(_TAGS, params)
+    cursor.execute(_TAGS)
     made = {
         "people": [first or 0, last or 0],
         "records": [records.start, records.stop - 1] if records else [0, 0],

@@ -47,8 +47,21 @@ class Subscription(TimestampedModel):
     to confirm a suppressed person without one.
     """
 
-    subscriber = models.ForeignKey("Subscriber", on_delete=models.CASCADE, related_name="subscriptions")
-    mailing_list = models.ForeignKey("MailingList", on_delete=models.CASCADE, related_name="subscriptions")
+    # Triggers hold both keys, a statement at a time; the two indexes below begin with one of them each.
+    subscriber = models.ForeignKey(
+        "Subscriber",
+        on_delete=models.CASCADE,
+        related_name="subscriptions",
+        db_index=False,
+        db_constraint=False,
+    )
+    mailing_list = models.ForeignKey(
+        "MailingList",
+        on_delete=models.CASCADE,
+        related_name="subscriptions",
+        db_index=False,
+        db_constraint=False,
+    )
     state = models.CharField(
         max_length=12, choices=SubscriptionState.choices, default=SubscriptionState.PENDING
     )

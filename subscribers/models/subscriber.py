@@ -20,7 +20,7 @@ class Subscriber(TimestampedModel):
     """
 
     public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    email = models.CharField(max_length=254, unique=True)
+    email = models.CharField(max_length=254, unique=True, db_collation="C")
     email_key = models.BinaryField(max_length=32, unique=True, editable=False)
     name = models.CharField(max_length=200, blank=True)
     language = models.CharField(max_length=10, blank=True)

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 
 from mailplatform.core import clock
 
-from ..ledger import blocks, checkpoints, encoding, keys, sql, writing
+from ..ledger import blocks, checkpoints, encoding, keys, merkle, sql, writing
 from ..models import SigningKey
 
 LEDGER_LOCK = 7301
@@ -33,7 +33,7 @@ BLOCK_INSERT = """
 ACTS = "ledger_acts"
 WAITING_TABLE = f"""
 CREATE TEMP TABLE IF NOT EXISTS {ACTS} (
-    position bigint PRIMARY KEY, subscriber_id bigint, subject uuid, purpose text, act text, lawful_basis text,
+    position bigint, subscriber_id bigint, subject uuid, purpose text, act text, lawful_basis text,
     source text, occurred_at text, notice_hash text, notice_version integer, email text, email_key bytea,
     evidence text, ip text DEFAULT '', confirms bigint DEFAULT 0, salt bytea DEFAULT ({sql.SALT})
 ) ON COMMIT DELETE ROWS
@@ -41,28 +41,11 @@ CREATE TEMP TABLE IF NOT EXISTS {ACTS} (
 EMPTY_WAITING_TABLE = "DELETE FROM ledger_acts"
 _PERSONAL_JSON = f"""'{{"email":' || {sql.json_text("w.email")} || ',"evidence":' || w.evidence
     || CASE WHEN w.ip <> '' THEN ',"ip":' || {sql.json_text("w.ip")} ELSE '' END || '}}'"""
-_LEAF = sql.leaf(
-    [
-        "id::text",
-        f"'{writing.SCHEMA_VERSION}'::text",
-        "subject::text",
-        "purpose",
-        "act",
-        "lawful_basis",
-        "%(method)s::text",
-        "notice_hash",
-        "notice_version::text",
-        "%(language)s::text",
-        "''::text",
-        "''::text",
-        "source",
-        "%(actor)s::text",
-        "confirms::text",
-        "occurred_at",
-        "%(recorded)s::text",
-        "encode(commitment, 'hex')",
-    ]
-)
+_LEAF_FIELDS = {
+    **{name: name for name in ("purpose", "act", "lawful_basis", "notice_hash", "source", "occurred_at")},
+    **{name: f"{name}::text" for name in ("id", "subject", "notice_version", "confirms")},
+    "commitment": "encode(commitment, 'hex')",
+}
 _WAITING = f"""
 WITH numbered AS MATERIALIZED (
     SELECT w.*, %(first)s + w.position AS id,
@@ -72,15 +55,14 @@ WITH numbered AS MATERIALIZED (
     INSERT INTO subscribers_consentrecord (id, schema_version, subject, purpose, act, lawful_basis, method, notice_hash,
         notice_version, language, form, page, source, actor, confirms, occurred_at, recorded_at, commitment)
     SELECT id, {writing.SCHEMA_VERSION}, subject, purpose, act, lawful_basis, %(method)s, notice_hash, notice_version,
-        %(language)s, '', '', source, %(actor)s, confirms, occurred_at::timestamptz, %(recorded)s::timestamptz,
+        %(language)s, '', '', source, %(actor)s, confirms, occurred_at::timestamptz, %(recorded_at)s::timestamptz,
         commitment
-    FROM numbered ORDER BY id
+    FROM numbered
 ), personal AS (
     INSERT INTO subscribers_consentpersonal (record_id, subscriber_id, email, email_key, ip, evidence, salt)
-    SELECT id, subscriber_id, email, email_key, ip, evidence::jsonb, salt FROM numbered ORDER BY id
+    SELECT id, subscriber_id, email, email_key, ip, evidence::jsonb, salt FROM numbered
 )
-SELECT {_LEAF} FROM numbered ORDER BY id
-"""  # noqa: S608 - made of our own fragments; every value is a parameter
+SELECT string_agg("""  # noqa: S608 - made of our own fragments; every value is a parameter
 HEAD = "SELECT number, last_id, block_hash FROM subscribers_consentblock ORDER BY number DESC LIMIT 1"
 
 
@@ -99,7 +81,7 @@ def append(drafts: Sequence[writing.Draft], *, recorded_at: dt.datetime) -> rang
         made = writing.write(drafts, first_id=head.last_id + 1, recorded_at=recorded, salts=salts)
         _copy(cursor, RECORD_COPY, made.records)
         _copy(cursor, PERSONAL_COPY, made.personal)
-        return _seal(cursor, made.leaves, head, signer)
+        return _seal(cursor, b"".join(made.leaves), head, signer)
 
 
 def append_waiting(*, method: str, language: str, actor: str, recorded_at: dt.datetime) -> range:
@@ -108,16 +90,21 @@ def append_waiting(*, method: str, language: str, actor: str, recorded_at: dt.da
     For many records at once: Postgres hashes them where it writes them, and only the leaves come back. All share
     method, language and actor; `occurred_at` and `evidence` of the table are in canonical form. Else as `append`.
     """
-    params = {
+    shared = {
         "method": method,
         "language": language,
         "actor": actor,
-        "recorded": encoding.format_time(recorded_at),
+        "recorded_at": encoding.format_time(recorded_at),
     }
+    leaf = sql.leaf(
+        _LEAF_FIELDS, {**shared, "schema_version": writing.SCHEMA_VERSION, "form": "", "page": ""}
+    )
     with connection.cursor() as cursor:
         head, signer = _begin(cursor)
-        cursor.execute(_WAITING, {**params, "first": head.last_id + 1})
-        return _seal(cursor, [bytes(row[0]) for row in cursor.fetchall()], head, signer)
+        cursor.execute(
+            f"{_WAITING}{leaf}, ''::bytea ORDER BY id) FROM numbered", {**shared, "first": head.last_id + 1}
+        )
+        return _seal(cursor, bytes(cursor.fetchone()[0]), head, signer)
 
 
 def _begin(cursor: Any) -> tuple[blocks.Head, keys.Signer]:
@@ -125,12 +112,12 @@ def _begin(cursor: Any) -> tuple[blocks.Head, keys.Signer]:
     return read_head(cursor), load_signer()
 
 
-def _seal(cursor: Any, leaves: Sequence[bytes], head: blocks.Head, signer: keys.Signer) -> range:
+def _seal(cursor: Any, leaves: bytes, head: blocks.Head, signer: keys.Signer) -> range:
     now = clock.now()
-    block = blocks.seal(leaves, head, key_id=signer.key_id, sign=signer.sign, sealed_at=now)
+    block = blocks.seal(merkle.split(leaves), head, key_id=signer.key_id, sign=signer.sign, sealed_at=now)
     cursor.execute(
         BLOCK_INSERT,
-        [block.number, block.first_id, block.last_id, block.count, block.root, b"".join(leaves),
+        [block.number, block.first_id, block.last_id, block.count, block.root, leaves,
          block.previous_hash, block.hash, block.key_id, block.signature, now],
     )  # fmt: skip
     point = checkpoints.of(block, encoding.format_time(now))

@@ -1,5 +1,7 @@
 """Derived keys and the keyed hash of an address."""
 
+import hmac
+
 import pytest
 from pytest_django import Settings
 
@@ -34,3 +36,8 @@ def test_two_people_have_two_keys_that_do_not_show_the_address() -> None:
     assert key != keys.email_key("ann@example.org")
     assert len(key) == 32
     assert b"anna" not in key
+
+
+@pytest.mark.parametrize("address", ["", "a@b.example", "anna@exämple.org", f"{'x' * 300}@example.org"])
+def test_the_key_of_an_address_is_the_hmac_of_rfc_2104(address: str) -> None:
+    assert keys.email_key(address) == hmac.digest(keys.derive("email-key"), address.encode(), "sha256")
