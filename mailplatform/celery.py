@@ -35,6 +35,7 @@ app.conf.beat_schedule = {
     "campaigns-thin": {"task": "campaigns.thin_ledger", "schedule": every(3600)},
     "campaigns-owed-mails": {"task": "campaigns.send_owed_mails", "schedule": every(5)},
     "campaigns-welcome": {"task": "campaigns.greet_newcomers", "schedule": every(10)},
+    "accounts-sessions": {"task": "accounts.forget_sessions", "schedule": every(3600)},
     "subscribers-signups": {"task": "subscribers.forget_signups", "schedule": every(3600)},
     "subscribers-bulk": {"task": "subscribers.resume_bulk", "schedule": every(300)},
     "subscribers-imports": {"task": "subscribers.resume_imports", "schedule": every(300)},

@@ -116,8 +116,22 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_ADAPTER = "mailplatform.accounts.adapter.ClosedAdapter"
-# Guessing passwords becomes slow, from one machine and for one account.
+# Guessing passwords becomes slow, from one machine and for one account. What is not named here has the library's
+# own limits: new passwords, links to them, codes of the second factor, passkeys.
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/5m/ip,5/5m/key"}
+# Acts that hand out power ask for the password, a code or a passkey again when the last one is so many seconds old.
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
+# Whoever did not change their password or second factor themselves must hear of it.
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+MFA_ADAPTER = "mailplatform.accounts.adapter.SealingMfaAdapter"
+MFA_SUPPORTED_TYPES = ["recovery_codes", "totp", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+# Addresses are those that an administrator invited; nobody confirms them by mail.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+# One code to either side, for phones whose clock is a little wrong.
+MFA_TOTP_TOLERANCE = 1
+# Passkeys on http://localhost, where the site is tried out.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not SECURE
 SITE_ID = 1
 
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}

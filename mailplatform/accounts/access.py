@@ -4,6 +4,8 @@ import functools
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
+from allauth.account.internal.flows import reauthentication
+from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -41,6 +43,20 @@ def require_role(
         return guarded
 
     return decorate
+
+
+def require_recent_sign_in(request: HttpRequest) -> None:
+    """Let an act that hands out power go on only when its user has lately shown who they are.
+
+    Else raises what makes django-allauth ask for password, code or passkey, and do the same request afterwards.
+    """
+    if not has_signed_in_lately(request):
+        raise ReauthenticationRequired
+
+
+def has_signed_in_lately(request: HttpRequest) -> bool:
+    """Return whether password, code or passkey were given within ACCOUNT_REAUTHENTICATION_TIMEOUT seconds."""
+    return not reauthentication.is_reauthentication_required(request, app="mailplatform.accounts")
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:

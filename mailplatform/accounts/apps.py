@@ -10,12 +10,14 @@ class AccountsConfig(AppConfig):
     label = "accounts"
 
     def ready(self) -> None:
-        """Register the system checks, and what the papers of data protection rest on."""
+        """Register the system checks, what is noted of sign-ins, and what the papers of data protection rest on."""
         from . import (
             checks,  # noqa: F401 (registering is what importing does)
             personal_data,
+            receivers,
         )
         from .papers import own_facts
 
         personal_data.register()
+        receivers.connect()
         own_facts.register()

@@ -277,3 +277,28 @@ class TrackingForm(forms.ModelForm[Installation]):
         if (data.get("track_opens") or data.get("track_clicks")) and not data.get("acknowledged"):
             self.add_error("acknowledged", "Tick this to switch measuring on.")
         return data
+
+
+class SignInForm(forms.ModelForm[Installation]):
+    """What everybody who works here must have to sign in."""
+
+    class Meta:
+        model = Installation
+        fields = ("require_second_factor",)
+        labels = {"require_second_factor": "Everybody must have a second factor"}
+        help_texts = {
+            "require_second_factor": (
+                "An app that shows codes, or a passkey. Whoever has none yet sets one up before anything else."
+            )
+        }
+
+    def __init__(self, *args: Any, has_one: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.has_one = has_one
+
+    def clean_require_second_factor(self) -> bool:
+        """Let only those demand it who have one: else the first person locked out is the administrator."""
+        wanted: bool = self.cleaned_data["require_second_factor"]
+        if wanted and not self.has_one:
+            raise ValidationError("Set up your own second factor first, on your profile.")
+        return wanted

@@ -1,18 +1,22 @@
-"""Sign-in everywhere, the first visit, and the zone in which times are shown."""
+"""Sign-in everywhere, the second factor where everybody must have one, and the zone in which times are shown."""
 
 import zoneinfo
 from collections.abc import Callable
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.middleware import LoginRequiredMiddleware
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, resolve_url
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from . import access
+from . import access, selectors
 from .models import User
-from .services import first_run, installation
+from .services import first_run, installation, sessions
+
+# What somebody may open who must set up a second factor first, besides the pages of it.
+OPEN_WITHOUT = {"account_logout", "account_reauthenticate"}
 
 
 class SignInMiddleware(LoginRequiredMiddleware):
@@ -25,8 +29,9 @@ class SignInMiddleware(LoginRequiredMiddleware):
         self, request: HttpRequest, view_func: Callable[..., object], *_view_arguments: object
     ) -> HttpResponseBase | None:
         """Let the view run, or answer in its place."""
-        if request.user.is_authenticated:
-            return None
+        if isinstance(request.user, User):
+            sessions.note(request, request.user)
+            return self._without_second_factor(request, request.user, view_func)
         asks_to_sign_in = request.path == resolve_url(settings.LOGIN_URL)
         if asks_to_sign_in or getattr(view_func, "login_required", True):
             if first_run.is_open() and request.path != resolve_url("accounts:setup"):
@@ -34,6 +39,21 @@ class SignInMiddleware(LoginRequiredMiddleware):
             if not asks_to_sign_in:
                 return access.to_sign_in(request)
         return None
+
+    def _without_second_factor(
+        self, request: HttpRequest, user: User, view_func: Callable[..., object]
+    ) -> HttpResponseBase | None:
+        """Lead whoever lacks the second factor that everybody must have to where they get one."""
+        site = request.installation  # type: ignore[attr-defined] # ZoneMiddleware has set it by now
+        if not getattr(view_func, "login_required", True) or not site.require_second_factor:
+            return None
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        if name in OPEN_WITHOUT or name.startswith("mfa_") or selectors.has_second_factor(user):
+            return None
+        if request.headers.get("HX-Request") == "true":
+            return HttpResponse(status=204, headers={"HX-Refresh": "true"})
+        messages.warning(request, "Everybody here needs a second factor. Set one up to go on.")
+        return redirect("mfa_index")
 
 
 class ZoneMiddleware:

@@ -14,7 +14,12 @@ OURS: Final[Mapping[str, Description]] = {
         USERS, ACCOUNT, "is_superuser is_active",
         email="e-mail address, with which they sign in", name="name", password="hash of the password",  # noqa: S106 - says what the column holds
         role="what they may do", time_zone="time zone", last_login="time of the last sign-in",
-        date_joined="time at which the account was made",
+        date_joined="time at which the account was made", invited_at="time of the last invitation",
+    ),
+    "UserSession": about(
+        USERS, "as long as the session", "session",
+        user="who is signed in", device="browser and system, in words", created_at="time of the sign-in",
+        last_seen_at="when it was last used, to five minutes",
     ),
     "ApiToken": about(
         USERS, "until the account is deleted", "scopes",
@@ -34,7 +39,8 @@ OURS: Final[Mapping[str, Description]] = {
     "Installation": about(
         "the controller", "always",
         "public_id epoch public_url time_zone language region secret_key_encrypted track_opens track_clicks "
-        "ses_tracking_acknowledged_at account_id configuration_set_prefix topic_arns dead_letter_queue_url max_send_rate "
+        "ses_tracking_acknowledged_at require_second_factor account_id configuration_set_prefix topic_arns "
+        "dead_letter_queue_url max_send_rate "
         "max_24_hour_send sent_last_24_hours production_access sending_enabled enforcement_status quota_read_at",
         company="name, of a person where the controller is one", postal_address="postal address",
         access_key_id="key id of an Amazon user", sender_name="name of the default sender",

@@ -1,8 +1,11 @@
-"""Users and the installation."""
+"""Users, whether they have just signed in, and the installation."""
 
 import functools
+import time
 
+from allauth.account.internal.flows import login
 from django.contrib.auth.hashers import make_password
+from django.test import Client
 from factory.declarations import LazyFunction, Sequence
 from factory.django import DjangoModelFactory
 
@@ -65,3 +68,13 @@ class MarketerFactory(UserFactory):
     """Somebody who writes and sends campaigns."""
 
     role = Role.MARKETER
+
+
+def sign_in(client: Client, user: User) -> Client:
+    """Sign in as after the form: acts that ask for a recent password go through."""
+    client.force_login(user)
+    session = client.session
+    session[login.AUTHENTICATION_METHODS_SESSION_KEY] = [{"method": "password", "at": time.time()}]
+    session[login._AUTHENTICATION_METHODS_USER_SESSION_KEY] = str(user.pk)
+    session.save()
+    return client

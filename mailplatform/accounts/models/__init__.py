@@ -4,6 +4,7 @@ from .api import ApiReply, ApiToken
 from .audit import AuditEntry
 from .installation import Installation
 from .papers import PaperAnswer, PaperKind, PaperVersion
+from .session import UserSession
 from .user import Role, User
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "PaperVersion",
     "Role",
     "User",
+    "UserSession",
 ]

@@ -36,6 +36,8 @@ class Installation(TimestampedModel):
     track_clicks = models.BooleanField(default=False)
     ses_tracking_acknowledged_at = models.DateTimeField(null=True, blank=True)
 
+    require_second_factor = models.BooleanField(default=False)
+
     # Written by provisioning.
     account_id = models.CharField(max_length=12, blank=True)
     configuration_set_prefix = models.CharField(max_length=40, default="mailplatform")

@@ -44,6 +44,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(default=True)
     time_zone = models.CharField(max_length=64, blank=True)
     date_joined = models.DateTimeField(default=clock.now)
+    # When the link to the first password went out or was made; its age says whether it still works.
+    invited_at = models.DateTimeField(null=True, blank=True)
 
     objects: ClassVar[UserManager] = UserManager()
 

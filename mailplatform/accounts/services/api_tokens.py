@@ -64,6 +64,12 @@ def revoke(*, token_id: int, actor: User) -> bool:
     return bool(changed)
 
 
+def revoke_all(*, owner: User, actor: User) -> int:
+    """Revoke what still works of one user's tokens, in the transaction of the act that asks for it; return how many."""
+    tokens = ApiToken.objects.filter(owner=owner, revoked_at=None)
+    return sum(revoke(token_id=pk, actor=actor) for pk in list(tokens.values_list("pk", flat=True)))
+
+
 def find(secret: str) -> ApiToken | None:
     """Return the token of a secret, if it and its owner's account still work; notes the use, once a minute."""
     token = ApiToken.objects.select_related("owner").filter(key_hash=_hash(secret), revoked_at=None).first()

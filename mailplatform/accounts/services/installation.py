@@ -30,6 +30,7 @@ CHANGEABLE = frozenset(
         "track_opens",
         "track_clicks",
         "ses_tracking_acknowledged_at",
+        "require_second_factor",
     }
 )
 # Written by provisioning and by the reading of the account; not in the audit log at every reading.

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from ..access import current_user, require_role
+from ..access import current_user, require_recent_sign_in, require_role
 from ..models import ApiToken
 from ..services import api_tokens as service
 from .tabs import settings_tabs
@@ -32,6 +32,7 @@ def api_tokens(request: HttpRequest) -> HttpResponse:
     form = TokenForm(request.POST or None)
     secret = ""
     if request.method == "POST" and form.is_valid():
+        require_recent_sign_in(request)
         try:
             _, secret = service.make(owner=current_user(request), **form.cleaned_data)
         except service.TokenError as error:

@@ -1,6 +1,7 @@
 """The settings page: one form per section, each saved for itself."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
@@ -12,10 +13,10 @@ from django.views.decorators.http import require_http_methods
 
 from mailplatform.core import clock
 
-from .. import vault
-from ..access import current_user, require_role
-from ..forms import AddressForm, AmazonForm, CompanyForm, SenderForm, TrackingForm
-from ..models import Installation
+from .. import selectors, vault
+from ..access import current_user, has_signed_in_lately, require_role
+from ..forms import AddressForm, AmazonForm, CompanyForm, SenderForm, SignInForm, TrackingForm
+from ..models import Installation, User
 from ..services import installation
 from .tabs import settings_tabs
 
@@ -25,11 +26,14 @@ TITLES = {
     "amazon": ("Amazon SES", "Where mail leaves from, and how this installation signs in there."),
     "address": ("Public address", "Where readers' links and Amazon's event messages arrive."),
     "tracking": ("Measuring", "Off unless you switch it on, and only ever for people who consented."),
+    "sign_in": ("Signing in", "For everybody in the team. Who has what stands under Team."),
 }
+# Sections with which an account could be taken over: who changes them must have signed in lately.
+GUARDED = {"amazon", "sign_in"}
 
 
 def _forms(
-    row: Installation, section: str = "", data: Any = None
+    row: Installation, user: User, section: str = "", data: Any = None
 ) -> dict[str, forms.Form | forms.ModelForm[Any]]:
     def given(name: str) -> dict[str, Any]:
         return {"instance": row, "data": data if name == section else None, "prefix": name}
@@ -40,6 +44,7 @@ def _forms(
         "amazon": AmazonForm(**given("amazon")),
         "address": AddressForm(sandbox=installation.is_sandbox(row), **given("address")),
         "tracking": TrackingForm(**given("tracking")),
+        "sign_in": SignInForm(has_one=selectors.has_second_factor(user), **given("sign_in")),
     }
 
 
@@ -60,8 +65,11 @@ def _changes(form: forms.Form | forms.ModelForm[Any], row: Installation) -> dict
 def settings_page(request: HttpRequest) -> HttpResponse:
     """Show every section; save the one that was sent."""
     section = request.POST.get("section", "")
+    if section in GUARDED and not has_signed_in_lately(request):
+        return _ask_who_it_is(request, section)
     # Validation writes into the instance, so each gets a row of its own.
-    shown = _forms(installation.get(), section, request.POST if request.method == "POST" else None)
+    data = request.POST if request.method == "POST" else None
+    shown = _forms(installation.get(), current_user(request), section, data)
     form = shown.get(section)
     if form is not None and form.is_valid():
         changes = _changes(form, installation.get())
@@ -75,6 +83,15 @@ def settings_page(request: HttpRequest) -> HttpResponse:
         **_amazon(installation.get()),
     }
     return render(request, "account/settings.html", context, status=422 if form is not None else 200)
+
+
+def _ask_who_it_is(request: HttpRequest, section: str) -> HttpResponse:
+    """Ask for the password first. The request is not kept to be repeated: it may hold a secret key."""
+    messages.info(
+        request, f"{TITLES[section][0]}: show that it is you, then enter it again. Nothing was saved."
+    )
+    page = reverse("accounts:settings")
+    return redirect(f"{reverse('account_reauthenticate')}?{urlencode({'next': f'{page}#{section}'})}")
 
 
 def _amazon(row: Installation) -> dict[str, Any]:

@@ -1,19 +1,23 @@
-"""People: inviting, roles, and letting somebody go."""
+"""The team: inviting, roles, second factors, and letting somebody go."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from mailplatform.core import clock
+
 from .. import selectors
-from ..access import current_user, require_role
-from ..forms import InviteForm, ProfileForm, RoleForm
+from ..access import current_user, require_recent_sign_in, require_role
+from ..forms import InviteForm, RoleForm
 from ..models import Role, User
+from ..services import second_factor
 from ..services import users as service
 from .tabs import settings_tabs
 
 LINK = "password_link"
 LAST = "This is the only administrator. Make somebody else an administrator first."
+JOINED = "This person has set a password already: there is no invitation any more."
 
 
 @require_role("admin")
@@ -22,34 +26,52 @@ def users(request: HttpRequest) -> HttpResponse:
     """List everybody; invite one more."""
     form = InviteForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
+        require_recent_sign_in(request)
+        actor = current_user(request)
         try:
-            user = service.invite(actor=current_user(request), **form.cleaned_data)
+            person = service.invite(actor=actor, **form.cleaned_data)
         except service.AddressTaken:
             form.add_error("email", "Somebody with this address is in the list already.")
         else:
-            messages.success(
-                request, f"{user} was added. Pass on the link below, so that they can set a password."
-            )
-            _remember_link(request, user.pk, service.password_link(user))
-            return redirect("accounts:user", user.pk)
+            _send(request, actor, person)
+            return redirect("accounts:user", person.pk)
     context = {
         "people": selectors.users(),
         "form": form,
-        "roles": Role.choices,
+        "site": request.installation,  # type: ignore[attr-defined] # set by ZoneMiddleware
         "tabs": settings_tabs("accounts:users"),
     }
     return render(request, "account/users.html", context, status=422 if form.errors else 200)
+
+
+def _send(request: HttpRequest, actor: User, person: User) -> None:
+    """Send the invitation; where the mail cannot leave, show the link to the one who invites."""
+    if service.send_invitation(actor=actor, user=person):
+        messages.success(request, f"An invitation went to {person.email}.")
+    else:
+        _remember_link(request, person.pk, service.password_link(person))
+        words = "The mail could not leave. Pass on the link below, so that they can set a password."
+        messages.warning(request, f"{person} was added. {words}")
 
 
 @require_role("admin")
 @require_GET
 def user(request: HttpRequest, pk: int) -> HttpResponse:
     """One colleague: role, access, and once, for whoever made it, the link to set a password."""
-    person = get_object_or_404(User, pk=pk)
+    person = get_object_or_404(selectors.users(), pk=pk)
     made_for, path = request.session.pop(LINK, (0, ""))
     link = request.build_absolute_uri(path) if made_for == pk and person.is_active else ""
-    form = RoleForm(initial={"role": person.role})
-    return render(request, "account/user.html", {"person": person, "form": form, "link": link})
+    ends = service.invitation_ends(person)
+    context = {
+        "person": person,
+        "form": RoleForm(initial={"role": person.role}),
+        "link": link,
+        "invited": service.is_invited(person),
+        "invitation_ends": ends,
+        "invitation_is_over": ends is None or ends < clock.now(),
+        "sessions": selectors.sessions_of(person).count(),
+    }
+    return render(request, "account/user.html", context)
 
 
 def _remember_link(request: HttpRequest, pk: int, path: str) -> None:
@@ -61,6 +83,7 @@ def _remember_link(request: HttpRequest, pk: int, path: str) -> None:
 @require_POST
 def user_link(request: HttpRequest, pk: int) -> HttpResponse:
     """Make a new link to set a password, for the one who asks."""
+    require_recent_sign_in(request)
     person = get_object_or_404(User, pk=pk, is_active=True)
     _remember_link(request, pk, service.make_link(actor=current_user(request), user=person))
     return redirect("accounts:user", pk)
@@ -68,8 +91,38 @@ def user_link(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_role("admin")
 @require_POST
+def user_invite_again(request: HttpRequest, pk: int) -> HttpResponse:
+    """Send a new invitation; the link of the old one stops working."""
+    require_recent_sign_in(request)
+    actor = current_user(request)
+    try:
+        person = service.renew_invitation(actor=actor, user=get_object_or_404(User, pk=pk))
+    except service.AlreadyJoined:
+        messages.error(request, JOINED)
+    else:
+        _send(request, actor, person)
+    return redirect("accounts:user", pk)
+
+
+@require_role("admin")
+@require_POST
+def user_revoke(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take an invitation back."""
+    person = get_object_or_404(User, pk=pk)
+    try:
+        service.revoke_invitation(actor=current_user(request), user=person)
+    except service.AlreadyJoined:
+        messages.error(request, JOINED)
+        return redirect("accounts:user", pk)
+    messages.success(request, f"The invitation of {person} was revoked. Its link does not work any more.")
+    return redirect("accounts:users")
+
+
+@require_role("admin")
+@require_POST
 def user_role(request: HttpRequest, pk: int) -> HttpResponse:
     """Change what a colleague may do."""
+    require_recent_sign_in(request)
     person = get_object_or_404(User, pk=pk)
     form = RoleForm(request.POST)
     if form.is_valid():
@@ -84,9 +137,11 @@ def user_role(request: HttpRequest, pk: int) -> HttpResponse:
 @require_role("admin")
 @require_POST
 def user_active(request: HttpRequest, pk: int) -> HttpResponse:
-    """Let a colleague sign in, or no longer."""
+    """Let a colleague sign in, or no longer. Closing asks for no password: it may be urgent."""
     person = get_object_or_404(User, pk=pk)
     active = request.POST.get("active") == "yes"
+    if active:
+        require_recent_sign_in(request)
     try:
         service.set_active(actor=current_user(request), user=person, active=active)
         words = "can sign in again" if active else "can no longer sign in"
@@ -96,14 +151,14 @@ def user_active(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("accounts:user", person.pk)
 
 
-@require_role("viewer")
-@require_http_methods(["GET", "POST"])
-def profile(request: HttpRequest) -> HttpResponse:
-    """One's own name, zone, password and second factor."""
-    me = current_user(request)
-    form = ProfileForm(request.POST or None, initial={"name": me.name, "time_zone": me.time_zone})
-    if request.method == "POST" and form.is_valid():
-        service.update_profile(user=me, **form.cleaned_data)
-        messages.success(request, "Your profile was saved.")
-        return redirect("accounts:profile")
-    return render(request, "account/profile.html", {"form": form}, status=422 if form.errors else 200)
+@require_role("admin")
+@require_POST
+def user_second_factor(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take the second factor from a colleague who lost it."""
+    require_recent_sign_in(request)
+    person = get_object_or_404(User, pk=pk)
+    if second_factor.reset(actor=current_user(request), user=person):
+        messages.success(request, f"{person} signs in with the password alone now, and was told so by mail.")
+    else:
+        messages.info(request, f"{person} has no second factor.")
+    return redirect("accounts:user", pk)

@@ -11,7 +11,7 @@ from mailplatform.accounts import api
 from mailplatform.accounts.models import ApiReply, ApiToken, AuditEntry, Role
 from mailplatform.accounts.services import api_tokens
 from subscribers.models import MailingList
-from tests.factories.accounts import AdminFactory, MarketerFactory, UserFactory
+from tests.factories.accounts import AdminFactory, MarketerFactory, UserFactory, sign_in
 
 pytestmark = pytest.mark.django_db
 ANY_ID = "00000000-0000-0000-0000-000000000000"
@@ -135,7 +135,7 @@ def test_the_api_is_part_of_the_site() -> None:
 def test_the_page_makes_shows_once_and_revokes(client: Client) -> None:
     client.force_login(MarketerFactory.create())
     assert client.get("/settings/api/").status_code == 403
-    client.force_login(AdminFactory.create())
+    sign_in(client, AdminFactory.create())
     assert "No token yet" in client.get("/settings/api/").content.decode()
     assert client.post("/settings/api/", {"name": "shop"}).status_code == 422
     made = client.post("/settings/api/", {"name": "shop", "scopes": ["lists:read"]})

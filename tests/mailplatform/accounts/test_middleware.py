@@ -1,4 +1,5 @@
 import pytest
+from allauth.mfa.models import Authenticator
 from django.test import Client
 
 from tests.factories.accounts import InstallationFactory, UserFactory
@@ -35,3 +36,18 @@ def test_times_are_shown_in_the_zone_of_the_user(
     client.force_login(UserFactory.create(time_zone=own))
     page = client.get("/account/profile/").content.decode()
     assert f" {expected}" in page.split("Last signed in")[1]
+
+
+def test_whoever_lacks_the_second_factor_sets_one_up_first(client: Client) -> None:
+    InstallationFactory.create(require_second_factor=True)
+    user = UserFactory.create()
+    client.force_login(user)
+    assert client.get("/")["Location"] == "/account/2fa/"
+    assert client.get("/", headers={"HX-Request": "true"})["HX-Refresh"] == "true"
+    assert client.get("/account/2fa/").status_code == 200
+    assert client.get("/account/logout/").status_code == 200
+    assert client.get("/u/not-a-token/").status_code == 404
+    Authenticator.objects.create(user=user, type="recovery_codes", data={})
+    assert client.get("/account/profile/").status_code == 302
+    Authenticator.objects.create(user=user, type="totp", data={})
+    assert client.get("/account/profile/").status_code == 200

@@ -1,19 +1,18 @@
 import pytest
+from allauth.mfa.models import Authenticator
 from django.test import Client
 from pytest_django.asserts import assertContains, assertNotContains
 
-from mailplatform.accounts.models import AuditEntry
+from mailplatform.accounts.models import AuditEntry, User
 from mailplatform.accounts.services import installation
-from tests.factories.accounts import AdminFactory, InstallationFactory, UserFactory
+from tests.factories.accounts import AdminFactory, InstallationFactory, UserFactory, sign_in
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def admin_browser() -> Client:
-    client = Client()
-    client.force_login(AdminFactory.create())
-    return client
+    return sign_in(Client(), AdminFactory.create())
 
 
 def send(client: Client, section: str, **values: str) -> int:
@@ -77,3 +76,22 @@ def test_only_administrators_may_look(client: Client) -> None:
     client.force_login(UserFactory.create())
     assert client.get("/settings/").status_code == 403
     assert send(client, "company", company="x") == 403
+
+
+def test_keys_are_changed_only_after_a_recent_password_and_are_kept_nowhere_meanwhile() -> None:
+    client = Client()
+    client.force_login(AdminFactory.create())
+    data = {"section": "amazon", "amazon-access_key_id": "AKIA", "amazon-secret_access_key": "very secret"}
+    answer = client.post("/settings/", data)
+    assert answer["Location"] == "/account/reauthenticate/?next=%2Fsettings%2F%23amazon"
+    assert "very secret" not in str(dict(client.session))
+    assert installation.get().access_key_id == ""
+
+
+def test_everybody_must_have_a_second_factor_only_if_the_administrator_has_one(admin_browser: Client) -> None:
+    assert send(admin_browser, "sign_in", require_second_factor="on") == 422
+    admin = User.objects.get()
+    Authenticator.objects.create(user=admin, type="totp", data={})
+    assert send(admin_browser, "sign_in", require_second_factor="on") == 302
+    assert installation.get().require_second_factor
+    assert AuditEntry.objects.get().detail == {"require_second_factor": [False, True]}
