@@ -9,7 +9,7 @@ million, and as Python, the oracle that the tests hold against it.
 """
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -46,7 +46,8 @@ class Facts:
 class Rule:
     """One reason not to mail somebody. In `sql`, {s} and {p} are the aliases of subscriber and profile.
 
-    {now} is the time, and {mailed} whether a marketing mail went to {s} within the gap that {p} names.
+    {now} is the time, and {mailed} whether a marketing mail went to {s} within the gap that {p} names. `among` is the
+    query of the few ids that a rule can apply to which asks for more than the profile.
     """
 
     code: str
@@ -54,6 +55,21 @@ class Rule:
     kinds: frozenset[str]
     sql: str
     holds: Callable[[Facts, dt.datetime], bool]
+    among: str = ""
+
+
+_SUPPRESSED = (
+    "SELECT k.id FROM subscribers_suppression x JOIN subscribers_subscriber k ON k.email_key = x.email_key"
+    " WHERE x.lifted_at IS NULL"
+)
+# Without a blocked domain nobody is looked at.
+_AT_BLOCKED_DOMAIN = (
+    "SELECT k.id FROM subscribers_subscriber k"
+    " WHERE EXISTS (SELECT FROM subscribers_blockeddomain d WHERE d.lifted_at IS NULL)"
+    " AND split_part(k.email, '@', 2) IN"
+    " (SELECT d.domain FROM subscribers_blockeddomain d WHERE d.lifted_at IS NULL)"
+)
+_WITH_GAP = "SELECT k.subscriber_id FROM subscribers_profile k WHERE k.mail_gap_days > 0"
 
 
 def _suppressed(reason: str) -> str:
@@ -68,34 +84,34 @@ def _suppressed(reason: str) -> str:
 RULES: Final[tuple[Rule, ...]] = (
     Rule("erased", "Erased", EVERY,
          "{s}.id IS NULL OR " + _suppressed("erased"),
-         lambda facts, _: not facts.exists or "erased" in facts.suppressions),
+         lambda facts, _: not facts.exists or "erased" in facts.suppressions, _SUPPRESSED),
     Rule("merged", "Merged with another person", EVERY,
          _suppressed("merged"),
-         lambda facts, _: "merged" in facts.suppressions),
+         lambda facts, _: "merged" in facts.suppressions, _SUPPRESSED),
     # GDPR Art. 18: stored, and nothing else.
     Rule("restricted", "Asked for restriction", EVERY,
          _suppressed("restricted"),
-         lambda facts, _: "restricted" in facts.suppressions),
+         lambda facts, _: "restricted" in facts.suppressions, _SUPPRESSED),
     Rule("bounced", "The address does not exist (hard bounce)", EVERY,
          _suppressed("bounce"),
-         lambda facts, _: "bounce" in facts.suppressions),
+         lambda facts, _: "bounce" in facts.suppressions, _SUPPRESSED),
     Rule("complained", "Complained about our mail", EVERY,
          _suppressed("complaint"),
-         lambda facts, _: "complaint" in facts.suppressions),
+         lambda facts, _: "complaint" in facts.suppressions, _SUPPRESSED),
     Rule("unsubscribed", "Unsubscribed from all marketing mail", MARKETING,
          _suppressed("unsubscribe"),
-         lambda facts, _: "unsubscribe" in facts.suppressions),
+         lambda facts, _: "unsubscribe" in facts.suppressions, _SUPPRESSED),
     # Other mail still goes out: its delivery shows that the address answers again.
     Rule("unreachable", "Could not be reached several times (soft bounces)", MARKETING,
          _suppressed("unreachable"),
-         lambda facts, _: "unreachable" in facts.suppressions),
+         lambda facts, _: "unreachable" in facts.suppressions, _SUPPRESSED),
     Rule("blocked", "Blocked by hand", EVERY,
          _suppressed("manual"),
-         lambda facts, _: "manual" in facts.suppressions),
+         lambda facts, _: "manual" in facts.suppressions, _SUPPRESSED),
     Rule("blocked", "The domain is blocked by hand", EVERY,
          "EXISTS (SELECT FROM subscribers_blockeddomain d"
          " WHERE d.domain = split_part({s}.email, '@', 2) AND d.lifted_at IS NULL)",
-         lambda facts, _: facts.domain_blocked),
+         lambda facts, _: facts.domain_blocked, _AT_BLOCKED_DOMAIN),
     Rule("no_basis", "No consent or other basis for marketing mail", MARKETING,
          "coalesce({p}.marketing_basis, 'none') NOT IN ('consent', 'soft_opt_in', 'withdrawn')",
          lambda facts, _: facts.marketing_basis not in {"consent", "soft_opt_in", "withdrawn"}),
@@ -114,7 +130,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("too_soon", "Wants less mail, and got one a short time ago", MARKETING,
          "{p}.mail_gap_days > 0 AND {mailed}",
          lambda facts, now: bool(facts.mail_gap_days and facts.last_marketing_at is not None
-             and facts.last_marketing_at > now - dt.timedelta(days=facts.mail_gap_days) + GRACE)),
+             and facts.last_marketing_at > now - dt.timedelta(days=facts.mail_gap_days) + GRACE), _WITH_GAP),
 )
 # fmt: on
 
@@ -144,14 +160,40 @@ def reason_sql(
     `subscriber` and `profile` are the aliases of both tables, either of which may be outer-joined. The
     expression holds the time but no parameters and no percent sign.
     """
+    cases = (
+        f"WHEN {condition} THEN '{rule.code}'"
+        for rule, condition in _conditions(kind, subscriber=subscriber, profile=profile, now=now)
+    )
+    return f"CASE {' '.join(cases)} ELSE '' END"
+
+
+def profile_allows_sql(kind: Kind, *, profile: str = "p", now: dt.datetime | None = None) -> str:
+    """Return the SQL condition that nothing in the profile alone keeps the mail back; true or false, never NULL.
+
+    With `kept_back_among_sql`, for counting millions: the profile decides for nearly all, and `reason_sql` need only
+    be asked of the others.
+    """
+    found = _conditions(kind, subscriber="", profile=profile, now=now)
+    return " AND ".join(f"({condition}) IS NOT TRUE" for rule, condition in found if not rule.among)
+
+
+def kept_back_among_sql(kind: Kind) -> str:
+    """Return the query of ids among which all are whom something else than their profile keeps back, and some others.
+
+    Whoever has a profile but is no subscriber any more is not among them.
+    """
+    return " UNION ".join(dict.fromkeys(rule.among for rule in _rules(kind) if rule.among))
+
+
+def _conditions(
+    kind: Kind, *, subscriber: str, profile: str, now: dt.datetime | None
+) -> Iterator[tuple[Rule, str]]:
+    """Yield the rules with their conditions in SQL."""
     moment = f"'{(now or clock.now()).astimezone(dt.UTC).isoformat()}'::timestamptz"
     since = f"{moment} - make_interval(days => {profile}.mail_gap_days, hours => -{GRACE // dt.timedelta(hours=1)})"
     recently = mailed.marketing_since_sql(subscriber=subscriber, since=since, now=moment)
-    cases = (
-        f"WHEN {rule.sql.format(s=subscriber, p=profile, now=moment, mailed=recently)} THEN '{rule.code}'"
-        for rule in _rules(kind)
-    )
-    return f"CASE {' '.join(cases)} ELSE '' END"
+    for rule in _rules(kind):
+        yield rule, rule.sql.format(s=subscriber, p=profile, now=moment, mailed=recently)
 
 
 def reason_for(kind: Kind, facts: Facts, *, now: dt.datetime | None = None) -> str:

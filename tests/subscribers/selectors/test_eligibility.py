@@ -43,6 +43,19 @@ def reasons_in_sql(kind: Kind, numbers: list[int]) -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
+def mailable_by_subtraction(kind: Kind) -> int:
+    """Count as for millions: by the profiles, less those whom something else keeps back."""
+    allowed = f"subscribers_profile p WHERE {eligibility.profile_allows_sql(kind, now=NOW)}"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {allowed}")  # noqa: S608 - made of the rules
+        everybody = cursor.fetchone()[0]
+        cursor.execute(
+            f"SELECT count(*) FROM subscribers_subscriber s, {allowed} AND s.id = p.subscriber_id"  # noqa: S608 - as above
+            f" AND s.id IN ({eligibility.kept_back_among_sql(kind)}) AND {reason_sql(kind, now=NOW)} <> ''"
+        )
+        return int(everybody - cursor.fetchone()[0])
+
+
 def store(facts: Facts, number: int) -> int:
     """Bring one person's facts into the database; return their number (or nobody's)."""
     if not facts.exists:
@@ -106,7 +119,9 @@ def test_the_sql_is_the_oracle(people: list[Facts]) -> None:
         BlockedDomain.objects.create(domain="test", reason="not the domain of anybody here")
         numbers = [store(facts, number) for number, facts in enumerate(people)]
         for kind in KINDS:
-            assert reasons_in_sql(kind, numbers) == [reason_for(kind, facts, now=NOW) for facts in people]
+            reasons = [reason_for(kind, facts, now=NOW) for facts in people]
+            assert reasons_in_sql(kind, numbers) == reasons
+            assert mailable_by_subtraction(kind) == reasons.count("")
         transaction.set_rollback(True)
 
 
@@ -212,6 +227,11 @@ def test_a_run_that_ended_long_ago_is_not_looked_at_and_one_that_goes_on_is() ->
     assert reasons_in_sql("marketing", [number]) == [""]
     Run.objects.update(finished_at=None, launched_at=NOW - 50 * WEEK)
     assert reasons_in_sql("marketing", [number]) == ["too_soon"]
+
+
+@pytest.mark.parametrize("rule", eligibility.RULES, ids=lambda rule: rule.words)
+def test_a_rule_that_asks_for_more_than_the_profile_says_whom_it_can_apply_to(rule: eligibility.Rule) -> None:
+    assert bool(rule.among) == any(name in rule.sql for name in ("{s}", "{mailed}"))
 
 
 def test_every_code_has_words() -> None:
