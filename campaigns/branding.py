@@ -34,6 +34,7 @@ _NAME_HEAD: Final = re.compile(
     r"<mj-section[^>]*>\s*<mj-column>\s*<mj-text[^>]*>\{\{company\}\}</mj-text>\s*</mj-column>\s*</mj-section>"
 )
 _MJ_BODY: Final = re.compile(r"(<mj-body[^>]*>\n?)")
+_BODY: Final = re.compile(r"(<body[^>]*>)")
 _FIRST_ROW: Final = re.compile(r'(\s*)<tr><td class="pad')
 _IMPRINT: Final = "{{company}}, {{postal_address}}"
 
@@ -89,9 +90,7 @@ def dress(source: str, look: Look) -> str:
 def logo_block(look: Look) -> str:
     """The logo as a section of MJML, on white: logos are made for it."""
     width = f"{look.logo_width}px"
-    image = (
-        f'<mj-image src="{escape(look.logo)}" alt="{escape(look.logo_alt)}" width="{width}" padding="0" />'
-    )
+    image = f'<mj-image src="{escape(look.logo)}" alt="{escape(look.logo_alt)}" width="{width}" padding="0"></mj-image>'
     return (
         '<mj-section background-color="#ffffff" padding="24px 16px">\n      <mj-column>\n'
         f"        {image}\n      </mj-column>\n    </mj-section>"
@@ -117,7 +116,9 @@ def _with_logo(source: str, look: Look) -> str:
         ' style="display:block;max-width:100%;height:auto;border:0">'
     )
     row = f'<tr><td class="pad" style="padding:24px 48px;background:#ffffff">{image}</td></tr>'
-    return _FIRST_ROW.sub(lambda found: f"{found[1]}{row}{found[0]}", source, count=1)
+    if _FIRST_ROW.search(source):
+        return _FIRST_ROW.sub(lambda found: f"{found[1]}{row}{found[0]}", source, count=1)
+    return _BODY.sub(lambda found: f"{found[1]}\n{image}", source, count=1)
 
 
 def page_css(look: Look) -> str:

@@ -18,6 +18,7 @@ from . import headers, tokens
 from .models import Run, TemplateVersion
 from .rendering import DataBuilder, TemplateVariables
 from .rendering.data import TemplateDataTooLarge
+from .selectors import attachments
 
 UNSUBSCRIBE_PATH: Final = "/u/"
 PREFERENCES_PATH: Final = "/p/"
@@ -64,10 +65,13 @@ class RunContext:
     tags: tuple[headers.Tag, ...]
     default_tags: tuple[headers.Tag, ...]
     list_id: headers.Header
+    attachments: tuple[Mapping[str, str], ...] = ()
 
     @classmethod
-    def load(cls, run: Run, version: TemplateVersion | None = None) -> "RunContext":
-        """Read a run once; everything comes from what the launch froze. Raises `InvalidHeader`.
+    def load(
+        cls, run: Run, version: TemplateVersion | None = None, *, with_attachments: bool = True
+    ) -> "RunContext":
+        """Read a run once; everything comes from what the launch froze. Raises `InvalidHeader`, `AttachmentMissing`.
 
         `version` is the one for the recipient's language; without it the run's own.
         """
@@ -98,6 +102,7 @@ class RunContext:
             list_id=headers.list_id_header(
                 f"c{run.campaign_id}", list_host(public_url), frozen.get("company", "")
             ),
+            attachments=tuple(attachments.as_call(frozen.get("attachments", ()) if with_attachments else ())),
         )
 
 
@@ -208,6 +213,8 @@ def request(context: RunContext, configuration_set: str, entries: Sequence[dict[
         "ConfigurationSetName": configuration_set,
         "BulkEmailEntries": list(entries),
     }
+    if context.attachments:
+        call["DefaultContent"]["Template"]["Attachments"] = [dict(each) for each in context.attachments]
     if context.reply_to:
         call["ReplyToAddresses"] = list(context.reply_to)
     return call

@@ -57,4 +57,6 @@ class DescribeForm(forms.Form):
     """The words about a file."""
 
     name = forms.CharField(label="File name", max_length=kinds.LONGEST_NAME)
-    alt = forms.CharField(label="Alternative text", max_length=LONGEST_ALT, required=False, help_text=ALT_HELP)
+    alt = forms.CharField(
+        label="Alternative text", max_length=LONGEST_ALT, required=False, help_text=ALT_HELP
+    )

@@ -8,6 +8,7 @@ import orjson
 from mailplatform.accounts.models import Role, User
 
 from ..models import Approval, Campaign, CampaignState, Template
+from . import attachments
 
 
 def content_fingerprint(campaign: Campaign) -> str:
@@ -58,6 +59,8 @@ def _content(campaign: Campaign) -> dict[str, Any]:
         "sender": [sender.name, sender.address, sender.reply_to] if sender else None,
         "texts": [campaign.subject, campaign.preheader],
         "variables": campaign.variables,
+        # Only where there are some: an approval from before attachments still names the same content.
+        **({"attachments": found} if (found := attachments.frozen(campaign)) else {}),
         "utm": campaign.utm,
         "tracking": [campaign.track_opens, campaign.track_clicks],
         "template": _template(campaign.template),

@@ -1,13 +1,25 @@
 """The brand as it is now, and the addresses of the library's files."""
 
+import hashlib
+from dataclasses import dataclass
+
 from django.urls import reverse
 from django.utils.text import slugify
 
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
 
+from .. import branding
 from ..branding import Look
 from ..models import Brand, MediaFile
+
+
+@dataclass(frozen=True, slots=True)
+class PageStyle:
+    """A style sheet, and a short name of its content."""
+
+    code: str
+    text: str
 
 
 def get() -> Brand:
@@ -30,6 +42,13 @@ def look(row: Brand | None = None, site: Installation | None = None) -> Look:
         logo_alt=(logo.alt if logo else "") or site.company,
         social=tuple((each["name"], each["url"]) for each in row.social),
     )
+
+
+def page_css(row: Brand | None = None) -> PageStyle | None:
+    """What hosted pages add to their style sheet; None where the brand says nothing."""
+    row = row or get()
+    text = branding.page_css(Look(main=row.main_colour, font=row.font))
+    return PageStyle(hashlib.sha256(text.encode()).hexdigest()[:16], text) if text else None
 
 
 def file_path(media: MediaFile, *, double: bool = False) -> str:

@@ -4,7 +4,7 @@ from django.db.models.functions import Length
 
 from ..models import Campaign, Run, SendingSettings, TemplateVersion
 from ..prices import Cost, Prices, cost
-from . import sending_settings
+from . import attachments, sending_settings
 
 
 def prices(row: SendingSettings | None = None) -> Prices:
@@ -24,6 +24,7 @@ def estimate(campaign: Campaign, people: int) -> Cost | None:
     if campaign.template is None:
         return None
     size = len(campaign.template.html.encode()) + len(campaign.template.text.encode())
+    size += round(attachments.total_size(campaign) * attachments.ENCODED)
     return _unless_free(cost(prices(), mails=people, bytes_per_mail=size))
 
 
@@ -33,6 +34,8 @@ def of_runs(runs: list[Run], *, accepted: int, events: int | None = None) -> Cos
         return None
     versions = TemplateVersion.objects.filter(pk=runs[0].template_version_id)
     size = versions.annotate(size=Length("html") + Length("text")).values_list("size", flat=True).get()
+    attached = sum(each["size"] for each in runs[0].frozen.get("attachments", ()))
+    size += round(attached * attachments.ENCODED)
     return _unless_free(cost(prices(), mails=accepted, bytes_per_mail=size, events=events))
 
 

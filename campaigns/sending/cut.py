@@ -6,6 +6,7 @@ are on their way: a person is in no other batch, and a call that nobody records 
 second mail.
 """
 
+import base64
 import datetime as dt
 import time
 import uuid
@@ -91,6 +92,8 @@ class PreparedCall:
     def request(self) -> dict[str, Any]:
         """What `body` says, as boto3 takes it."""
         found: dict[str, Any] = orjson.loads(self.body)
+        for each in found["DefaultContent"]["Template"].get("Attachments", ()):
+            each["RawContent"] = base64.b64decode(each["RawContent"])  # boto3 encodes it itself
         return found
 
 

@@ -25,6 +25,7 @@ from mailplatform.core import clock, shutdown
 from .. import headers
 from ..models import PauseReason, Run
 from ..selectors import sending as selectors
+from ..selectors.attachments import AttachmentMissing
 from . import call, clients, crew, cut, drains, lane, limiter, plans, quota, repair, states, timing
 
 log = structlog.get_logger(__name__)
@@ -110,7 +111,12 @@ class _Drain:
             # The database went away; what was on its way is recovered from the ledger.
             log.warning("sending.database_away", run=self.run_id, error=str(error))
             return True
-        except (session.AwsConfigurationError, vault.SecretUnreadable, headers.InvalidHeader) as error:
+        except (
+            session.AwsConfigurationError,
+            vault.SecretUnreadable,
+            headers.InvalidHeader,
+            AttachmentMissing,
+        ) as error:
             self.obstacles.append(lane.Obstacle(PauseReason.ACCOUNT, str(error)))
         except Exception as error:
             # Going on would meet the same fault with the next five hundred people.

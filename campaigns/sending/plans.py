@@ -58,7 +58,7 @@ class Plan:
 
     @classmethod
     def load(cls, run: Run, set_prefix: str) -> "Plan":
-        """From a run with its campaign and version. Raises InvalidHeader."""
+        """From a run with its campaign and version. Raises InvalidHeader, AttachmentMissing."""
         frozen = run.frozen
         plan = cls(
             run_id=run.pk,

@@ -13,7 +13,7 @@ from mailplatform.accounts.services import audit, installation
 from mailplatform.core import clock
 from subscribers.models import MailingList, Segment
 
-from ..models import Campaign, CampaignKind, Sender, Template, Translation
+from ..models import Attachment, Campaign, CampaignKind, Sender, Template, Translation
 from ..selectors import campaigns as selectors
 
 # A language of ISO 639 and perhaps a region or script (BCP 47), in as many letters as subscribers have.
@@ -48,6 +48,14 @@ class InvalidTags(ValueError):
 
 class SenderNotVerified(Exception):
     """Amazon SES does not let us send from this address yet."""
+
+
+class SenderInUse(Exception):
+    """A campaign names this sender."""
+
+
+class SenderTaken(Exception):
+    """There is another sender of this name and address."""
 
 
 @transaction.atomic
@@ -93,6 +101,32 @@ def add_sender(*, actor: User | None, name: str, address: str, reply_to: str = "
 
 
 @transaction.atomic
+def change_sender(*, sender: Sender, actor: User | None, name: str, reply_to: str) -> Sender:
+    """Change how a sender is called and where replies go; what is on its way keeps the old. Raises `SenderTaken`."""
+    found = Sender.objects.select_for_update().get(pk=sender.pk)
+    before = {"name": found.name, "reply_to": found.reply_to}
+    after = {"name": " ".join(name.split()), "reply_to": reply_to.strip()}
+    if Sender.objects.filter(address=found.address, name=after["name"]).exclude(pk=found.pk).exists():
+        raise SenderTaken(f"There is already a sender {after['name']} <{found.address}>.")
+    found.name, found.reply_to = after["name"], after["reply_to"]
+    found.save()
+    changed = {key: [before[key], after[key]] for key in after if before[key] != after[key]}
+    if changed:
+        audit.record(actor=actor, action="sender.changed", obj=found, detail=changed)
+    return found
+
+
+@transaction.atomic
+def remove_sender(*, sender: Sender, actor: User | None) -> None:
+    """Remove a sender that no campaign names, whatever its state. Raises `SenderInUse`."""
+    count = Campaign.objects.filter(sender=sender).count()
+    if count:
+        raise SenderInUse(f"{count} campaign{'s' if count != 1 else ''} name {sender}, so it stays.")
+    audit.record(actor=actor, action="sender.removed", obj=sender, detail={"address": sender.address})
+    sender.delete()
+
+
+@transaction.atomic
 def rename(
     *,
     campaign_id: int,
@@ -105,13 +139,13 @@ def rename(
 
     What is None stays. Raises `StaleCampaign`, `InvalidTags`.
     """
-    campaign = _locked(campaign_id, revision, any_state=True)
+    campaign = locked(campaign_id, revision, any_state=True)
     campaign.name = " ".join(name.split())[:120] or campaign.name
     if tags is not None:
         campaign.tags = clean_tags(tags)
     if in_archive is not None:
         campaign.in_archive = in_archive
-    return _saved(campaign)
+    return saved(campaign)
 
 
 def clean_tags(tags: Sequence[str]) -> list[str]:
@@ -136,13 +170,13 @@ def save_audience(
     excluded_segments: Sequence[Segment] = (),
 ) -> Campaign:
     """Save the step To. Raises `StaleCampaign`, `NotEditable`."""
-    campaign = _locked(campaign_id, revision)
+    campaign = locked(campaign_id, revision)
     campaign.kind = CampaignKind(kind)
     campaign.lists.set(lists)
     campaign.segments.set(segments)
     campaign.excluded_lists.set(excluded_lists)
     campaign.excluded_segments.set(excluded_segments)
-    return _saved(campaign)
+    return saved(campaign)
 
 
 @transaction.atomic
@@ -159,13 +193,13 @@ def save_sender(
     """Save the step From. Raises `StaleCampaign`, `NotEditable`, `SenderNotVerified`."""
     if sender is not None and not selectors.is_verified(sender.address, installation.get()):
         raise SenderNotVerified(f"{sender.address} is not verified in Amazon SES yet.")
-    campaign = _locked(campaign_id, revision)
+    campaign = locked(campaign_id, revision)
     campaign.sender = sender
     campaign.subject = " ".join(subject.split())
     campaign.preheader = " ".join(preheader.split())
     campaign.track_opens = track_opens
     campaign.track_clicks = track_clicks
-    return _saved(campaign)
+    return saved(campaign)
 
 
 @transaction.atomic
@@ -178,12 +212,12 @@ def save_content(
     utm: dict[str, str] | None = None,
 ) -> Campaign:
     """Save the step Content; without `utm` the parameters of links stay. Raises `StaleCampaign`, `NotEditable`."""
-    campaign = _locked(campaign_id, revision)
+    campaign = locked(campaign_id, revision)
     campaign.template = template
     campaign.variables = variables
     if utm is not None:
         campaign.utm = utm
-    return _saved(campaign)
+    return saved(campaign)
 
 
 @transaction.atomic
@@ -200,7 +234,7 @@ def save_translation(
 
     Raises `StaleCampaign`, `NotEditable`, `InvalidLanguage`.
     """
-    campaign = _locked(campaign_id, revision)
+    campaign = locked(campaign_id, revision)
     code = language_code(language)
     Translation.objects.update_or_create(
         campaign=campaign,
@@ -211,15 +245,15 @@ def save_translation(
             "preheader": " ".join(preheader.split()),
         },
     )
-    return _saved(campaign)
+    return saved(campaign)
 
 
 @transaction.atomic
 def remove_translation(*, campaign_id: int, revision: int, language: str) -> Campaign:
     """Let people of this language get the campaign's own template again. Raises as `save_translation`."""
-    campaign = _locked(campaign_id, revision)
+    campaign = locked(campaign_id, revision)
     campaign.translations.filter(language=language).delete()
-    return _saved(campaign)
+    return saved(campaign)
 
 
 def language_code(text: str) -> str:
@@ -246,13 +280,13 @@ def save_schedule(
 
     Raises `StaleCampaign`, `NotEditable`, `InvalidSchedule`.
     """
-    campaign = _locked(campaign_id, revision)
+    campaign = locked(campaign_id, revision)
     campaign.scheduled_at = to_instant(at, zone) if at else None
     campaign.schedule_zone = zone
     campaign.local_time = local_time and at is not None
     campaign.rate_limit = rate_limit
     campaign.steps_done = {**campaign.steps_done, "schedule": True}
-    return _saved(campaign)
+    return saved(campaign)
 
 
 def to_instant(at: datetime, zone: str) -> datetime:
@@ -308,6 +342,10 @@ def duplicate(*, campaign: Campaign, actor: User | None) -> Campaign:
             subject=found.subject,
             preheader=found.preheader,
         )
+    Attachment.objects.bulk_create(
+        Attachment(campaign=copy, media_id=media_id)
+        for media_id in campaign.attachments.values_list("media_id", flat=True)
+    )
     audit.record(
         actor=actor, action="campaign.duplicated", obj=copy, detail={"from": str(campaign.public_id)}
     )
@@ -317,12 +355,12 @@ def duplicate(*, campaign: Campaign, actor: User | None) -> Campaign:
 @transaction.atomic
 def archive(*, campaign: Campaign, actor: User | None) -> None:
     """Put a campaign away that is not on its way. Raises `NotEditable`."""
-    locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
-    if locked.state not in (*selectors.EDITABLE_STATES, *selectors.FINISHED_STATES):
+    found = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    if found.state not in (*selectors.EDITABLE_STATES, *selectors.FINISHED_STATES):
         raise NotEditable("A campaign that is being sent cannot be put away. Cancel it first.")
-    locked.archived_at = clock.now()
-    locked.save(update_fields=["archived_at", "updated_at"])
-    audit.record(actor=actor, action="campaign.archived", obj=locked)
+    found.archived_at = clock.now()
+    found.save(update_fields=["archived_at", "updated_at"])
+    audit.record(actor=actor, action="campaign.archived", obj=found)
 
 
 @transaction.atomic
@@ -334,7 +372,8 @@ def bring_back(*, campaign: Campaign, actor: User | None) -> None:
         audit.record(actor=actor, action="campaign.brought_back", obj=campaign)
 
 
-def _locked(campaign_id: int, revision: int, *, any_state: bool = False) -> Campaign:
+def locked(campaign_id: int, revision: int, *, any_state: bool = False) -> Campaign:
+    """The campaign, held until the end of the transaction. Raises `StaleCampaign`, `NotEditable`."""
     campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign_id)
     if not any_state and not selectors.is_editable(campaign):
         raise NotEditable("This campaign is already on its way; its steps are fixed.")
@@ -343,7 +382,8 @@ def _locked(campaign_id: int, revision: int, *, any_state: bool = False) -> Camp
     return campaign
 
 
-def _saved(campaign: Campaign) -> Campaign:
+def saved(campaign: Campaign) -> Campaign:
+    """Save it as the next revision."""
     campaign.revision += 1
     campaign.save()
     return campaign

@@ -15,7 +15,7 @@ from mailplatform.core import clock
 
 from ..models import Campaign, CampaignKind, Run
 from ..rendering import Finding, Level
-from ..selectors import approvals, forecast, recurring, sending_settings
+from ..selectors import approvals, attachments, forecast, media, recurring, sending_settings
 from ..selectors import campaigns as selectors
 from ..selectors import templates as template_selectors
 from ..sending import zones
@@ -82,6 +82,8 @@ def check(campaign: Campaign, *, actor: User | None = None) -> Preflight:
     _check_audience(result, campaign)
     _check_sender(result, campaign, site)
     _check_content(result, campaign, site)
+    _check_media(result, campaign)
+    _check_attachments(result, campaign)
     _check_account(result, site)
     _check_pace(result, campaign, site)
     _check_time(result, campaign)
@@ -159,6 +161,37 @@ def _check_content(result: Preflight, campaign: Campaign, site: Installation) ->
     if checked.text_is_generated and checked.is_valid:
         message = "The text part is written from the HTML. Read it once in the preview."
         result.add(Level.ADVICE, "text_generated", message, TEMPLATE)
+
+
+def _check_media(result: Preflight, campaign: Campaign) -> None:
+    """Whether every picture of the library that a mail would show is there."""
+    shown = [
+        campaign.template,
+        *(found.template for found in campaign.translations.select_related("template")),
+    ]
+    texts = [f"{each.html} {each.text} {each.defaults}" for each in shown if each is not None]
+    if missing := media.missing_from([*texts, str(campaign.variables)]):
+        message = (
+            f"{len(missing)} of its pictures are not in the media library any more: readers would see a gap."
+        )
+        result.add(Level.BLOCKING, "missing_media", message, TEMPLATE)
+
+
+def _check_attachments(result: Preflight, campaign: Campaign) -> None:
+    found = attachments.frozen(campaign)
+    if not found:
+        return
+    try:
+        attachments.as_call(found)
+    except attachments.AttachmentMissing as error:
+        result.add(Level.BLOCKING, "attachment_missing", f"{error} Take it off and attach it again.", CONTENT)
+    size = sum(each["size"] for each in found)
+    count = f"{len(found)} attachment{'s' if len(found) != 1 else ''}"
+    message = (
+        f"{count} of {max(size, 100_000) / 1_000_000:.1f} MB go with every mail. Filters look twice at such mail, some "
+        "companies refuse it, and nobody can tell who read them. A link to the file is lighter."
+    )
+    result.add(Level.WARNING, "attachments", message, CONTENT)
 
 
 def _check_languages(result: Preflight, campaign: Campaign, host: str) -> None:

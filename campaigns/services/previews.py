@@ -9,6 +9,7 @@ from mailplatform.accounts.services import installation
 from subscribers.models import Subscriber
 
 from .. import entries, tokens
+from ..branding import dress
 from ..models import Batch, Delivery, Run, Template, TemplateVersion
 from ..rendering import (
     Checked,
@@ -23,6 +24,7 @@ from ..rendering import (
     render_stored,
 )
 from ..rendering.compiling import compile_part
+from ..selectors import brand
 from ..selectors import templates as selectors
 from . import template_gallery, templates
 
@@ -61,12 +63,12 @@ def sample_person() -> entries.Person:
 
 
 def draft_of(starter: template_gallery.Starter) -> Template:
-    """A starter as a draft that is stored nowhere."""
+    """A starter in the brand's clothes, as a draft that is stored nowhere."""
     return Template(
         name=starter.name,
         subject=starter.subject,
         preheader=starter.preheader,
-        html=starter.html,
+        html=dress(starter.html, brand.look()),
         text=starter.text,
         source_format=starter.kind,
         defaults={**starter.defaults, **template_gallery.SAMPLES.get(starter.slug, {})},
@@ -126,7 +128,7 @@ def browser_copy(*, run_id: int, subscriber_id: int) -> Rendered:
     if run is None or subscriber is None:
         raise NoCopy("This mail cannot be shown any more.")
     version = _version_sent(run, subscriber_id)
-    context = entries.RunContext.load(run, version)
+    context = entries.RunContext.load(run, version, with_attachments=False)
     token = tokens.make_unsubscribe_token(run_id, subscriber_id)
     values = entries.person_values(person_of(subscriber), entries.links_for(context.public_url, token))
     parts = {Part.SUBJECT: version.subject, Part.HTML: version.html, Part.TEXT: version.text}

@@ -20,6 +20,7 @@ from subscribers.selectors import audience
 from .. import tasks, utm
 from ..models import Campaign, CampaignKind, CampaignState, PauseReason, Run, RunState, TemplateVersion
 from ..rendering import Level
+from ..selectors import attachments
 from ..selectors import campaigns as selectors
 from ..sending import quota, states
 from . import preflight, publishing
@@ -226,6 +227,7 @@ def frozen_content(campaign: Campaign) -> dict[str, Any]:
         "postal_address": site.postal_address,
         "public_url": installation.public_url(site),
         "rate_limit": campaign.rate_limit,
+        **({"attachments": found} if (found := attachments.frozen(campaign)) else {}),
     }
 
 

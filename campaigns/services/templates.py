@@ -10,8 +10,10 @@ from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit
 from mailplatform.core import clock
 
+from ..branding import dress
 from ..models import Template, TemplateVersion
 from ..rendering import Checked, Source, SourceKind, check_template
+from ..selectors import brand
 from ..selectors import templates as selectors
 from . import template_gallery
 
@@ -141,7 +143,7 @@ def check(template: Template, *, subject: str = "", preheader: str = "", public_
 
 def blank(kind: SourceKind) -> str:
     """What a new template begins with: the frame that the law asks for, and room for words."""
-    return (template_gallery.folder() / f"blank.{kind}").read_text(encoding="utf-8")
+    return dress((template_gallery.folder() / f"blank.{kind}").read_text(encoding="utf-8"), brand.look())
 
 
 def ensure_starters(*, actor: User | None = None) -> list[Template]:
@@ -151,7 +153,7 @@ def ensure_starters(*, actor: User | None = None) -> list[Template]:
 
 
 def create_from_starter(*, slug: str, actor: User | None) -> Template:
-    """A template of one's own, begun with a starter. Raises `template_gallery.NoSuchStarter`."""
+    """A template of one's own, begun with a starter in the brand's clothes. Raises `template_gallery.NoSuchStarter`."""
     starter = template_gallery.get(slug)
     return create(
         actor=actor,
@@ -159,7 +161,7 @@ def create_from_starter(*, slug: str, actor: User | None) -> Template:
         slug=starter.slug,
         subject=starter.subject,
         preheader=starter.preheader,
-        html=starter.html,
+        html=dress(starter.html, brand.look()),
         text=starter.text,
         source_format=starter.kind,
         defaults=starter.defaults,

@@ -1,6 +1,7 @@
 """Test mails: to at most ten addresses, marked [TEST], with inert links, never counted and never tracked."""
 
-from collections.abc import Sequence
+import base64
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.utils.html import escape
@@ -15,6 +16,7 @@ from subscribers.services import suppression
 from .. import entries, headers, tokens
 from ..models import CallKind, Campaign, Sender, Template
 from ..rendering import Finding, Rendered
+from ..selectors import attachments
 from ..selectors import campaigns as selectors
 from ..sending import single
 from . import campaigns, previews
@@ -63,16 +65,11 @@ def send_campaign_test(
 
     Raises `TooManyAddresses`, `InvalidAddress`, `TemplateNotReady`, `NoSender`, `TestNotSent`.
     """
-    if campaign.template is None:
+    shown = previews.campaign_preview(campaign, person)
+    if shown is None:
         raise TemplateNotReady([], "Choose a template first.")
-    shown = previews.preview(
-        campaign.template,
-        person,
-        subject=campaign.subject,
-        preheader=campaign.preheader,
-        variables=campaign.variables,
-    )
-    return _send(shown, addresses, _usable(campaign.sender), actor, campaign)
+    attached = attachments.as_call(attachments.frozen(campaign))
+    return _send(shown, addresses, _usable(campaign.sender), actor, campaign, attached=attached)
 
 
 def send_template_test(
@@ -113,7 +110,13 @@ def _usable(sender: Sender | None) -> Sender:
 
 
 def _send(
-    shown: previews.Preview, addresses: Sequence[str], sender: Sender, actor: User | None, about: Any
+    shown: previews.Preview,
+    addresses: Sequence[str],
+    sender: Sender,
+    actor: User | None,
+    about: Any,
+    *,
+    attached: Sequence[Mapping[str, str]] = (),
 ) -> list[str]:
     if shown.rendered is None:
         raise TemplateNotReady(shown.findings)
@@ -123,7 +126,7 @@ def _send(
     rendered = Rendered(PREFIX + shown.rendered.subject, shown.rendered.html, shown.rendered.text)
     # An address is personal: the log holds how many, not which.
     audit.record(actor=actor, action="test.sent", obj=about, detail={"count": len(recipients)})
-    return [_send_one(address, rendered, sender, own) for address in recipients]
+    return [_send_one(address, rendered, sender, own, attached) for address in recipients]
 
 
 def _inert_links() -> tuple[dict[str, str], list[headers.Header]]:
@@ -159,7 +162,13 @@ def _refuse_blocked(addresses: Sequence[str]) -> None:
             raise BlockedAddress(f"{by_key[key]} must not be mailed ({label}). No test was sent.")
 
 
-def _send_one(address: str, rendered: Rendered, sender: Sender, own: list[headers.Header]) -> str:
+def _send_one(
+    address: str,
+    rendered: Rendered,
+    sender: Sender,
+    own: list[headers.Header],
+    attached: Sequence[Mapping[str, str]] = (),
+) -> str:
     prefix = installation.get().configuration_set_prefix
     request: dict[str, Any] = {
         "FromEmailAddress": entries.from_header(sender.name, sender.address),
@@ -177,6 +186,11 @@ def _send_one(address: str, rendered: Rendered, sender: Sender, own: list[header
         # Without tracking and without the tags that events are counted by.
         "ConfigurationSetName": f"{prefix}-none",
     }
+    if attached:
+        # Bytes: whichever transport carries them encodes them.
+        request["Content"]["Simple"]["Attachments"] = [
+            {**each, "RawContent": base64.b64decode(each["RawContent"])} for each in attached
+        ]
     if sender.reply_to:
         request["ReplyToAddresses"] = [sender.reply_to]
     try:

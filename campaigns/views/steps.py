@@ -27,10 +27,10 @@ from ..forms.campaigns import (
     sender_choices,
 )
 from ..forms.templates import TestSendForm, chosen_person
-from ..models import Campaign
+from ..models import Campaign, MediaFamily
 from ..rendering import Part
+from ..selectors import attachments, costs, media, recurring
 from ..selectors import campaigns as selectors
-from ..selectors import costs, recurring
 from ..selectors import forecast as forecasts
 from ..selectors import templates as template_selectors
 from ..sending import zones
@@ -207,6 +207,8 @@ def _content_extra(campaign: Campaign) -> dict[str, Any]:
         "people": previews.recent_people(),
         "translations": campaign.translations.select_related("template"),
         "language_form": LanguageForm(),
+        "attached": attachments.of_campaign(campaign),
+        "attachable": media.list_media(family=MediaFamily.DOCUMENT)[:100],
         "link_parameters": urlencode(publishing.link_parameters(campaign), quote_via=quote),
         **_inbox(campaign),
     }
@@ -289,6 +291,7 @@ def _review_context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "grace": sending_settings.get().grace_seconds,
         "not_started": campaign.steps_done.get("not_started", ""),
         "translations": campaign.translations.select_related("template"),
+        "attached": attachments.of_campaign(campaign),
         "needs_tick": found.audience.eligible > 1000,
         "people": previews.recent_people(),
         "test_form": TestSendForm(initial={"addresses": user.email}),

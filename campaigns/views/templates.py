@@ -84,13 +84,13 @@ def template_import(request: HttpRequest) -> HttpResponse:
 @xframe_options_sameorigin
 @require_GET
 def starter_preview(_request: HttpRequest, slug: str) -> HttpResponse:
-    """A starter as an invented person would get it, for a frame."""
+    """A starter in the brand's clothes, as an invented person would get it, for a frame."""
     try:
         starter = template_gallery.get(slug)
     except template_gallery.NoSuchStarter as error:
         raise Http404 from error
     shown = previews.preview(previews.draft_of(starter), previews.sample_person())
-    return frames.mail_frame(shown.rendered, Part.HTML)
+    return frames.mail_frame(shown.rendered, Part.HTML, images=True)
 
 
 def _add_page(request: HttpRequest, form: NewTemplateForm, import_form: ImportTemplateForm) -> HttpResponse:

@@ -9,10 +9,12 @@ from django.views.decorators.http import require_GET
 
 from mailplatform.accounts.access import require_role
 
+from ..branding import logo_block, social_links
 from ..entries import BUILT_IN
 from ..forms.templates import DEFAULT_PREFIX
 from ..rendering import SourceKind
 from ..rendering.mjml import compile_mjml
+from ..selectors import brand
 from ..selectors import templates as selectors
 
 
@@ -28,8 +30,23 @@ def template_visual(request: HttpRequest, public_id: UUID) -> HttpResponse:
     fields = selectors.custom_field_defaults()
     context = {
         "template": template,
+        "brand": _brand(),
         "problems": compile_mjml(template.html).findings,
         "kept": {f"{DEFAULT_PREFIX}{k}": v for k, v in template.defaults.items() if isinstance(v, str)},
         "completions": sorted(BUILT_IN | set(fields) | set(template.defaults)),
     }
     return render(request, "campaigns/template_visual.html", context)
+
+
+def _brand() -> dict[str, str]:
+    """What the editor's blocks are made of."""
+    look = brand.look()
+    return {
+        "main": look.main,
+        "on_main": look.on_main,
+        "link": look.link,
+        "heading": look.heading,
+        "text": look.text,
+        "logo": logo_block(look) if look.logo else "",
+        "social": social_links(look),
+    }

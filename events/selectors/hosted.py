@@ -4,7 +4,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from django.urls import reverse
+
 from campaigns.models import Run
+from campaigns.selectors import brand
 from campaigns.tokens import UnsubscribeClaim
 from mailplatform.accounts.services import installation
 from mailplatform.core import clock
@@ -154,9 +157,13 @@ def local_day(moment: datetime | None) -> str:
 
 
 def imprint() -> dict[str, str]:
-    """Who stands behind the page: company, postal address and where to write to."""
-    row = installation.get()
+    """Who stands behind the page: company, postal address, where to write to, and the brand's looks."""
+    row, looks = installation.get(), brand.get()
+    style = brand.page_css(looks)
     return {
+        "logo": brand.file_path(looks.logo) if looks.logo else "",
+        "logo_width": str(looks.logo_width),
+        "brand_css": reverse("campaigns:brand_css", args=[style.code]) if style else "",
         "company": row.company,
         "postal_address": row.postal_address,
         "contact": row.reply_to or row.sender_address,

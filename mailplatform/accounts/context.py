@@ -59,6 +59,7 @@ NAVIGATION: Sequence[tuple[str, Sequence[Place]]] = (
                 names=("campaigns:campaign", "events:campaign", "events:unresolved"),
             ),
             Place("Templates", "campaigns:template_list", icon="template", names=("campaigns:template",)),
+            Place("Media", "campaigns:media_list", icon="photo", names=("campaigns:media",)),
         ),
     ),
     (
@@ -88,6 +89,7 @@ NAVIGATION: Sequence[tuple[str, Sequence[Place]]] = (
                     "accounts:api",
                     "subscribers:retention",
                     "campaigns:sending_settings",
+                    "campaigns:brand",
                     "events:dead",
                     "events:policy",
                     "events:webhook",

@@ -5,7 +5,7 @@ import grapesjs from "grapesjs";
 import mjml from "grapesjs-mjml";
 import { blocks } from "./js/visual-blocks.js";
 import { markup, NotVisual, read, write } from "./js/mjml-source.js";
-import { addConditions, lockLabels, startToolbar } from "./js/visual-parts.js";
+import { addConditions, lockLabels, openPicker, startPictures, startToolbar } from "./js/visual-parts.js";
 
 const form = document.getElementById("visual-form");
 const area = form.elements.html;
@@ -74,7 +74,7 @@ function start(source) {
     traitManager: { appendTo: "#visual-traits" },
     styleManager: { appendTo: "#visual-styles" },
     canvas: { frameStyle: "body { background: #ffffff; } ::-webkit-scrollbar { width: 10px } ::-webkit-scrollbar-thumb { background: #c3c6db; }" },
-    assetManager: { upload: false, embedAsBase64: false },
+    assetManager: { upload: false, embedAsBase64: false, custom: { open: openPicker, close() {} } },
     plugins: [(made) => (mjml.default ?? mjml)(made, { blocks: [], imagePlaceholderSrc: "", overwriteExport: false, fonts: {}, useCustomTheme: false })],
   });
   editor.on("load", () => ready(editor, document_, source));
@@ -95,6 +95,7 @@ function ready(editor, document_, source) {
   let last = source;
   editor.UndoManager.clear();
   startToolbar(editor);
+  startPictures(editor);
   let typing = null;
   let timer = 0;
   const follow = () => {

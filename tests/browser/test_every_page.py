@@ -25,6 +25,8 @@ MAILS = {
 # Looked at where their own states are made: test_account_pages.py. The last two are no pages of this history: the API's
 # root, and an act over many people, which is its maker's (tests/subscribers/views/).
 ELSEWHERE = {"accounts:setup", "accounts:style", "api:api-root", "subscribers:subscriber_bulk_job"}
+# Files, with addresses of their own: tests/campaigns/views/.
+ELSEWHERE |= {"campaigns:media_file", "campaigns:media_file_double", "campaigns:brand_css"}
 
 
 def ours(resolver: URLResolver | None = None, namespace: str = "") -> Iterator[tuple[str, URLPattern]]:
@@ -104,6 +106,7 @@ def subjects(name: str, world: World) -> list[object]:
         "domain": [world.domain],
         "rights": [world.case],
         "form": [world.form],
+        "media": [world.media],
         "signup": [world.form],
     }
     return known.get(thing, [])

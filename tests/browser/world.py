@@ -12,8 +12,8 @@ from django.core.files.base import ContentFile, File
 from django.core.management import call_command
 
 from campaigns import tokens
-from campaigns.models import Campaign, Run, RunState, Template
-from campaigns.services import runs
+from campaigns.models import Campaign, MediaFile, Run, RunState, Template
+from campaigns.services import branding, media, runs
 from events.models import Counter, WebhookEndpoint
 from events.services import webhooks
 from mailplatform.accounts.models import User
@@ -40,6 +40,7 @@ from subscribers.models import (
 from subscribers.services import domains, importing, lists, rights, signup, suppression, vocabulary
 from tests.factories import workers
 from tests.factories.accounts import AdminFactory, ViewerFactory
+from tests.factories.media import PDF, make_media, picture
 from tests.factories.signup import WORDING, hosted_path, make_form
 
 PEOPLE = 120
@@ -67,6 +68,7 @@ class World:
     domain: BlockedDomain
     case: RightsCase
     form: SignupForm
+    media: MediaFile
     links: dict[str, str]
 
 
@@ -104,8 +106,17 @@ def build(sandbox: RunningSandbox, address: str) -> World:
             kind=RightsKind.ACCESS, email=reader.email, received_on=clock.now().date(), note="", actor=admin
         ),
         form=form,
+        media=_brand(admin),
         links=_links(form, reader),
     )
+
+
+def _brand(admin: User) -> MediaFile:
+    """A logo and a document in the library, and a brand that wears the logo."""
+    media.add(actor=admin, name="terms.pdf", content=PDF)
+    logo = make_media("harbour-books.png", picture((320, 96), colour="#0b5a5a"), alt="Harbour Books")
+    branding.save(actor=admin, logo=logo, social=[("Mastodon", "https://mastodon.example/@harbour")])
+    return logo
 
 
 def _form(mailing_list: MailingList) -> SignupForm:

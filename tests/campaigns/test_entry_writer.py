@@ -52,7 +52,11 @@ EMAILS = st.sampled_from(
 
 
 def context(
-    names: list[str], *, url: str = "https://mail.example.com", **constants: Any
+    names: list[str],
+    *,
+    url: str = "https://mail.example.com",
+    attachments: tuple[dict[str, str], ...] = (),
+    **constants: Any,
 ) -> entries.RunContext:
     """A context without a database."""
     return entries.RunContext(
@@ -71,6 +75,7 @@ def context(
         tags=(make_tag("mp-epoch", "e"), make_tag("mp-run", "7")),
         default_tags=(make_tag("mp-campaign", "c"),),
         list_id=make_header("List-Id", '"100% Ltd" <c1.mail.example.com>'),
+        attachments=attachments,
     )
 
 
@@ -100,7 +105,8 @@ def contexts(draw: st.DrawFn) -> entries.RunContext:
         st.lists(st.sampled_from([*NAMES, *LINKS, "company", "discount", "view_url.host"]), unique=True)
     )
     url = draw(st.sampled_from(["https://mail.example.com", "https://mail.example.com/a&b'%s"]))
-    return context(names, url=url, discount=draw(VALUES))
+    attachments = draw(st.sampled_from([(), ({"FileName": 'a "b".pdf', "RawContent": "JVBERi0="},)]))
+    return context(names, url=url, attachments=attachments, discount=draw(VALUES))
 
 
 @st.composite

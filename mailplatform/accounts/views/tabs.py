@@ -4,6 +4,7 @@ from django.urls import reverse
 
 TABS = (
     ("Installation", "accounts:settings"),
+    ("Brand", "campaigns:brand"),
     ("Sending", "campaigns:sending_settings"),
     ("People", "accounts:users"),
     ("Audit log", "accounts:audit_log"),

@@ -1,4 +1,6 @@
 // What is added to GrapesJS's components: labels that cannot be edited, and "Show only if".
+import { place } from "./visual-blocks.js";
+
 const CONDITION = /^hb-(if|unless|each)--([\w.-]+)$/;
 
 function walk(component, visit) {
@@ -54,11 +56,27 @@ export function addConditions(editor, names) {
   });
 }
 
-// The page's own buttons: width, undo, redo. data-visual names the act.
+export function openPicker() {
+  document.getElementById("media-picker")?.showModal();
+}
+
+// What is chosen in the picker goes into the picture that is selected, else after what is selected, as a new one.
+export function startPictures(editor) {
+  document.addEventListener("mp:picked", (event) => {
+    event.preventDefault();
+    const { src, alt, width } = event.detail;
+    let picture = editor.getSelected();
+    if (picture?.get("tagName") !== "mj-image") picture = place(editor, `<mj-image src="" alt=""></mj-image>`);
+    picture?.addAttributes({ src, alt, width: `${width}px` });
+  });
+}
+
+// The page's own buttons: width, undo, redo, the picker of pictures. data-visual names the act.
 export function startToolbar(editor) {
   const acts = {
     desktop: () => editor.setDevice(editor.Devices.getAll().at(0).id),
     phone: () => editor.setDevice(editor.Devices.getAll().at(-1).id),
+    picture: openPicker,
     undo: () => editor.UndoManager.undo(),
     redo: () => editor.UndoManager.redo(),
   };

@@ -23,6 +23,9 @@ PUBLIC = {
     "events:signup_confirm",
     "events:my_data",
     "events:my_erasure",
+    "campaigns:media_file",
+    "campaigns:media_file_double",
+    "campaigns:brand_css",
 }
 POLICY = (
     "default-src 'self'",
