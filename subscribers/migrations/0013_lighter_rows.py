@@ -7,20 +7,22 @@ parents row by row as the transaction ends. Here a statement looks at all of its
 import django.db.models.deletion
 from django.db import migrations, models
 
-# FOR KEY SHARE is what a foreign key takes: whoever deletes a parent waits, and then sees the new rows.
+# FOR KEY SHARE is what a foreign key takes: whoever deletes a parent waits, and then sees the new rows. Parents are
+# looked up one by one, by index (OFFSET 0, LIMIT 1): a plan is kept for the session, and tables grow.
 PARENTS = """
 CREATE FUNCTION subscribers_lock_parents() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
-DECLARE people bigint; lists bigint;
 BEGIN
-    SELECT count(*) INTO people FROM (
-        SELECT FROM subscribers_subscriber s WHERE s.id IN (SELECT a.subscriber_id FROM added a)
-        ORDER BY s.id FOR KEY SHARE) held;
-    SELECT count(*) INTO lists FROM (
-        SELECT FROM subscribers_mailinglist m WHERE m.id IN (SELECT a.mailing_list_id FROM added a)
-        ORDER BY m.id FOR KEY SHARE) held;
-    IF people <> (SELECT count(DISTINCT a.subscriber_id) FROM added a)
-        OR lists <> (SELECT count(DISTINCT a.mailing_list_id) FROM added a)
-    THEN
+    PERFORM FROM (SELECT DISTINCT a.subscriber_id AS id FROM added a ORDER BY 1) wanted
+    LEFT JOIN LATERAL (
+        SELECT s.id FROM subscribers_subscriber s WHERE s.id = wanted.id OFFSET 0 FOR KEY SHARE) held ON TRUE
+    WHERE held.id IS NULL;
+    IF NOT FOUND THEN
+        PERFORM FROM (SELECT DISTINCT a.mailing_list_id AS id FROM added a ORDER BY 1) wanted
+        LEFT JOIN LATERAL (
+            SELECT m.id FROM subscribers_mailinglist m WHERE m.id = wanted.id OFFSET 0 FOR KEY SHARE) held ON TRUE
+        WHERE held.id IS NULL;
+    END IF;
+    IF FOUND THEN
         RAISE EXCEPTION 'a subscription names a person or a list that is not there'
             USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'subscription_has_parents';
     END IF;
@@ -41,7 +43,9 @@ CREATE TRIGGER parents_stay BEFORE UPDATE ON subscribers_subscription FOR EACH R
 KEPT = """
 CREATE FUNCTION subscribers_keep_{parent}() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
-    IF EXISTS (SELECT FROM gone g JOIN subscribers_subscription x ON x.{parent}_id = g.id) THEN
+    IF EXISTS (SELECT FROM gone g CROSS JOIN LATERAL (
+        SELECT FROM subscribers_subscription x WHERE x.{parent}_id = g.id LIMIT 1) still)
+    THEN
         RAISE EXCEPTION 'a subscription still names what is deleted'
             USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'subscription_has_parents';
     END IF;

@@ -15,7 +15,7 @@ def subscription() -> Subscription:
     return Subscription.objects.create(subscriber=person(), mailing_list=mailing_list())
 
 
-def refused(statement: str, *values: object) -> None:
+def refused(statement: str, *values: int) -> None:
     with (
         pytest.raises(IntegrityError, match="subscription"),
         transaction.atomic(),
