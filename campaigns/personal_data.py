@@ -47,8 +47,12 @@ MODELS: Final[Mapping[str, Description]] = {
     "Sender": about("senders", "until it is deleted", "", name="name", address="e-mail address", reply_to="address for replies"),
     "Template": about(
         USERS, "until it is deleted",
-        "public_id name slug subject preheader html text text_is_generated source_format defaults revision archived_at",
+        "public_id name slug subject preheader html text text_is_generated source_format defaults revision archived_at "
+        "variant_of language",
         updated_by="who changed it last",
+    ),
+    "TemplateDraft": about(
+        USERS, "three months, fewer and fewer of them", "template revision source saved_at", saved_by="who wrote it"
     ),
     "TemplateVersion": about(
         USERS, "as long as the template",

@@ -9,7 +9,7 @@ from django import forms
 from subscribers.models import MailingList, Segment
 from subscribers.selectors import segments
 
-from .. import utm
+from .. import languages, utm
 from ..models import Campaign, CampaignKind, Sender, Template
 from ..selectors import campaigns as selectors
 from ..selectors import templates as template_selectors
@@ -180,7 +180,7 @@ class ContentForm(StepForm):
 
     def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        found = Template.objects.filter(archived_at=None)
+        found = Template.objects.filter(archived_at=None, variant_of=None)
         if campaign.template_id:
             found = found | Template.objects.filter(pk=campaign.template_id)
         field = self.fields["template"]
@@ -233,8 +233,8 @@ class LanguageForm(forms.Form):
     def clean_language(self) -> str:
         """Return the code as campaigns hold it."""
         try:
-            return campaigns.language_code(self.cleaned_data["language"])
-        except campaigns.InvalidLanguage as error:
+            return languages.language_code(self.cleaned_data["language"])
+        except languages.InvalidLanguage as error:
             raise forms.ValidationError(str(error)) from error
 
 

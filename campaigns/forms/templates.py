@@ -6,6 +6,7 @@ from django import forms
 
 from subscribers.models import Subscriber
 
+from .. import languages
 from ..rendering import SourceKind
 from ..services import template_importing, test_sends
 
@@ -115,6 +116,12 @@ class TemplateForm(forms.Form):
         kept = {k: v for k, v in stored.items() if not isinstance(v, str)}
         declared = {k: v.strip() for k, v in typed.items() if k in stored or v.strip()}
         return {**declared, **kept}
+
+
+class TemplateLanguageForm(forms.Form):
+    """A language of a template."""
+
+    language = forms.ChoiceField(choices=[("", "Choose a language"), *languages.CHOICES], label="Language")
 
 
 class TestSendForm(forms.Form):

@@ -20,7 +20,7 @@ from .notice import CampaignNotice
 from .run import PauseReason, Run, RunPurpose, RunState
 from .sending_settings import SendingSettings
 from .series import Frequency, Occurrence, Series, Skipped
-from .template import Template, TemplateVersion
+from .template import Template, TemplateDraft, TemplateVersion
 from .welcome import Welcome
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "Series",
     "Skipped",
     "Template",
+    "TemplateDraft",
     "TemplateVersion",
     "Translation",
     "Welcome",

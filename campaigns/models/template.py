@@ -12,7 +12,9 @@ from mailplatform.core.models import TimestampedModel
 class Template(TimestampedModel):
     """A mail in the making: the draft that people edit. `revision` grows with each save (optimistic lock).
 
-    `html` is the source of the HTML part, byte for byte as it was written; `source_format` says in what.
+    `html` is the source of the HTML part, byte for byte as it was written; `source_format` says in what. A template in
+    another language is one of its own whose `variant_of` names the first; `language` is what it is written in, and on
+    the first one may be empty: the installation's.
     """
 
     public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
@@ -26,14 +28,40 @@ class Template(TimestampedModel):
     source_format = models.CharField(max_length=10, default="html")
     defaults = models.JSONField(default=dict, blank=True)
     revision = models.PositiveIntegerField(default=1)
+    variant_of = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="variants"
+    )
+    language = models.CharField(max_length=10, blank=True, default="", db_default="")
     archived_at = models.DateTimeField(null=True, blank=True)
     updated_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
 
     class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("variant_of", "language"), name="one_variant_per_language"),
+        )
         ordering: ClassVar[list[str]] = ["name"]
 
     def __str__(self) -> str:
         return self.name
+
+
+class TemplateDraft(models.Model):
+    """What a draft was before somebody went on writing: the same keys as a version's source."""
+
+    template = models.ForeignKey("Template", on_delete=models.CASCADE, related_name="drafts")
+    revision = models.PositiveIntegerField()
+    source = models.JSONField(default=dict)
+    saved_at = models.DateTimeField()
+    saved_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("template", "revision"), name="one_draft_per_revision"),
+        )
+        ordering = ("template", "-revision")
+
+    def __str__(self) -> str:
+        return f"{self.template} as of {self.saved_at:%Y-%m-%d %H:%M}"
 
 
 class TemplateVersion(models.Model):

@@ -8,7 +8,7 @@ import orjson
 from mailplatform.accounts.models import Role, User
 
 from ..models import Approval, Campaign, CampaignState, Template
-from . import attachments
+from . import attachments, templates
 
 
 def content_fingerprint(campaign: Campaign) -> str:
@@ -65,8 +65,8 @@ def _content(campaign: Campaign) -> dict[str, Any]:
         "tracking": [campaign.track_opens, campaign.track_clicks],
         "template": _template(campaign.template),
         "languages": [
-            [row.language, row.subject, row.preheader, _template(row.template)]
-            for row in campaign.translations.select_related("template").order_by("language")
+            [language, found.subject, found.preheader, _template(found.template)]
+            for language, found in sorted(templates.spoken_by(campaign).items())
         ],
     }
 

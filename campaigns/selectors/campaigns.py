@@ -1,10 +1,12 @@
 """Reads of campaigns: one, the list, its audience with reasons, the senders it may use."""
 
 import datetime as dt
+import hashlib
 from dataclasses import dataclass
 from typing import Final, cast
 from uuid import UUID
 
+from django.core.cache import cache
 from django.db import connection
 from django.db.models import Func, OuterRef, Q, QuerySet, Subquery
 from django.http import Http404
@@ -14,13 +16,19 @@ from mailplatform.accounts.models import Installation
 from mailplatform.core import clock
 from subscribers.selectors import audience, eligibility
 
-from ..models import Campaign, CampaignState, Run, Sender
+from ..models import Campaign, CampaignState, Run, RunPurpose, Sender
 from ..models.sending_settings import LONGEST_GRACE_S
 
 EDITABLE_STATES = (CampaignState.DRAFT,)
 FINISHED_STATES = (CampaignState.SENT, CampaignState.CANCELLED, CampaignState.FAILED)
 # No moment of grace lasts so long.
 CLOCK_SET_BACK: Final = dt.timedelta(seconds=LONGEST_GRACE_S + 60)
+# Advice on a page that is opened again and again: a count of minutes ago will do.
+LANGUAGES_KEPT_S: Final = 300
+_LANGUAGES: Final = """
+SELECT replace(lower(s.language), '_', '-'), count(*) FROM ({audience}) a
+JOIN subscribers_subscriber s ON s.id = a.subscriber_id WHERE s.language <> '' GROUP BY 1
+"""
 _ZONES: Final = """
 SELECT coalesce(s.time_zone, ''), count(*) FROM ({audience}) a
 LEFT JOIN subscribers_subscriber s ON s.id = a.subscriber_id GROUP BY 1
@@ -66,11 +74,15 @@ def access_campaign(public_id: UUID) -> Campaign:
 def list_campaigns(
     *, search: str = "", state: str = "", tag: str = "", archived: bool = False
 ) -> QuerySet[Campaign]:
-    """Campaigns for the list page, newest first, each with its last run; or those that were put away.
+    """Campaigns for the list page, newest first, each with its last launch; or those that were put away.
+
+    Another try for those who failed is no launch: its audience is a part of the launch's.
 
     `search` is looked for in names, subjects (the campaign's own and its template's) and tags.
     """
-    last_run = Run.objects.filter(campaign=OuterRef("pk")).order_by("-number")
+    last_run = (
+        Run.objects.filter(campaign=OuterRef("pk")).exclude(purpose=RunPurpose.FAILED).order_by("-number")
+    )
     found = Campaign.objects.filter(archived_at__isnull=not archived)
     if search:
         subject = Q(subject__icontains=search) | Q(subject="", template__subject__icontains=search)
@@ -166,6 +178,23 @@ def zones_of_audience(campaign: Campaign) -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(_ZONES.format(audience=sql), params)
         return dict(cursor.fetchall())
+
+
+def languages_of_audience(campaign: Campaign) -> dict[str, int]:
+    """How many people of the audience read each language, as of the last few minutes; nobody whose is not known.
+
+    One pass over the audience. Raises `SegmentBrokenError`.
+    """
+    spec = audience_spec(campaign)
+    key = f"audience-languages:{hashlib.sha256(repr(spec).encode()).hexdigest()}"
+    found: dict[str, int] | None = cache.get(key)
+    if found is None:
+        sql, params = audience.audience_sql(spec)
+        with connection.cursor() as cursor:
+            cursor.execute(_LANGUAGES.format(audience=sql), params)
+            found = dict(cursor.fetchall())
+        cache.set(key, found, LANGUAGES_KEPT_S)
+    return found
 
 
 def audience_spec(campaign: Campaign) -> audience.AudienceSpec:

@@ -1,33 +1,91 @@
 """Reads of templates: lists, one by its public id, the names that a template may use."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Count, Max, Q, QuerySet, Value
 from django.shortcuts import get_object_or_404
 
 from subscribers.models import CustomField
 
+from .. import languages
 from ..entries import BUILT_IN
-from ..models import Template, TemplateVersion
+from ..models import Campaign, Template, TemplateDraft, TemplateVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What people of one language get. Empty texts are the template's; `is_chosen` for this campaign alone."""
+
+    template: Template
+    subject: str = ""
+    preheader: str = ""
+    is_chosen: bool = False
 
 
 def access_template(public_id: UUID) -> Template:
     """One template, or 404. Every signed-in user may read templates; changing needs the role marketer."""
-    return get_object_or_404(Template.objects.select_related("updated_by"), public_id=public_id)
+    return get_object_or_404(Template.objects.select_related("updated_by", "variant_of"), public_id=public_id)
 
 
 def list_templates(*, search: str = "", archived: bool = False) -> QuerySet[Template]:
-    """Templates for the list page, each with its newest version's number and its use."""
-    found = Template.objects.filter(archived_at__isnull=not archived)
+    """Templates for the list page, each with its newest version's number, its other languages and its use."""
+    found = Template.objects.filter(archived_at__isnull=not archived, variant_of=None)
     if search:
         found = found.filter(Q(name__icontains=search) | Q(subject__icontains=search))
     return (
         found.select_related("updated_by")
-        .annotate(newest_version=Max("versions__number"), campaigns=Count("campaign", distinct=True))
+        .annotate(
+            newest_version=Max("versions__number"),
+            campaigns=Count("campaign", distinct=True),
+            languages=ArrayAgg(
+                "variants__language",
+                filter=Q(variants__archived_at=None, variants__language__gt=""),
+                distinct=True,
+                default=Value([]),
+            ),
+        )
         .order_by("name")
     )
+
+
+def variants(template: Template) -> list[Template]:
+    """The template in other languages, without those that were put away."""
+    found = template.variants.filter(archived_at=None)
+    return sorted(found, key=lambda variant: languages.language_name(variant.language))
+
+
+def family(template: Template) -> list[Template]:
+    """The first one and all its languages, whichever of them is asked about."""
+    first = template.variant_of or template
+    return [first, *variants(first)]
+
+
+def spoken_by(campaign: Campaign) -> dict[str, Spoken]:
+    """What a campaign says in other languages: its own choices, else the languages of its template."""
+    found = {
+        row.language: Spoken(row.template, row.subject, row.preheader, is_chosen=True)
+        for row in campaign.translations.select_related("template").order_by("language")
+    }
+    for variant in variants(campaign.template) if campaign.template else []:
+        found.setdefault(variant.language, Spoken(variant))
+    return found
+
+
+def spoken_to(campaign: Campaign, language: str) -> Spoken | None:
+    """What somebody of a language gets; None without a template."""
+    if campaign.template is None:
+        return None
+    own = Spoken(campaign.template, campaign.subject, campaign.preheader)
+    return languages.choose(spoken_by(campaign), language) or own
+
+
+def list_drafts(template: Template, most: int = 50) -> QuerySet[TemplateDraft]:
+    """What the draft was before, newest first."""
+    return template.drafts.select_related("saved_by").order_by("-revision")[:most]
 
 
 def newest_version(template: Template) -> TemplateVersion | None:

@@ -1,6 +1,5 @@
 """Write campaigns: create, save each step, copy, archive, choose when. Launching is in `services.runs`."""
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -13,13 +12,12 @@ from mailplatform.accounts.services import audit, installation
 from mailplatform.core import clock
 from subscribers.models import MailingList, Segment
 
+from ..languages import language_code
 from ..models import Attachment, Campaign, CampaignKind, Sender, Template, Translation
 from ..selectors import campaigns as selectors
 
-# A language of ISO 639 and perhaps a region or script (BCP 47), in as many letters as subscribers have.
 LONGEST_TAG: Final = 40
 MOST_TAGS: Final = 10
-_LANGUAGE: Final = re.compile(r"(?=.{2,10}$)[a-z]{2,3}(-[a-z0-9]{2,6})?")
 
 
 class StaleCampaign(Exception):
@@ -36,10 +34,6 @@ class NotEditable(Exception):
 
 class InvalidSchedule(ValueError):
     """The time or the zone cannot be used; the message says why."""
-
-
-class InvalidLanguage(ValueError):
-    """Not a language code."""
 
 
 class InvalidTags(ValueError):
@@ -254,14 +248,6 @@ def remove_translation(*, campaign_id: int, revision: int, language: str) -> Cam
     campaign = locked(campaign_id, revision)
     campaign.translations.filter(language=language).delete()
     return saved(campaign)
-
-
-def language_code(text: str) -> str:
-    """A language as campaigns hold it: "de", "pt-br". Raises `InvalidLanguage`."""
-    code = text.strip().lower().replace("_", "-")
-    if not _LANGUAGE.fullmatch(code):
-        raise InvalidLanguage(f"“{text}” is no language code. Write for example de, or pt-br.")
-    return code
 
 
 @transaction.atomic

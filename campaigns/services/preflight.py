@@ -3,6 +3,8 @@
 The same function is asked again by the launch itself, so that a button left open in a tab proves nothing.
 """
 
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -13,13 +15,14 @@ from mailplatform.accounts.services import installation
 from mailplatform.aws import limits
 from mailplatform.core import clock
 
+from .. import languages
 from ..models import Campaign, CampaignKind, Run
 from ..rendering import Finding, Level
 from ..selectors import approvals, attachments, forecast, media, recurring, sending_settings
 from ..selectors import campaigns as selectors
 from ..selectors import templates as template_selectors
 from ..sending import zones
-from . import publishing, templates
+from . import publishing, template_languages, templates
 
 # Of what Amazon SES takes a half, as the HTML part reads escaped copies of all values.
 LARGEST_VALUES: Final = limits.MAX_TEMPLATE_DATA // 2
@@ -195,13 +198,30 @@ def _check_attachments(result: Preflight, campaign: Campaign) -> None:
 
 
 def _check_languages(result: Preflight, campaign: Campaign, host: str) -> None:
-    for found in campaign.translations.select_related("template"):
+    spoken = template_selectors.spoken_by(campaign)
+    for code, found in spoken.items():
         checked = templates.check(
             found.template, subject=found.subject, preheader=found.preheader, public_host=host
         )
         for finding in checked.findings:
-            message = f"In {found.language}, {found.template.name}: {_where(finding)}{finding.message}"
+            message = f"In {languages.language_name(code)}, {found.template.name}: {_where(finding)}{finding.message}"
             result.add(finding.level, finding.code, message, CONTENT)
+    _check_unspoken(result, campaign, spoken)
+
+
+def _check_unspoken(result: Preflight, campaign: Campaign, spoken: Collection[str]) -> None:
+    """Say who gets a text in a language that is not theirs."""
+    if campaign.template is None or result.audience.problem or not result.audience.total:
+        return
+    own = template_languages.own_language(campaign.template)
+    unspoken: Counter[str] = Counter()
+    for code, count in selectors.languages_of_audience(campaign).items():
+        if not languages.covers([*spoken, own], code):
+            unspoken[languages.language_name(code)] += count
+    for name, count in unspoken.most_common(3):
+        people = f"{count:,} people read" if count > 1 else "One person reads"
+        message = f"{people} {name}; there is no text in {name}, so they get the one in {languages.language_name(own)}."
+        result.add(Level.ADVICE, "no_language", message, CONTENT)
 
 
 def _where(finding: Finding) -> str:

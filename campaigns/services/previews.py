@@ -1,16 +1,20 @@
 """Show a mail as one person gets it: the draft in the editor, and the sent mail in the browser."""
 
+import email
+import email.policy
 from dataclasses import dataclass, field
 from html import unescape
 from typing import Any
 from urllib.parse import urlsplit
 
 from mailplatform.accounts.services import installation
+from mailplatform.aws import control
+from mailplatform.aws import templates as ses_templates
 from subscribers.models import Subscriber
 
 from .. import entries, tokens
 from ..branding import dress
-from ..models import Batch, Delivery, Run, Template, TemplateVersion
+from ..models import Batch, Campaign, Delivery, Run, Template, TemplateVersion
 from ..rendering import (
     Checked,
     Finding,
@@ -26,13 +30,17 @@ from ..rendering import (
 from ..rendering.compiling import compile_part
 from ..selectors import brand
 from ..selectors import templates as selectors
-from . import template_gallery, templates
+from . import publishing, template_gallery, templates
 
 SAMPLE_EMAIL = "ann.example@example.com"
 
 
 class NoCopy(Exception):
     """The mail cannot be shown any more: the person was erased or the run is gone."""
+
+
+class NotRendered(Exception):
+    """Amazon SES did not render a version; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +100,21 @@ def preview(
         findings = checked.findings or error.findings
         return Preview(checked, None, findings)
     return Preview(checked, rendered, checked.findings, _preheader(preheader or template.preheader, data))
+
+
+def campaign_preview(campaign: Campaign, person: entries.Person) -> Preview | None:
+    """A campaign as `person` would get it, in the language that they read; None without a template."""
+    is_real = person.subscriber_id > 0  # somebody invented reads what most people read
+    spoken = selectors.spoken_to(campaign, person.language if is_real else "")
+    if spoken is None:
+        return None
+    return preview(
+        spoken.template,
+        person,
+        subject=spoken.subject,
+        preheader=spoken.preheader,
+        variables=campaign.variables,
+    )
 
 
 def _preheader(source: str, data: dict[str, Any]) -> str:
@@ -157,6 +180,22 @@ def version_preview(version: TemplateVersion, person: entries.Person) -> Rendere
         return render_stored(parts, data)
     except TemplateError:
         return None
+
+
+def version_by_ses(version: TemplateVersion, person: entries.Person) -> Rendered:
+    """A published version as Amazon SES itself renders it for `person`. Raises `NotRendered`."""
+    names = TemplateVariables.from_json(version.variables)
+    data = test_data(names, Template(defaults=version.defaults), person, {})
+    try:
+        publishing.ensure_stored(version=version)
+        mime = ses_templates.test_render(installation.aws_connection(), version.ses_name, data)
+    except (publishing.StorageFailed, ses_templates.TemplateStoreError, control.ControlQueueBusy) as error:
+        raise NotRendered(f"Amazon SES did not show this version. {error}") from error
+    message = email.message_from_string(mime, policy=email.policy.default)
+    html, text = message.get_body(("html",)), message.get_body(("plain",))
+    return Rendered(
+        str(message["Subject"]), html.get_content() if html else "", text.get_content() if text else ""
+    )
 
 
 def recent_people(limit: int = 20) -> list[Subscriber]:

@@ -85,8 +85,8 @@ def versions_for_campaign(*, campaign: Campaign, actor: User | None) -> dict[str
         raise NoTemplate("Choose a template first.")
     wanted = [("", campaign.template, campaign.subject, campaign.preheader)]
     wanted += [
-        (found.language, found.template, found.subject, found.preheader)
-        for found in campaign.translations.select_related("template")
+        (language, found.template, found.subject, found.preheader)
+        for language, found in selectors.spoken_by(campaign).items()
     ]
     made = {}
     for language, template, subject, preheader in sorted(wanted, key=lambda each: each[1].pk):

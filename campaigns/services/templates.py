@@ -11,11 +11,11 @@ from mailplatform.accounts.services import audit
 from mailplatform.core import clock
 
 from ..branding import dress
-from ..models import Template, TemplateVersion
+from ..models import Template, TemplateDraft, TemplateVersion
 from ..rendering import Checked, Source, SourceKind, check_template
 from ..selectors import brand
 from ..selectors import templates as selectors
-from . import template_gallery
+from . import template_gallery, template_history
 
 FIRST_STARTERS: Final = ("welcome-campaign", "product-promotion")
 EDITABLE: Final = frozenset({"name", "subject", "preheader", "html", "text", "source_format", "defaults"})
@@ -61,8 +61,10 @@ def create(*, actor: User | None, name: str, **content: Any) -> Template:
 
 
 @transaction.atomic
-def save_draft(*, template_id: int, actor: User | None, revision: int, **changes: Any) -> Template:
-    """Save what an editor shows, if nobody saved since it was opened.
+def save_draft(
+    *, template_id: int, actor: User | None, revision: int, is_restored: bool = False, **changes: Any
+) -> Template:
+    """Save what an editor shows, if nobody saved since it was opened; what was there before is kept for a while.
 
     Raises `StaleTemplate` (with the stored state), `TemplateNameTaken`, `InvalidVariableName`.
     """
@@ -72,6 +74,8 @@ def save_draft(*, template_id: int, actor: User | None, revision: int, **changes
         if all(getattr(template, key) == changes[key] for key in wanted):
             return template  # saved before; only the answer was lost
         raise StaleTemplate(template)
+    if any(getattr(template, key) != changes[key] for key in wanted):
+        template_history.keep(template, actor=actor, always=is_restored)
     for key in wanted:
         setattr(template, key, changes[key])
     template.name = " ".join(template.name.split())
@@ -88,19 +92,21 @@ def save_draft(*, template_id: int, actor: User | None, revision: int, **changes
     return template
 
 
+@transaction.atomic
 def duplicate(*, template: Template, actor: User | None) -> Template:
-    """Copy a template's draft under a free name."""
-    name = _free_name(f"{template.name} (copy)")
-    return create(
-        actor=actor,
-        name=name,
-        subject=template.subject,
-        preheader=template.preheader,
-        html=template.html,
-        text=template.text,
-        source_format=template.source_format,
-        defaults=template.defaults,
-    )
+    """Copy a template's draft under a free name, in all its languages."""
+    copy = _copy(template, actor)
+    for variant in selectors.variants(template):
+        _copy(variant, actor, variant_of=copy)
+    return copy
+
+
+def _copy(template: Template, actor: User | None, *, variant_of: Template | None = None) -> Template:
+    name = free_name(f"{template.name[:100]} (copy)")
+    copy = create(actor=actor, name=name, **template_history.source_of(template))
+    copy.language, copy.variant_of = template.language, variant_of
+    copy.save(update_fields=["language", "variant_of", "updated_at"])
+    return copy
 
 
 @transaction.atomic
@@ -115,17 +121,26 @@ def set_archived(*, template: Template, actor: User | None, archived: bool) -> T
 
 def restore_version(*, version: TemplateVersion, actor: User | None, revision: int) -> Template:
     """Make an old version the draft again; publishing it makes a new version. Raises `StaleTemplate`."""
-    source = version.source
+    return _restore(version.template_id, {"defaults": version.defaults, **version.source}, actor, revision)
+
+
+def restore_draft(*, draft: TemplateDraft, actor: User | None, revision: int) -> Template:
+    """Make what the draft was the draft again; what it is now is kept. Raises `StaleTemplate`."""
+    return _restore(draft.template_id, draft.source, actor, revision)
+
+
+def _restore(template_id: int, source: dict[str, Any], actor: User | None, revision: int) -> Template:
     return save_draft(
-        template_id=version.template_id,
+        template_id=template_id,
         actor=actor,
         revision=revision,
+        is_restored=True,
         subject=source.get("subject", ""),
         preheader=source.get("preheader", ""),
         html=source.get("html", ""),
         text=source.get("text", ""),
         source_format=source.get("source_format", SourceKind.HTML),
-        defaults=version.source.get("defaults", version.defaults),
+        defaults=source.get("defaults", {}),
     )
 
 
@@ -157,7 +172,7 @@ def create_from_starter(*, slug: str, actor: User | None) -> Template:
     starter = template_gallery.get(slug)
     return create(
         actor=actor,
-        name=_free_name(starter.name),
+        name=free_name(starter.name),
         slug=starter.slug,
         subject=starter.subject,
         preheader=starter.preheader,
@@ -186,7 +201,8 @@ def _free_slug(wanted: str) -> str:
     return slug
 
 
-def _free_name(wanted: str) -> str:
+def free_name(wanted: str) -> str:
+    """The name, with a number where it is taken."""
     name, number = wanted[:110], 2
     while Template.objects.filter(name__iexact=name).exists():
         name, number = f"{wanted[:110]} {number}", number + 1

@@ -14,13 +14,22 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from mailplatform.accounts.access import current_user, require_role
 
+from .. import languages
 from ..entries import BUILT_IN, BUILT_IN_DEFAULTS
 from ..forms.templates import TemplateForm, TestSendForm, chosen_person
 from ..models import Template
 from ..rendering import Part, Rendered
 from ..rendering.comparing import compare
 from ..selectors import templates as selectors
-from ..services import campaigns, previews, publishing, template_importing, templates, test_sends
+from ..services import (
+    campaigns,
+    previews,
+    publishing,
+    template_importing,
+    template_languages,
+    templates,
+    test_sends,
+)
 from . import frames
 
 PREVIEW_TTL_S = 3600
@@ -143,6 +152,7 @@ def _context(template: Template, form: TemplateForm, user: Any) -> dict[str, Any
         "template": template,
         "form": form,
         "may_edit": user.has_role("marketer"),
+        **language_context(template),
         "shown": shown,
         "sender": campaigns.default_sender(),
         "variables": variable_rows(template, shown.checked.variables.roots(), fields),
@@ -154,6 +164,28 @@ def _context(template: Template, form: TemplateForm, user: Any) -> dict[str, Any
         "findings": [finding.as_dict() for finding in shown.findings],
         "foreign": template_importing.has_foreign(_initial(template)),
         "test_form": TestSendForm(initial={"addresses": user.email}),
+    }
+
+
+def language_context(template: Template) -> dict[str, Any]:
+    """The languages of a template for its tabs and for the card that adds one."""
+    first, *variants = selectors.family(template)
+    own = template_languages.own_language(first)
+    spoken = [(first, own), *((variant, variant.language) for variant in variants)]
+    return {
+        "first": first,
+        "language_tabs": [
+            {
+                "url": reverse("campaigns:template_edit", args=[each.public_id]),
+                "label": languages.language_name(code),
+                "active": each.pk == template.pk,
+            }
+            for each, code in spoken
+        ],
+        "language_name": languages.language_name(template.language or own),
+        "own_language": own,
+        "all_languages": languages.CHOICES,
+        "missing_languages": [c for c in languages.CHOICES if c[0] not in {code for _, code in spoken}],
     }
 
 

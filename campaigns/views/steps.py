@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from mailplatform.accounts.access import current_user, require_role
 from mailplatform.accounts.services import installation
 
+from .. import languages
 from ..forms.campaigns import (
     VARIABLE_PREFIX,
     ContentForm,
@@ -205,13 +206,21 @@ def _content_extra(campaign: Campaign) -> dict[str, Any]:
     return {
         "values": values,
         "people": previews.recent_people(),
-        "translations": campaign.translations.select_related("template"),
+        "spoken": spoken_rows(campaign),
         "language_form": LanguageForm(),
         "attached": attachments.of_campaign(campaign),
         "attachable": media.list_media(family=MediaFamily.DOCUMENT)[:100],
         "link_parameters": urlencode(publishing.link_parameters(campaign), quote_via=quote),
         **_inbox(campaign),
     }
+
+
+def spoken_rows(campaign: Campaign) -> list[dict[str, Any]]:
+    """What the campaign says in other languages, as pages list it."""
+    return [
+        {"code": code, "name": languages.language_name(code), "spoken": spoken}
+        for code, spoken in template_selectors.spoken_by(campaign).items()
+    ]
 
 
 def _schedule_extra(campaign: Campaign) -> dict[str, Any]:
@@ -290,7 +299,7 @@ def _review_context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "link_parameters": urlencode(publishing.link_parameters(campaign), quote_via=quote),
         "grace": sending_settings.get().grace_seconds,
         "not_started": campaign.steps_done.get("not_started", ""),
-        "translations": campaign.translations.select_related("template"),
+        "spoken": spoken_rows(campaign),
         "attached": attachments.of_campaign(campaign),
         "needs_tick": found.audience.eligible > 1000,
         "people": previews.recent_people(),
@@ -325,14 +334,10 @@ def campaign_preview(request: HttpRequest, public_id: UUID, part: str) -> HttpRe
     if part not in {Part.HTML, Part.TEXT}:
         raise Http404
     campaign = selectors.access_campaign(public_id)
-    if campaign.template is None:
-        return frames.words("Choose a template first.")
     person = chosen_person(request.GET.get("person", ""))
-    shown = previews.preview(
-        campaign.template,
-        previews.person_of(person) if person else previews.sample_person(),
-        subject=campaign.subject,
-        preheader=campaign.preheader,
-        variables=campaign.variables,
+    shown = previews.campaign_preview(
+        campaign, previews.person_of(person) if person else previews.sample_person()
     )
+    if shown is None:
+        return frames.words("Choose a template first.")
     return frames.mail_frame(shown.rendered, part, images="images" in request.GET, dark="dark" in request.GET)

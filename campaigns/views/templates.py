@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from mailplatform.accounts.access import current_user, require_role
 
 from ..forms.templates import ImportTemplateForm, NewTemplateForm
-from ..models import Template, TemplateVersion
+from ..models import Template, TemplateDraft, TemplateVersion
 from ..rendering import Part, Rendered, SourceKind
 from ..rendering.comparing import PARTS, Change, compare
 from ..selectors import templates as selectors
@@ -103,20 +103,31 @@ def _add_page(request: HttpRequest, form: NewTemplateForm, import_form: ImportTe
 @require_role("viewer")
 @require_GET
 def template_versions(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """What was published, when, by whom, and what was sent with it."""
+    """What was published, when, by whom, what was sent with it, and what the draft was in between."""
     template = selectors.access_template(public_id)
     versions = list(selectors.list_versions(template)[:100])
     chosen = request.GET.get("version", "")
     shown = next((v for v in versions if str(v.number) == chosen), versions[0] if versions else None)
     other = request.GET.get("with", "")
+    drafts = list(selectors.list_drafts(template))
+    draft = next((d for d in drafts if str(d.revision) == request.GET.get("draft", "")), None)
     context = {
         "template": template,
+        "may_edit": current_user(request).has_role("marketer"),
+        "drafts": drafts,
+        "draft": draft,
+        "draft_changes": compare(draft.source, _parts(template)) if draft else None,
+        "by_ses": "ses" in request.GET,
         "versions": versions,
         "shown": shown,
         "other": other,
         "changes": _changes(template, versions, shown, other),
     }
     return render(request, "campaigns/template_versions.html", context)
+
+
+def _parts(template: Template) -> dict[str, str]:
+    return {part: getattr(template, part) for part in PARTS}
 
 
 def _changes(
@@ -126,7 +137,7 @@ def _changes(
     if shown is None or not other:
         return None
     if other == "draft":
-        return compare(shown.source, {part: getattr(template, part) for part in PARTS})
+        return compare(shown.source, _parts(template))
     found = next((version for version in versions if str(version.number) == other), None)
     return None if found is None else compare(shown.source, found.source)
 
@@ -135,11 +146,15 @@ def _changes(
 @xframe_options_sameorigin
 @require_GET
 def version_preview(request: HttpRequest, public_id: UUID, number: int, part: str) -> HttpResponse:
-    """A published version as an invented person gets it, for a frame."""
+    """A published version as an invented person gets it, for a frame; with `?ses` rendered by Amazon SES itself."""
     version = _version(public_id, number)
-    rendered: Rendered | None = previews.version_preview(version, previews.sample_person())
     if part not in {Part.HTML, Part.TEXT}:
         raise Http404
+    show = previews.version_by_ses if "ses" in request.GET else previews.version_preview
+    try:
+        rendered: Rendered | None = show(version, previews.sample_person())
+    except previews.NotRendered as error:
+        return frames.words(str(error))
     return frames.mail_frame(rendered, part, images="images" in request.GET, dark="dark" in request.GET)
 
 
@@ -149,14 +164,35 @@ def version_restore(request: HttpRequest, public_id: UUID, number: int) -> HttpR
     """Make an old version the draft again."""
     version = _version(public_id, number)
     try:
-        templates.restore_version(
-            version=version, actor=current_user(request), revision=int(request.POST.get("revision") or 0)
-        )
+        templates.restore_version(version=version, actor=current_user(request), revision=_revision(request))
     except templates.StaleTemplate:
-        messages.error(request, "Somebody changed the draft meanwhile. Look at it, then restore again.")
-        return redirect("campaigns:template_versions", public_id)
+        return _stale(request, public_id)
     messages.success(request, f"Version {number} is the draft again. Publish it when you are ready.")
     return redirect("campaigns:template_edit", public_id)
+
+
+@require_role("marketer")
+@require_POST
+def draft_restore(request: HttpRequest, public_id: UUID, revision: int) -> HttpResponse:
+    """Make what the draft was the draft again."""
+    found = TemplateDraft.objects.select_related("template")
+    draft = get_object_or_404(found, template__public_id=public_id, revision=revision)
+    try:
+        templates.restore_draft(draft=draft, actor=current_user(request), revision=_revision(request))
+    except templates.StaleTemplate:
+        return _stale(request, public_id)
+    messages.success(request, "The draft is again what it was. What it was just now is kept as well.")
+    return redirect("campaigns:template_edit", public_id)
+
+
+def _revision(request: HttpRequest) -> int:
+    sent = request.POST.get("revision", "")
+    return int(sent) if sent.isdecimal() else 0
+
+
+def _stale(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    messages.error(request, "Somebody changed the draft meanwhile. Look at it, then restore again.")
+    return redirect("campaigns:template_versions", public_id)
 
 
 @require_role("marketer")
@@ -177,6 +213,8 @@ def template_archive(request: HttpRequest, public_id: UUID) -> HttpResponse:
     templates.set_archived(template=template, actor=current_user(request), archived=archived)
     words = "is in the archive now" if archived else "is back from the archive"
     messages.success(request, f"“{template.name}” {words}.")
+    if template.variant_of is not None:
+        return redirect("campaigns:template_edit", template.variant_of.public_id)
     return redirect("campaigns:template_list")
 
 

@@ -16,6 +16,7 @@ from ..rendering import SourceKind
 from ..rendering.mjml import compile_mjml
 from ..selectors import brand
 from ..selectors import templates as selectors
+from .editor import language_context
 
 
 @require_role("marketer")
@@ -30,6 +31,7 @@ def template_visual(request: HttpRequest, public_id: UUID) -> HttpResponse:
     fields = selectors.custom_field_defaults()
     context = {
         "template": template,
+        **language_context(template),
         "brand": _brand(),
         "problems": compile_mjml(template.html).findings,
         "kept": {f"{DEFAULT_PREFIX}{k}": v for k, v in template.defaults.items() if isinstance(v, str)},

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -6,7 +8,9 @@ from django.urls import reverse
 from campaigns.models import Template
 from campaigns.services import publishing, templates
 from mailplatform.accounts.models import Role
+from mailplatform.sandbox.testing import RunningSandbox
 from tests.factories.campaigns import make_site, make_template, make_user
+from tests.factories.sending import provision
 
 pytestmark = pytest.mark.django_db
 
@@ -155,7 +159,7 @@ def test_versions_are_listed_shown_and_restored(marketer: Client) -> None:
     )
     publishing.publish(template=saved, actor=None)
     page = marketer.get(reverse("campaigns:template_versions", args=[template.public_id]))
-    assert page.content.count(b"row-link") == 2
+    assert page.content.count(b'href="?version=') == 4
     frame = marketer.get(reverse("campaigns:version_preview", args=[template.public_id, 1, "html"]))
     assert "sandbox" in frame["Content-Security-Policy"]
     assert b"Hi Ann Example" in frame.content
@@ -195,3 +199,55 @@ def test_a_stranger_is_sent_to_sign_in(client: Client) -> None:
     response = client.get(reverse("campaigns:template_list"))
     assert response.status_code == 302
     assert reverse("account_login") in response["Location"]
+
+
+def test_what_the_draft_was_is_listed_compared_and_restored(marketer: Client) -> None:
+    template = make_template(subject="The first subject")
+    templates.save_draft(template_id=template.pk, actor=make_user(), revision=1, subject="The second subject")
+    url = reverse("campaigns:template_versions", args=[template.public_id])
+    page = marketer.get(url, {"draft": "1"}).content.decode()
+    assert "The first subject" in page
+    assert "<code>The second subject</code>" in page
+    restore = reverse("campaigns:draft_restore", args=[template.public_id, 1])
+    assert marketer.post(restore, {"revision": "1"}).url == url  # type: ignore[attr-defined]  # a redirect
+    marketer.post(restore, {"revision": "2"})
+    template.refresh_from_db()
+    assert template.subject == "The first subject"
+    assert [draft.source["subject"] for draft in template.drafts.all()] == [
+        "The second subject",
+        "The first subject",
+    ]
+    assert marketer.post(restore.replace("/1/", "/99/"), {"revision": "3"}).status_code == 404
+
+
+def test_the_page_of_versions_takes_few_queries_however_much_was_kept(
+    marketer: Client, django_assert_max_num_queries: object
+) -> None:
+    template = make_template()
+    for number in range(4):
+        saved = templates.save_draft(
+            template_id=template.pk,
+            actor=make_user(),
+            revision=number + 1,
+            subject=f"Subject number {number}",
+        )
+        publishing.publish(template=saved, actor=None)
+    with django_assert_max_num_queries(12):  # type: ignore[operator]  # a fixture without a type
+        page = marketer.get(reverse("campaigns:template_versions", args=[template.public_id]))
+    assert page.content.count(b"/drafts/") == 4
+
+
+def test_a_version_is_shown_as_amazon_renders_it_or_said_why_not(
+    marketer: Client, shared_sandbox: RunningSandbox, settings: Any
+) -> None:
+    make_site()
+    shared_sandbox.reset()
+    provision(shared_sandbox, settings)
+    template = make_template()
+    publishing.publish(template=template, actor=None)
+    frame = reverse("campaigns:version_preview", args=[template.public_id, 1, "html"])
+    assert "Hi Ann Example" in marketer.get(frame, {"ses": "1"}).content.decode()
+    page = marketer.get(reverse("campaigns:template_versions", args=[template.public_id]), {"ses": "1"})
+    assert f"{frame}?ses=1" in page.content.decode()
+    settings.AWS_ENDPOINT_URLS = {"sesv2": "http://127.0.0.1:9", "sns": "http://127.0.0.1:9"}
+    assert "could not be reached" in marketer.get(frame, {"ses": "1"}).content.decode()
