@@ -6,7 +6,7 @@ TABS = (
     ("Installation", "accounts:settings"),
     ("Brand", "campaigns:brand"),
     ("Sending", "campaigns:sending_settings"),
-    ("People", "accounts:users"),
+    ("Team", "accounts:users"),
     ("Audit log", "accounts:audit_log"),
     ("Bounces and complaints", "events:policy"),
     ("Webhooks", "events:webhook_list"),
