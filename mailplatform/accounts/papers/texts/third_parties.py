@@ -36,7 +36,8 @@ def write(facts: Facts, _answers: Answers) -> list[Block]:
 def _reader(facts: Facts, region: str) -> list[str]:
     found = [
         f"This site, {facts.value('controller', 'public_url')}: links to unsubscribe, preferences, sign-up",
-        "Pictures and links in mails lead where their author made them lead",
+        "Pictures of the media library come from this site, under one address for every reader; nobody counts who loads them",
+        "Other pictures and links in mails lead where their author made them lead",
     ]
     if is_measured(facts):
         found.append(
