@@ -6,7 +6,7 @@ PY := .venv/bin/python
 # A dozen processes read the same modules: where the environment forbids .pyc files, each would compile them again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev demo test drills check bench fuzz chaos fmt lock clean
+.PHONY: help setup setup-dev demo test drills check bench fuzz chaos tour fmt lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ bench: setup-dev ## run one benchmark: make bench BENCH=send; SIZE=full for the 
 
 chaos: setup ## kill, freeze and lie to a campaign, then compare person by person: SEED=1 SEEDS=1-50 RECIPIENTS=5000 MODE=on
 	@exec $(PY) manage.py chaos --seed "$(SEED)" --seeds "$(SEEDS)" --recipients "$(RECIPIENTS)" --mode "$(MODE)"
+
+tour: setup-dev ## take the pictures of docs/tour.md anew
+	@$(PY) -m tests.browser.tour
 
 fuzz: setup-dev ## post strange things at the verifier and the parser: make fuzz SECONDS=600
 	@$(PY) -m tests.fuzzing.events $(or $(SECONDS),600)

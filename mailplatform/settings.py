@@ -187,7 +187,7 @@ STORAGES: dict[str, dict[str, Any]] = {
         if S3_BUCKET
         else {"BACKEND": "django.core.files.storage.FileSystemStorage"}
     ),
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "mailplatform.core.static_files.HashedFiles"},
 }
 # Where the ledger's checkpoints are copied to, if anywhere: a bucket with Object Lock keeps them from everybody.
 LEDGER_BUCKET = env.str("LEDGER_BUCKET", S3_BUCKET)

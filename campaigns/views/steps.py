@@ -126,14 +126,20 @@ def _go(request: HttpRequest, url: str) -> HttpResponse:
 
 
 def _conflict(request: HttpRequest, current: Campaign, step: str) -> HttpResponse:
-    """Somebody else saved: show what was typed beside what is stored now."""
+    """Somebody else saved: show what was typed beside what is stored now; while one types, only say so."""
     mine = _form(current, step, {**_lists(request), "revision": current.revision})
     theirs = _form(current, step)
+    theirs.auto_id = "stored_%s"  # both forms stand on one page
     context = {**_context(request, current, step, mine), "mine": mine, "theirs": theirs}
-    if _types(request):
+    if _types(request) and "next" not in request.POST:
         context["saved"] = False
         return render(request, "campaigns/steps/_stale.html", context, status=409)
-    return render(request, "campaigns/steps/conflict.html", context, status=409)
+    page = render(request, "campaigns/steps/conflict.html", context, status=409)
+    if _types(request):
+        # Continue was pressed: htmx would put the page where the step's side is.
+        page["HX-Retarget"] = page["HX-Reselect"] = "#content"
+        page["HX-Reswap"] = "outerHTML"
+    return page
 
 
 def _lists(request: HttpRequest) -> dict[str, Any]:

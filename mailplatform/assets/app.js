@@ -1,5 +1,4 @@
 // Behaviour shared by every signed-in page. htmx is loaded beside it, from django-htmx.
-import "@tabler/core/js/src/dropdown";
 import { startDialogs } from "./js/dialogs.js";
 import { startForms } from "./js/forms.js";
 import { startHtmx } from "./js/htmx.js";

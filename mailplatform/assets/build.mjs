@@ -4,10 +4,15 @@
 //
 // The icon sprite holds only the Tabler icons that a template, a Python file or a script names,
 // found by scanning: {% icon "users" %}, icon="users", icon: "users". A name that does not exist fails the build.
+// The pages' style sheet keeps the rules whose classes the same files name (unused-css.mjs). What is worth it stands
+// beside its file compressed, so that also a server without a proxy sends little.
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { brotliCompress, gzip } from "node:zlib";
 import { build, context } from "esbuild";
+import { withoutUnused } from "./unused-css.mjs";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const root = path.resolve(here, "../..");
@@ -33,7 +38,7 @@ const options = {
       }));
     },
   }],
-  assetNames: "[name]",
+  assetNames: "[name]-[hash]",
   logLevel: "warning",
 };
 
@@ -53,14 +58,18 @@ async function* files(folder) {
   }
 }
 
-async function iconNames() {
-  const names = new Map(always.map((name) => [name, "build.mjs"]));
+async function texts() {
+  const found = new Map();
   for (const folder of scanned) {
-    for await (const file of files(path.join(root, folder))) {
-      for (const [, name] of (await readFile(file, "utf8")).matchAll(mention)) {
-        if (!names.has(name)) names.set(name, path.relative(root, file));
-      }
-    }
+    for await (const file of files(path.join(root, folder))) found.set(path.relative(root, file), await readFile(file, "utf8"));
+  }
+  return found;
+}
+
+function iconNames(ours) {
+  const names = new Map(always.map((name) => [name, "build.mjs"]));
+  for (const [file, text] of ours) {
+    for (const [, name] of text.matchAll(mention)) if (!names.has(name)) names.set(name, file);
   }
   return names;
 }
@@ -74,11 +83,29 @@ async function symbol(name, mentionedIn) {
   return `<symbol id="${name}" viewBox="0 0 24 24">${inner.replace(/\s*\n\s*/g, "")}</symbol>`;
 }
 
-async function sprite() {
+async function sprite(ours) {
   const symbols = [];
-  for (const [name, file] of [...(await iconNames())].sort()) symbols.push(await symbol(name, file));
+  for (const [name, file] of [...iconNames(ours)].sort()) symbols.push(await symbol(name, file));
   const svg = `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("")}</svg>\n`;
   await writeFile(path.join(out, "icons.svg"), svg);
+}
+
+// The rules of the pages' sheet that a page, or a script bundled for one, can use.
+async function slimmed(ours, metafile) {
+  const bundled = Object.keys(metafile.inputs).filter((file) => file.includes("node_modules") && file.endsWith("js"));
+  const theirs = await Promise.all(bundled.map((file) => readFile(file, "utf8")));
+  const sheet = path.join(out, "app.css");
+  await writeFile(sheet, withoutUnused(await readFile(sheet, "utf8"), [...ours.values(), ...theirs]));
+}
+
+async function compressed(names) {
+  const made = names.filter((name) => /\.(css|js|svg)$/.test(name)).map(async (name) => {
+    const content = await readFile(path.join(out, name));
+    await writeFile(path.join(out, `${name}.br`), await promisify(brotliCompress)(content));
+    await writeFile(path.join(out, `${name}.gz`), await promisify(gzip)(content, { level: 9 }));
+    return [`${name}.br`, `${name}.gz`];
+  });
+  return (await Promise.all(made)).flat();
 }
 
 // Files are replaced in place and left-overs removed last: a running site never misses its style sheet.
@@ -86,12 +113,15 @@ async function tidy(made) {
   for (const name of await readdir(out)) if (!made.has(name)) await rm(path.join(out, name));
 }
 
+await mkdir(out, { recursive: true });
 if (process.argv.includes("--watch")) {
-  await mkdir(out, { recursive: true });
-  await sprite();
+  for (const name of await readdir(out)) if (/\.(br|gz)$/.test(name)) await rm(path.join(out, name));
+  await sprite(await texts());
   await (await context(options)).watch();
 } else {
-  await mkdir(out, { recursive: true });
-  const [, result] = await Promise.all([sprite(), build({ ...options, metafile: true })]);
-  await tidy(new Set(["icons.svg", ...Object.keys(result.metafile.outputs).map((file) => path.basename(file))]));
+  const ours = await texts();
+  const [, { metafile }] = await Promise.all([sprite(ours), build({ ...options, metafile: true })]);
+  await slimmed(ours, metafile);
+  const names = ["icons.svg", ...Object.keys(metafile.outputs).map((file) => path.basename(file))];
+  await tidy(new Set([...names, ...(await compressed(names))]));
 }

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,11 +22,22 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connections
 from django.test import override_settings
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, ViewportSize, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    ViewportSize,
+    expect,
+)
+from pytest_django.plugin import DjangoDbBlocker
 
 from mailplatform.accounts.models import User
 from mailplatform.sandbox import constants
 from mailplatform.sandbox.testing import RunningSandbox, running_sandbox
+from tests.database import flush
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 SERIOUS = {"serious", "critical"}
@@ -180,6 +192,37 @@ class Visitor:
         if inline:
             self.problems.append(f"{where}: inline script or style: {inline}")
 
+    def film(self, name: str) -> None:
+        """Take a picture of what the window shows for the tour in docs/, where one is being made."""
+        if directory := os.environ.get("TOUR_DIRECTORY"):
+            self.settle()
+            self.page.evaluate("scrollTo(0, 0)")
+            self.page.screenshot(path=f"{directory}/{name}.png")
+
+    def tab_to(self, target: Locator, *, most: int = 80) -> None:
+        """Press Tab until `target` has the focus, as somebody without a mouse does, and see that the focus shows."""
+        for _ in range(most):
+            self.page.keyboard.press("Tab")
+            if target.evaluate("each => each === document.activeElement", timeout=5_000):
+                assert self._shows_focus(), f"the focus on {target} cannot be seen"
+                return
+        raise AssertionError(f"Tab does not lead to {target} on {self.page.url}")
+
+    def press(self, target: Locator, key: str = "Enter") -> None:
+        """Go to `target` by Tab and press a key there."""
+        self.tab_to(target)
+        self.page.keyboard.press(key)
+
+    def _shows_focus(self) -> bool:
+        shown: bool = self.page.evaluate(
+            """() => {
+                const style = getComputedStyle(document.activeElement);
+                return document.activeElement.matches(":focus-visible") &&
+                    ((style.outlineStyle !== "none" && style.outlineWidth !== "0px") || style.boxShadow !== "none");
+            }"""
+        )
+        return shown
+
     def quiet(self) -> None:
         """Raise unless nothing forbidden happened."""
         assert not self.problems, "\n".join(self.problems)
@@ -223,6 +266,29 @@ def sign_in(context: BrowserContext, base: str, user: User) -> None:
     session.save()
     cookie: Any = {"name": settings.SESSION_COOKIE_NAME, "value": session.session_key, "url": base}
     context.add_cookies([cookie])
+
+
+@contextmanager
+def one_history(blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Let what a module's fixture writes stand until the module's last test, and empty the tables then."""
+    from mailplatform.asgi import application
+
+    with blocker.unblock():
+        yield
+        application.endpoint.writer.stop()
+        flush()
+        forget_connections()
+
+
+@contextmanager
+def signed_in(browser: Browser, base: str, user: User) -> Iterator[Visitor]:
+    """A window of `user` for the tests of a module, with what the browser has fetched once."""
+    context = browser.new_context(viewport=VIEWPORT, locale="en-GB")
+    visitor = watch(context, base)
+    sign_in(context, base, user)
+    yield visitor
+    context.close()
+    forget_connections()
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import pytest
 from django.urls import reverse
+from playwright.sync_api import expect
 
 from campaigns import tokens
 from campaigns.models import Run
+from campaigns.services import templates
 from events.models import DeadLetter
 from events.selectors import people
 from mailplatform.accounts.services import installation
@@ -14,7 +16,7 @@ from subscribers.models import MailingList, Subscriber, Subscription
 from subscribers.services import profiles
 from tests.browser.conftest import Visitor, sign_in
 from tests.factories.accounts import AdminFactory
-from tests.factories.campaigns import make_campaign
+from tests.factories.campaigns import make_campaign, make_site
 from tests.factories.events import make_person, make_run
 from tests.factories.stories import make_finished_campaign
 
@@ -51,10 +53,22 @@ def address(
     return reverse(f"events:{name}", args=[make(run.pk, person.pk)])
 
 
-def test_first_page_of_an_empty_installation(admin: Visitor) -> None:
+def test_ux_02_a_new_installation_teaches_in_four_steps_that_tick_when_they_are_done(admin: Visitor) -> None:
+    page = admin.page
+    done = page.locator(".mp-check.ok strong")
     admin.goto(reverse("events:dashboard"))
-    assert "Four steps" in admin.page.inner_text("main")
+    expect(page.get_by_role("heading", name="Four steps to the first campaign")).to_be_visible()
+    assert done.all_inner_texts() == []
     admin.look("dashboard empty")
+    make_site(public_url=admin.base)
+    page.reload()
+    assert done.all_inner_texts() == ["Verify your domain"]
+    page.locator(".mp-check", has_text="Import people").get_by_role("link").click()
+    page.wait_for_url("**/imports/")
+    make_person()
+    templates.ensure_starters()
+    admin.goto(reverse("events:dashboard"))
+    assert done.all_inner_texts() == ["Verify your domain", "Import people", "Make a template"]
 
 
 def test_first_page(admin: Visitor) -> None:

@@ -8,9 +8,8 @@ from playwright.sync_api import Browser
 from pytest_django.plugin import DjangoDbBlocker
 
 from mailplatform.sandbox.testing import RunningSandbox
-from tests.browser.conftest import VIEWPORT, Visitor, forget_connections, sign_in, watch
+from tests.browser.conftest import Visitor, one_history, signed_in
 from tests.browser.world import World, build
-from tests.database import flush
 
 STEPS = ("to", "from", "content", "schedule", "review")
 # They show a mail as its reader sees it, in a frame; its looks are the author's.
@@ -62,21 +61,15 @@ def world(
     django_db_setup: None, django_db_blocker: DjangoDbBlocker, sandbox: RunningSandbox, server_url: str
 ) -> Iterator[World]:
     """One history for all tests of this module, which only look."""
-    with django_db_blocker.unblock():
+    with one_history(django_db_blocker):
         yield build(sandbox, server_url)
-        flush()
-        forget_connections()
 
 
 @pytest.fixture(scope="module")
 def only_window(world: World, browser: Browser, server_url: str) -> Iterator[Visitor]:
     """The administrator's window on that history, opened once."""
-    context = browser.new_context(viewport=VIEWPORT, locale="en-GB")
-    visitor = watch(context, server_url)
-    sign_in(context, server_url, world.admin)
-    yield visitor
-    context.close()
-    forget_connections()
+    with signed_in(browser, server_url, world.admin) as visitor:
+        yield visitor
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from campaigns.models import Run
 from mailplatform.management.demo import people, story
 from mailplatform.sandbox.testing import RunningSandbox
 from subscribers.models import Profile, Subscriber
 from tests.browser.conftest import Visitor
-from tests.browser.world import install
+from tests.browser.world import install, let_people_read
 from tests.factories import workers
 from tests.factories.accounts import PASSWORD, AdminFactory
 
@@ -31,6 +31,7 @@ def celery(sandbox: RunningSandbox, server_url: str, event_writer: None, tmp_pat
     workers.empty_queues()
     # The sandbox is the session's: what other tests sent is not in this story.
     sandbox.api.delete("messages")
+    let_people_read(sandbox)
     command = [
         sys.executable,
         "-m",
@@ -66,7 +67,7 @@ def celery(sandbox: RunningSandbox, server_url: str, event_writer: None, tmp_pat
 def test_from_sign_in_to_unsubscribe(
     visitor: Visitor, celery: None, sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
-    admin = AdminFactory.create()
+    admin = AdminFactory.create(name="Ada Admin")
     install(admin, visitor.base)
     page = visitor.page
     page.set_default_timeout(60_000)
@@ -74,7 +75,7 @@ def test_from_sign_in_to_unsubscribe(
     import_people(visitor, tmp_path)
     publish_template(visitor)
     make_campaign(visitor)
-    send(page)
+    send(visitor)
     assert 0 < read_report(visitor, sandbox) <= PEOPLE
     reader = leave(visitor, sandbox)
     visitor.goto(reverse("events:dashboard"))
@@ -102,15 +103,20 @@ def import_people(visitor: Visitor, directory: Path) -> None:
     page.fill("[name=tracking_wording]", story.TRACKING_WORDING)
     page.check("[name=segments]")
     page.check("[name=agreed]")
+    visitor.film("01-import")
     page.click("text=Check the file")
     page.click(f"text=Import {PEOPLE} people")
     expect(page.locator("main")).to_contain_text("Every row of the file is accounted for")
+    visitor.film("02-imported")
     assert Subscriber.objects.count() == PEOPLE
 
 
 def publish_template(visitor: Visitor) -> None:
     visitor.goto(reverse("campaigns:template_add"))
+    visitor.film("03-templates")
     visitor.page.click("button[name=starter][value=welcome-campaign]")
+    visitor.page.wait_for_url("**/templates/*/")
+    visitor.film("04-template")
     visitor.page.click("button:has-text('Publish')")
     expect(visitor.page.locator("main")).to_contain_text("Version 1 published")
 
@@ -123,23 +129,35 @@ def make_campaign(visitor: Visitor) -> None:
     page.wait_for_url("**/to/")
     for box in page.locator("[name=segments]").all():
         box.check()
+    expect(page.locator("#saved-note")).to_have_text("Saved.")
+    visitor.film("05-to")
     page.click("text=Continue")
     page.wait_for_url("**/from/")
     page.locator("[name=sender]").first.check()
+    page.check("[name=track_opens]")
+    page.check("[name=track_clicks]")
     page.click("text=Continue")
     page.wait_for_url("**/content/")
     page.select_option("[name=template]", label="Welcome campaign")
+    expect(page.locator("#saved-note")).to_have_text("Saved.")
+    visitor.film("06-content")
     page.click("text=Continue")
     page.wait_for_url("**/schedule/")
     page.click("text=Continue")
     page.wait_for_url("**/review/")
+    visitor.film("07-review")
 
 
-def send(page: Page) -> None:
+def send(visitor: Visitor) -> None:
+    page = visitor.page
     assert page.is_enabled("button[data-dialog-open=send]"), page.inner_text("main")
     page.click("button[data-dialog-open=send]")
+    visitor.film("08-send")
     page.click("#send-go")
+    expect(page.locator("#progress-undo")).to_be_visible()
+    visitor.film("09-undo")
     expect(page.locator("#state-title")).to_have_text("Sent", timeout=120_000)
+    visitor.film("10-sent")
 
 
 def read_report(visitor: Visitor, sandbox: RunningSandbox) -> int:
@@ -150,6 +168,8 @@ def read_report(visitor: Visitor, sandbox: RunningSandbox) -> int:
     funnel = visitor.page.locator(".mp-funnel li")
     expect(funnel.filter(has_text="Audience")).to_contain_text(str(PEOPLE))
     expect(funnel.filter(has_text="Accepted by Amazon SES")).to_contain_text(str(mails))
+    expect(visitor.page.locator("#report canvas")).to_be_visible()
+    visitor.film("11-report")
     return mails
 
 
@@ -169,6 +189,7 @@ def leave(visitor: Visitor, sandbox: RunningSandbox) -> str:
     assert link is not None
     assert reader is not None
     visitor.goto(link[1].removeprefix(visitor.base))
+    visitor.film("12-unsubscribe")
     visitor.page.click("button[value=leave]")
     expect(visitor.page.locator("h1")).not_to_have_text("Unsubscribe?")
     return reader[1].lower()

@@ -47,8 +47,8 @@ PEOPLE = 120
 
 
 @dataclass
-class World:
-    """What the pages under test show."""
+class History:
+    """A campaign that was sent to people of a list, another that was not, and who looks at them."""
 
     admin: User
     sent: Campaign
@@ -57,6 +57,12 @@ class World:
     template: Template
     subscriber: Subscriber
     mailing_list: MailingList
+
+
+@dataclass
+class World(History):
+    """What the pages under test show."""
+
     segment: Segment
     job: ImportJob
     orders: ImportJob
@@ -77,15 +83,14 @@ def build(sandbox: RunningSandbox, address: str) -> World:
     admin = AdminFactory.create(name="Ada Admin")
     ViewerFactory.create(name="Vera Viewer")
     install(admin, address)
-    job = _import()
+    job = import_people()
     mailing_list = _list()
     sent = story.make_campaign("Welcome in November", "welcome-campaign")
     Campaign.objects.filter(pk=sent.pk).update(in_archive=True, tags=["welcome"])
     run = _send(sandbox, sent, admin)
     draft = story.make_campaign("Winter sale", "product-promotion")
-    form = _form(mailing_list)
     reader = Subscriber.objects.exclude(email__endswith="simulator.amazonses.com").order_by("pk")[3]
-    return World(
+    history = History(
         admin=admin,
         sent=Campaign.objects.get(pk=sent.pk),
         draft=draft,
@@ -93,10 +98,20 @@ def build(sandbox: RunningSandbox, address: str) -> World:
         template=Template.objects.get(slug="welcome-campaign"),
         subscriber=reader,
         mailing_list=mailing_list,
+    )
+    return furnish(history, job=job, address=address)
+
+
+def furnish(history: History, *, job: ImportJob, address: str) -> World:
+    """Add to a history one of everything else that has a page."""
+    admin, reader = history.admin, history.subscriber
+    form = _form(history.mailing_list)
+    return World(
+        **vars(history),
         segment=Segment.objects.order_by("pk")[0],
         job=job,
         orders=_orders(reader),
-        token=tokens.make_unsubscribe_token(run.pk, reader.pk),
+        token=tokens.make_unsubscribe_token(history.run.pk, reader.pk),
         webhook=_webhook(admin, address),
         field=CustomField.objects.order_by("pk")[0],
         tag=vocabulary.create_tag(name="VIP", actor=admin),
@@ -167,7 +182,8 @@ def _made() -> Iterator[people.Made]:
     return people.everybody(PEOPLE)
 
 
-def _import() -> ImportJob:
+def import_people() -> ImportJob:
+    """Bring the story's people in by the services that the import's pages use."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "people.csv"
         people.write_csv(path, list(_made()))
@@ -199,12 +215,16 @@ def _list() -> MailingList:
     return lists.create(name="Newsletter")
 
 
-def _send(sandbox: RunningSandbox, campaign: Campaign, admin: User) -> Run:
-    workers.empty_queues()
-    # Readers who open and click at once, so that the report has something to show.
+def let_people_read(sandbox: RunningSandbox) -> None:
+    """Let the sandbox's people open and click at once, so that reports have something to show."""
     sandbox.api.put(
         "readers", enabled=True, open=0.6, click=0.3, proxy_open=0.1, min_delay=0.01, max_delay=0.2
     )
+
+
+def _send(sandbox: RunningSandbox, campaign: Campaign, admin: User) -> Run:
+    workers.empty_queues()
+    let_people_read(sandbox)
     # At once and in this process: a worker takes some seconds to start, and other tests show that it works.
     app.conf.task_always_eager = True
     try:
