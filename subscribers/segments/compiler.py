@@ -261,17 +261,17 @@ def compile_rules(rules: Group, *, now: datetime) -> Condition:
     return Condition(sql, tuple(compiler.params), compiler.needs_subscriber)
 
 
-def compile_unknown(rules: Group, *, now: datetime) -> Condition | None:
-    """Return the condition of the people of whom the rules neither hold nor do not hold: engagement unknown.
+def compile_contrary(rules: Group, *, now: datetime) -> Condition | None:
+    """Return the condition that is true for exactly the people of whom the rules surely do not hold.
 
-    None where every rule asks for something that is known of everybody.
+    None where every rule asks for something that is known of everybody, so that it is the opposite.
     """
     asked = list[Rule]()
     walk(rules, asked.append)
     if not any(rule.subject.consent_column not in {"", "TRUE"} or rule.subject.known for rule in asked):
         return None
     compiler = _Compiler(now)
-    sql = f"NOT {compiler.node(rules)} AND NOT {compiler.node(rules, holds=False)}"
+    sql = compiler.node(rules, holds=False)
     return Condition(sql, tuple(compiler.params), compiler.needs_subscriber)
 
 
