@@ -50,6 +50,14 @@ def test_dates(cell: Any, expected: Any) -> None:
     assert values.read_date(cell) == expected
 
 
+def test_dates_in_three_formats_in_one_column_are_one_day_or_refused_but_never_guessed() -> None:
+    assert {values.read_date(cell) for cell in ("2025-03-04", "04.03.2025", "2025-03-04 10:00")} == {
+        "2025-03-04"
+    }
+    with pytest.raises(ValueRefusedError, match="not a date such as 2025-12-31"):
+        values.read_date("03/04/2025")
+
+
 @pytest.mark.parametrize(
     "cell", ["03/04/2025", "2025-02-30", "31.2.2025", "yesterday", "0001-01-01", "9999-01-01", "2025"]
 )

@@ -1,13 +1,15 @@
 """What stands in an export."""
 
 import json
+import tracemalloc
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from subscribers.ledger import export, keys, merkle
+from subscribers.ledger import export, keys, merkle, rows
 
 
 def test_the_manifest_says_what_is_in_it_and_is_signed(ledger: Any, tmp_path: Path) -> None:
@@ -50,6 +52,22 @@ def test_a_whole_block_needs_no_other_hashes(ledger: Any) -> None:
     assert (proof["ids"], proof["leaves"], proof["others"]) == ("1-5", sealed.leaves.hex(), "")
     with pytest.raises(merkle.ProofError):
         export.proof_line(sealed.block, [], sealed.leaves)
+
+
+def test_a_long_register_is_never_held_in_memory(ledger: Any, tmp_path: Path) -> None:
+    ledger.fill(1)
+    sealed, line = ledger.sealed[0], rows.csv_line(ledger.rows[0])
+    blocks = 20_000
+    tracemalloc.start()
+    try:
+        with (tmp_path / "x.zip").open("wb") as file, export.Writer(file, "csv") as writer:
+            for number in range(1, blocks + 1):
+                block = replace(sealed.block, number=number, first_id=number, last_id=number)
+                writer.add(block, sealed.leaves, [line._replace(id=number)])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8_000_000 < blocks * len(line.text)
 
 
 def test_the_same_ledger_gives_the_same_files(ledger: Any, tmp_path: Path) -> None:
