@@ -186,7 +186,7 @@ def languages_of_audience(campaign: Campaign) -> dict[str, int]:
     One pass over the audience. Raises `SegmentBrokenError`.
     """
     spec = audience_spec(campaign)
-    key = f"audience-languages:{hashlib.sha256(repr(spec).encode()).hexdigest()}"
+    key = f"audience-languages:{campaign.public_id}:{hashlib.sha256(repr(spec).encode()).hexdigest()}"
     found: dict[str, int] | None = cache.get(key)
     if found is None:
         sql, params = audience.audience_sql(spec)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.postgres.aggregates import ArrayAgg
@@ -14,6 +14,19 @@ from subscribers.models import CustomField
 from .. import languages
 from ..entries import BUILT_IN
 from ..models import Campaign, Template, TemplateDraft, TemplateVersion
+
+PERSON: Final = [
+    ("first_name", "First name"),
+    ("name", "Name"),
+    ("email", "E-mail address"),
+    ("language", "Language"),
+]
+LINKS: Final = [
+    ("unsubscribe_url", "Unsubscribe"),
+    ("preferences_url", "Preferences"),
+    ("view_url", "View in the browser"),
+]
+COMPANY: Final = [("company", "Company"), ("postal_address", "Postal address")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +116,15 @@ def list_versions(template: Template) -> QuerySet[TemplateVersion]:
 def custom_field_defaults() -> dict[str, Any]:
     """Key and default of every custom field."""
     return dict(CustomField.objects.values_list("key", "default"))
+
+
+def insertable(template: Template) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What a marketer may put into a text: groups of names, each with what people call it."""
+    fields = list(CustomField.objects.order_by("label").values_list("key", "label"))
+    custom = {key for key, _ in fields}
+    own = [(name, name) for name in sorted(template.defaults) if name not in BUILT_IN and name not in custom]
+    groups = [("About the person", [*PERSON, *fields]), ("Links", LINKS), ("Your company", COMPANY)]
+    return [*groups, ("Of this template", own)] if own else groups
 
 
 def known_names(defaults: Mapping[str, Any], fields: Mapping[str, Any] | None = None) -> frozenset[str]:

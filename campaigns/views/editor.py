@@ -160,6 +160,7 @@ def _context(template: Template, form: TemplateForm, user: Any) -> dict[str, Any
         "people": previews.recent_people(),
         "frame_html": reverse("campaigns:template_preview", args=[template.public_id, "html"]),
         "frame_text": reverse("campaigns:template_preview", args=[template.public_id, "text"]),
+        "insertable": selectors.insertable(template),
         "completions": sorted(BUILT_IN | set(fields) | set(template.defaults)),
         "findings": [finding.as_dict() for finding in shown.findings],
         "foreign": template_importing.has_foreign(_initial(template)),
@@ -209,7 +210,7 @@ def variable_rows(template: Template, used: frozenset[str], fields: dict[str, An
     ]
 
 
-@require_role("viewer")
+@require_role("viewer", viewers_post=True)
 @require_POST
 def template_check(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Check what is in the editor now, unsaved, and keep its rendering for the preview frame."""

@@ -2,13 +2,13 @@
 
 import pytest
 from django.urls import reverse
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FrameLocator, Page, expect
 
 from campaigns.models import Template
 from campaigns.rendering import SourceKind
 from campaigns.services import templates
 from tests.browser.conftest import Visitor, sign_in
-from tests.factories.campaigns import make_site, make_template, make_user
+from tests.factories.campaigns import HTML, make_site, make_subscriber, make_template, make_user
 
 
 @pytest.fixture
@@ -100,3 +100,55 @@ def test_text_that_was_never_saved_is_offered_again(marketer: Visitor, template:
     assert template.html.endswith("<!-- kept -->")
     page = open_editor(marketer, template)
     expect(page.locator("#autosave")).to_have_text("")
+
+
+def mail(page: Page) -> FrameLocator:
+    return page.frame_locator("#view-html iframe")
+
+
+def test_ux_07_a_name_is_chosen_from_a_list_and_who_has_none_sees_what_stands_in(marketer: Visitor) -> None:
+    make_subscriber(email="ann@example.org", name="")
+    template = make_template(subject="For ", html=HTML.replace("Hi {{name}}", "Hi"))
+    page = open_editor(marketer, template)
+    page.locator("input[name=subject]").press("End")
+    page.get_by_label("Variable", exact=True).select_option(label="First name")
+    page.get_by_role("button", name="Insert", exact=True).press("Enter")
+    expect(page.locator("input[name=subject]")).to_have_value("For {{first_name}}")
+    page.get_by_label("Show it as").fill("ann@example.org")
+    page.get_by_label("Show it as").press("Tab")
+    expect(page.locator("#check .mp-inbox")).to_contain_text("For there")
+
+
+def test_ux_12_desktop_phone_dark_text_and_images_off_as_any_real_contact(marketer: Visitor) -> None:
+    for name in ("Zoë Lee", "Bo Berg"):
+        make_subscriber(email=f"{name[:2].lower().replace('ë', 'e')}@example.org", name=name)
+    style = "<style>@media (prefers-color-scheme: dark) { h1 { color: rgb(1, 2, 3) } }</style>"
+    picture = '<img src="https://pictures.example/a.png" alt="A picture">'
+    page = open_editor(marketer, make_template(html=HTML.replace("<body>", f"<body>{style}{picture}")))
+    heading = mail(page).locator("h1")
+    for address, name in (("zo@example.org", "Zoë Lee"), ("bo@example.org", "Bo Berg")):
+        page.get_by_label("Show it as").fill(address)
+        page.get_by_label("Show it as").press("Tab")
+        expect(heading).to_have_text(f"Hi {name}")
+    page.locator("[data-dark]").click()
+    expect(heading).to_have_css("color", "rgb(1, 2, 3)")
+    expect(heading).to_have_text("Hi Bo Berg")
+    page.get_by_role("button", name="Phone width").click()
+    assert page.locator("#view-html iframe").evaluate("frame => frame.getBoundingClientRect().width") <= 362
+    page.get_by_role("button", name="Text part").click()
+    expect(page.frame_locator("#view-text iframe").locator("pre")).to_contain_text("Hi Bo Berg")
+    assert mail(page).get_by_alt_text("A picture").evaluate("image => image.naturalWidth") == 0
+    # The browser's own words about the picture that was not loaded.
+    marketer.problems[:] = [words for words in marketer.problems if "pictures.example" not in words]
+
+
+def test_ux_10_what_the_draft_was_is_compared_and_brought_back(marketer: Visitor, template: Template) -> None:
+    templates.save_draft(template_id=template.pk, actor=make_user(), revision=1, subject="Second thoughts")
+    marketer.goto(reverse("campaigns:template_versions", args=[template.public_id]))
+    page = marketer.page
+    page.locator("#drafts a.row-link").click()
+    expect(page.locator("#drafts .mp-diff-line.added")).to_contain_text("Second thoughts")
+    page.locator("#drafts").get_by_role("button", name="Restore").click()
+    expect(page.locator("input[name=subject]")).to_have_value(template.subject)
+    marketer.goto(reverse("campaigns:template_versions", args=[template.public_id]))
+    expect(page.locator("#drafts")).to_contain_text("Second thoughts")

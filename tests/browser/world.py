@@ -13,7 +13,7 @@ from django.core.management import call_command
 
 from campaigns import tokens
 from campaigns.models import Campaign, MediaFile, Run, RunState, Template
-from campaigns.services import branding, media, runs
+from campaigns.services import branding, media, runs, template_languages, templates
 from events.models import Counter, WebhookEndpoint
 from events.services import webhooks
 from mailplatform.accounts.models import User
@@ -95,7 +95,7 @@ def build(sandbox: RunningSandbox, address: str) -> World:
         sent=Campaign.objects.get(pk=sent.pk),
         draft=draft,
         run=run,
-        template=Template.objects.get(slug="welcome-campaign"),
+        template=_written_twice(admin),
         subscriber=reader,
         mailing_list=mailing_list,
     )
@@ -123,6 +123,16 @@ def furnish(history: History, *, job: ImportJob, address: str) -> World:
         form=form,
         media=_brand(admin),
         links=_links(form, reader),
+    )
+
+
+def _written_twice(admin: User) -> Template:
+    """A template in two languages, whose draft was something else before."""
+    template = Template.objects.get(slug="welcome-campaign")
+    template_languages.add(template=template, language="de", actor=admin)
+    words = "A gift for your first order is inside."
+    return templates.save_draft(
+        template_id=template.pk, actor=admin, revision=template.revision, preheader=words
     )
 
 

@@ -64,7 +64,7 @@ document.addEventListener("focusin", (event) => {
 });
 
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-narrow], [data-images], [data-dark], [data-insert], [data-goto-line]");
+  const button = event.target.closest("[data-narrow], [data-images], [data-dark], [data-insert], [data-insert-from], [data-goto-line]");
   if (!button) return;
   if ("narrow" in button.dataset) {
     const phone = press(button);
@@ -74,6 +74,8 @@ document.addEventListener("click", (event) => {
     refresh();
   } else if (button.dataset.insert) {
     insert(button.dataset.insert);
+  } else if (button.dataset.insertFrom) {
+    insert(document.getElementById(button.dataset.insertFrom).value);
   } else {
     document.dispatchEvent(new CustomEvent("mp:goto", { detail: Number(button.dataset.gotoLine) }));
   }
