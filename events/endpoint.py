@@ -14,9 +14,10 @@ from typing import Any, Final
 import structlog
 from django.db import close_old_connections, connection
 
+from mailplatform.core.flood import Flood
+
 from . import verify, wiring
 from .envelope import UnknownTopic
-from .flood import Flood
 from .ingest import Inbound
 from .services import handshake
 from .writer import GroupWriter

@@ -54,6 +54,7 @@ MIDDLEWARE = [
     "mailplatform.core.static_files.StaticFilesMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "mailplatform.accounts.middleware.FloodMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -265,6 +266,9 @@ LEDGER_CHECKPOINT_FILE = env.str("LEDGER_CHECKPOINT_FILE", str(DATA_DIR / "check
 
 EMAIL_BACKEND = "campaigns.mail_backend.SesBackend"
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "mailplatform@localhost")
+
+# Whoever has it may read /metrics; without it only this machine may.
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 
 DJANGO_STRUCTLOG_CELERY_ENABLED = False
 LOGGING: dict[str, Any] = {

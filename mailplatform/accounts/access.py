@@ -15,14 +15,17 @@ from .models import Role, User
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=HttpRequest)
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def require_role(
-    role: str,
+    role: str, *, viewers_post: bool = False
 ) -> Callable[[Callable[Concatenate[R, P], HttpResponseBase]], Callable[Concatenate[R, P], HttpResponseBase]]:
     """Let a view be used by people who have at least `role`.
 
-    Strangers are sent to the sign-in page; people with a lower role get the 403 page.
+    Strangers are sent to the sign-in page; people with a lower role get the 403 page. A viewer reads: what changes
+    something (POST and the like) is refused to them also on pages that they may open, unless the view says
+    `viewers_post`: about themselves, or a question that needs a body.
     """
     needed = Role(role)
 
@@ -37,6 +40,8 @@ def require_role(
             if not user.has_role(needed):
                 message = f"This page is for people with the role “{needed.label}”."
                 raise PermissionDenied(message)
+            if not (viewers_post or request.method in READING or user.has_role(Role.MARKETER)):
+                raise PermissionDenied("The role “Viewer” reads everything and changes nothing.")
             return view(request, *args, **kwargs)
 
         guarded.required_role = needed  # type: ignore[attr-defined]

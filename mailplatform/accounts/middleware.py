@@ -1,5 +1,6 @@
 """Sign-in everywhere, the second factor where everybody must have one, and the zone in which times are shown."""
 
+import time
 import zoneinfo
 from collections.abc import Callable
 
@@ -10,6 +11,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, resolve_url
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
+
+from mailplatform.core import flood
 
 from . import access, selectors
 from .models import User
@@ -70,3 +73,55 @@ class ZoneMiddleware:
             with timezone.override(zoneinfo.ZoneInfo(name)):
                 return self.get_response(request)
         return self.get_response(request)
+
+
+class FloodMiddleware:
+    """Holds back who asks a public page for too much: guesses of links, tokens and passwords, and mere numbers.
+
+    Counted in the memory of each web process, by IPv4 address or IPv6 /64, and kept nowhere. A valid link in a mail
+    acts however many others of the same network were refused: an unsubscribe must not be lost, and mailbox providers
+    send thousands from one address. Only reading is limited by number.
+    """
+
+    MUST_ACT = frozenset({"events:unsubscribe", "events:unsubscribe_bare", "events:preferences"})
+    BAD = frozenset({400, 401, 403, 404, 410, 422})
+    READING = frozenset({"GET", "HEAD"})
+    READS = 600  # a minute
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+        self.guesses = flood.Flood(time.monotonic)
+        self.reads = flood.Flood(time.monotonic, limit=self.READS)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Serve the request; note a refusal by a public page."""
+        response = self.get_response(request)
+        if response.status_code in self.BAD and getattr(request, "is_public_page", False):
+            self.guesses.refused(_network(request))
+        return response
+
+    def process_view(
+        self, request: HttpRequest, view_func: Callable[..., object], *_view_arguments: object
+    ) -> HttpResponseBase | None:
+        """Let the view run, or answer 429."""
+        if getattr(view_func, "login_required", True):
+            return None
+        request.is_public_page = True  # type: ignore[attr-defined] # read again above
+        network = _network(request)
+        if request.method in self.READING:
+            if self.reads.is_held_back(network) or self.guesses.is_held_back(network):
+                return _too_many()
+            self.reads.refused(network)
+            return None
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        return _too_many() if name not in self.MUST_ACT and self.guesses.is_held_back(network) else None
+
+
+def _network(request: HttpRequest) -> str:
+    return flood.network_of(str(request.META.get("REMOTE_ADDR", "")))
+
+
+def _too_many() -> HttpResponse:
+    text = "Too many requests came from your network. Please try again in a minute.\n"
+    headers = {"Retry-After": "60", "Cache-Control": "no-store"}
+    return HttpResponse(text, status=429, content_type="text/plain; charset=utf-8", headers=headers)

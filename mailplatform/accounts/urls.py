@@ -29,5 +29,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/sessions/<int:pk>/end/", profile.session_end, name="session_end"),
     path("account/sessions/end-others/", profile.sessions_end, name="sessions_end"),
     path("healthz", health.health, name="health"),
+    path("livez", health.live, name="live"),
+    path("readyz", health.ready, name="ready"),
+    path("metrics", health.metrics, name="metrics"),
     path("style/", style.style, name="style"),
 ]

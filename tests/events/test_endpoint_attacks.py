@@ -14,11 +14,11 @@ import pytest
 from django.db import connection
 
 from events import endpoint, verify
-from events.flood import BAD_POSTS
 from events.models import Counter, DeadLetter, Event, InboundMessage, Outcome
 from events.wiring import Topics
 from mailplatform.accounts.services import installation
 from mailplatform.core import clock
+from mailplatform.core.flood import BAD_POSTS
 from subscribers.models import Suppression
 from subscribers.services import erasure
 from tests.factories.events import make_person, make_run, payload

@@ -1,21 +1,68 @@
-"""For load balancers and container health checks."""
+"""For load balancers, container health checks and monitoring systems."""
+
+import hmac
+import ipaddress
 
 import structlog
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.cache import cache
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, JsonResponse
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from redis.exceptions import RedisError
+
+from mailplatform.core import metrics as measured
 
 log = structlog.get_logger(__name__)
 
 
 @login_not_required
 @never_cache
+def live(_request: HttpRequest) -> JsonResponse:
+    """Answer 200 while this process serves at all: restarting it would not bring Postgres back."""
+    return JsonResponse({"web": "ok"})
+
+
+@login_not_required
+@never_cache
 def health(_request: HttpRequest) -> JsonResponse:
     """Answer 200 when Postgres and Redis answer, else 503 with the name of the one that does not."""
-    parts = {"postgres": _postgres(), "redis": _redis()}
+    return _answer({"postgres": _postgres(), "redis": _redis()})
+
+
+@login_not_required
+@never_cache
+def ready(_request: HttpRequest) -> JsonResponse:
+    """The same, and whether the tables are those that this version needs: traffic may come."""
+    postgres = _postgres()
+    tables = _tables() if postgres == "ok" else "unknown"
+    return _answer({"postgres": postgres, "redis": _redis(), "tables": tables})
+
+
+@login_not_required
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Figures for Prometheus: with the token of METRICS_TOKEN, or without one from this machine alone."""
+    if not _may_measure(request):
+        return HttpResponse("not from here\n", status=403, content_type="text/plain")
+    return HttpResponse(measured.render(), content_type=measured.CONTENT_TYPE)
+
+
+def _may_measure(request: HttpRequest) -> bool:
+    if token := settings.METRICS_TOKEN:
+        given = request.headers.get("Authorization", "")
+        return hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
+    # What a proxy on this machine passes on is not from this machine.
+    passed_on = {"X-Forwarded-For", "X-Forwarded-Proto", "Forwarded", "X-Real-Ip"} & set(request.headers)
+    try:
+        return not passed_on and ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+    except ValueError:
+        return False
+
+
+def _answer(parts: dict[str, str]) -> JsonResponse:
     return JsonResponse(parts, status=200 if all(state == "ok" for state in parts.values()) else 503)
 
 
@@ -27,6 +74,11 @@ def _postgres() -> str:
         log.exception("health_postgres")
         return "unreachable"
     return "ok"
+
+
+def _tables() -> str:
+    executor = MigrationExecutor(connection)
+    return "outdated" if executor.migration_plan(executor.loader.graph.leaf_nodes()) else "ok"
 
 
 def _redis() -> str:

@@ -12,7 +12,7 @@ from ..services import sessions as session_service
 from ..services import users
 
 
-@require_role("viewer")
+@require_role("viewer", viewers_post=True)
 @require_http_methods(["GET", "POST"])
 def profile(request: HttpRequest) -> HttpResponse:
     """One's own name, zone, password, second factor and sessions."""
@@ -31,7 +31,7 @@ def profile(request: HttpRequest) -> HttpResponse:
     return render(request, "account/profile.html", context, status=422 if form.errors else 200)
 
 
-@require_role("viewer")
+@require_role("viewer", viewers_post=True)
 @require_POST
 def session_end(request: HttpRequest, pk: int) -> HttpResponse:
     """End one of one's own sessions."""
@@ -42,7 +42,7 @@ def session_end(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("accounts:profile")
 
 
-@require_role("viewer")
+@require_role("viewer", viewers_post=True)
 @require_POST
 def sessions_end(request: HttpRequest) -> HttpResponse:
     """End all of one's sessions but this one."""

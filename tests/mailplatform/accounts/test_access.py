@@ -56,3 +56,17 @@ def test_an_unknown_role_is_a_mistake_of_ours() -> None:
 def test_there_is_no_current_user_for_a_stranger() -> None:
     with pytest.raises(PermissionDenied):
         current_user(request_of(AnonymousUser()))
+
+
+@pytest.mark.parametrize(("role", "allowed"), [(Role.VIEWER, False), (Role.MARKETER, True)])
+def test_a_viewer_reads_and_changes_nothing(role: Role, *, allowed: bool) -> None:
+    view = require_role("viewer")(lambda _: HttpResponse())
+    request = request_of(User(email="ada@example.org", role=role))
+    assert view(request).status_code == 200
+    request.method = "POST"
+    if allowed:
+        assert view(request).status_code == 200
+        return
+    with pytest.raises(PermissionDenied, match="changes nothing"):
+        view(request)
+    assert require_role("viewer", viewers_post=True)(lambda _: HttpResponse())(request).status_code == 200

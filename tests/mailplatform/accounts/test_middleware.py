@@ -1,8 +1,12 @@
 import pytest
 from allauth.mfa.models import Authenticator
-from django.test import Client
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
 
+from mailplatform.accounts.middleware import FloodMiddleware
+from mailplatform.core.flood import BAD_POSTS
 from tests.factories.accounts import InstallationFactory, UserFactory
+from tests.mailplatform.accounts.test_urls import patterns
 
 pytestmark = pytest.mark.django_db
 
@@ -51,3 +55,41 @@ def test_whoever_lacks_the_second_factor_sets_one_up_first(client: Client) -> No
     assert client.get("/account/profile/").status_code == 302
     Authenticator.objects.create(user=user, type="totp", data={})
     assert client.get("/account/profile/").status_code == 200
+
+
+def statuses(client: Client, path: str, count: int) -> set[int]:
+    return {client.get(path).status_code for _ in range(count)}
+
+
+def test_guessing_links_and_tokens_is_held_back_but_never_an_unsubscribe(client: Client) -> None:
+    assert statuses(client, "/v/not-a-token/", BAD_POSTS) == {404}
+    answer = client.get("/v/not-a-token/")
+    assert (answer.status_code, answer["Retry-After"]) == (429, "60")
+    assert client.post("/api/v1/lists", {}, headers={"Authorization": "Bearer mp_guess"}).status_code == 429
+    assert client.post("/u/not-a-token/", {"List-Unsubscribe": "One-Click"}).status_code == 404
+    assert Client(REMOTE_ADDR="2001:db8::1").get("/v/not-a-token/").status_code == 404
+
+
+def test_public_pages_are_not_read_without_end(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    UserFactory.create()
+    monkeypatch.setattr(FloodMiddleware, "READS", 5)
+    assert statuses(client, "/account/login/", 5) == {200}
+    assert statuses(client, "/account/login/", 1) == {429}
+    client.force_login(UserFactory.create())
+    assert statuses(client, "/account/profile/", 7) == {200}
+
+
+def test_every_public_address_is_limited() -> None:
+    public = {name: p for name, p in patterns() if getattr(p.callback, "login_required", True) is False}
+    assert {"events:unsubscribe", "accounts:setup", "accounts:metrics", "account_login", "api:people"} <= set(
+        public
+    )
+    for name, pattern in public.items():
+        middleware = FloodMiddleware(lambda _: HttpResponse(status=404))
+        request = RequestFactory().get("/")
+        for _ in range(BAD_POSTS):
+            assert middleware.process_view(request, pattern.callback) is None
+            middleware(request)
+        answer = middleware.process_view(request, pattern.callback)
+        assert isinstance(answer, HttpResponse), name
+        assert answer.status_code == 429

@@ -1,4 +1,4 @@
-"""What holds for every address of the site."""
+"""What holds for every address of the site; who may open it: test_who_may.py."""
 
 from collections.abc import Iterator
 
@@ -8,25 +8,6 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests.factories.accounts import AdminFactory, InstallationFactory, UserFactory
 
-# Everything else needs a role. Sign-in, first visit, health, and what readers of our mail open.
-PUBLIC = {
-    "events:archive",
-    "events:archive_copy",
-    "accounts:setup",
-    "accounts:health",
-    "events:unsubscribe",
-    "events:unsubscribe_bare",
-    "events:trap",
-    "events:preferences",
-    "events:view_in_browser",
-    "events:signup",
-    "events:signup_confirm",
-    "events:my_data",
-    "events:my_erasure",
-    "campaigns:media_file",
-    "campaigns:media_file_double",
-    "campaigns:brand_css",
-}
 POLICY = (
     "default-src 'self'",
     "script-src 'self'",
@@ -42,24 +23,6 @@ def patterns(resolver: URLResolver | None = None, namespace: str = "") -> Iterat
             yield from patterns(entry, f"{entry.namespace}:" if entry.namespace else namespace)
         else:
             yield f"{namespace}{entry.name}", entry
-
-
-def asks_for_role(view: object) -> bool:
-    """Look through the decorators of a view for `require_role`."""
-    while view is not None:
-        if hasattr(view, "required_role"):
-            return True
-        view = getattr(view, "__wrapped__", None)
-    return False
-
-
-# The API asks for a token by itself: see test_api.py.
-OURS = [(name, pattern) for name, pattern in patterns() if ":" in name and not name.startswith("api:")]
-
-
-@pytest.mark.parametrize(("name", "pattern"), OURS, ids=[name for name, _ in OURS])
-def test_each_page_is_public_on_purpose_or_asks_for_a_role(name: str, pattern: URLPattern) -> None:
-    assert asks_for_role(pattern.callback) != (name in PUBLIC)
 
 
 @pytest.mark.django_db

@@ -1,9 +1,10 @@
-"""Holding back whoever posts what is not to be believed, again and again. Pure; the clock is given.
+"""Holding back whoever asks for what is refused, again and again. Pure; the clock is given.
 
 Only addresses that never posted anything genuine lately are held back: behind a proxy that hides addresses, SNS and a
 stranger look the same, and an event that is refused here would come late.
 """
 
+import ipaddress
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,14 +26,14 @@ class _Record:
 class Flood:
     """Counts bad posts per address; remembers the newest `ADDRESSES` only."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
+    def __init__(self, now: Callable[[], float], *, limit: int = BAD_POSTS) -> None:
+        self._now, self._limit = now, limit
         self._records: OrderedDict[str, _Record] = OrderedDict()
 
     def is_held_back(self, address: str) -> bool:
         """Tell whether posts of this address should not even be read now."""
         record = self._records.get(address)
-        if record is None or record.bad < BAD_POSTS:
+        if record is None or record.bad < self._limit:
             return False
         now = self._now()
         return now - record.since < WINDOW_S and now - record.believed_at >= TRUSTED_S
@@ -57,3 +58,16 @@ class Flood:
         else:
             self._records.move_to_end(address)
         return record
+
+
+def network_of(address: str) -> str:
+    """Return what one stranger has for themselves: an IPv4 address, or the /64 of an IPv6 address."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped:
+            return str(ip.ipv4_mapped)
+        return str(ipaddress.IPv6Network((ip, 64), strict=False).network_address)
+    return str(ip)

@@ -1,6 +1,8 @@
 """Whoever posts nonsense again and again is not read any more; whoever also posts genuine messages is."""
 
-from events.flood import ADDRESSES, BAD_POSTS, TRUSTED_S, WINDOW_S, Flood
+import pytest
+
+from mailplatform.core.flood import ADDRESSES, BAD_POSTS, TRUSTED_S, WINDOW_S, Flood, network_of
 
 
 def make(at: list[float]) -> Flood:
@@ -37,3 +39,25 @@ def test_many_addresses_do_not_fill_the_memory() -> None:
     for number in range(ADDRESSES + 10):
         flood.refused(str(number))
     assert len(flood._records) == ADDRESSES
+
+
+def test_a_limit_of_ones_own() -> None:
+    flood = Flood(lambda: 0.0, limit=2)
+    flood.refused("a")
+    assert not flood.is_held_back("a")
+    flood.refused("a")
+    assert flood.is_held_back("a")
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("", ""),
+        ("unix:", "unix:"),
+    ],
+)
+def test_whoever_has_a_whole_network_counts_once(address: str, network: str) -> None:
+    assert network_of(address) == network
