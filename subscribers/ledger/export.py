@@ -22,6 +22,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, Final, Literal, Self
 
+import orjson
+
 from . import encoding, keys, merkle, ranges, rows
 from .blocks import Block, Head
 
@@ -128,7 +130,7 @@ class Writer:
         """
         ids = [line.id for line in chosen]
         proof = proof_line(block, ids, leaves)
-        self._blocks_file.write(json.dumps(proof, separators=(",", ":")).encode() + b"\n")
+        self._blocks_file.write(orjson.dumps(proof, option=orjson.OPT_APPEND_NEWLINE))
         self._blocks += 1
         self._ids.add_all(ids)
         self._erased.add_all([line.id for line in chosen if line.is_erased])

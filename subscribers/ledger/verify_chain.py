@@ -87,13 +87,10 @@ def _notices(notices: Iterable[export.Notice], report: Report) -> set[str]:
     known = set()
     for notice in notices:
         known.add(notice.hash)
-        fields = {
-            "version": notice.version,
-            "language": notice.language,
-            "purpose": notice.purpose,
-            "text": notice.text,
-        }
-        if encoding.notice_hash(**fields) != notice.hash:  # type: ignore[arg-type]
+        expected = encoding.notice_hash(
+            version=notice.version, language=notice.language, purpose=notice.purpose, text=notice.text
+        )
+        if expected != notice.hash:
             name = f"{notice.purpose} version {notice.version} ({notice.language})"
             report.add(Kind.CHANGED, f"the wording {name} was changed")
     return known

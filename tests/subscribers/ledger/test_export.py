@@ -55,19 +55,19 @@ def test_a_whole_block_needs_no_other_hashes(ledger: Any) -> None:
 
 
 def test_a_long_register_is_never_held_in_memory(ledger: Any, tmp_path: Path) -> None:
-    ledger.fill(1)
-    sealed, line = ledger.sealed[0], rows.csv_line(ledger.rows[0])
-    blocks = 20_000
+    size, blocks = 400, 100
+    ledger.fill(size)
+    sealed, lines = ledger.sealed[0], [rows.csv_line(row) for row in ledger.rows]
     tracemalloc.start()
     try:
         with (tmp_path / "x.zip").open("wb") as file, export.Writer(file, "csv") as writer:
-            for number in range(1, blocks + 1):
-                block = replace(sealed.block, number=number, first_id=number, last_id=number)
-                writer.add(block, sealed.leaves, [line._replace(id=number)])
+            for start in range(0, size * blocks, size):
+                block = replace(sealed.block, first_id=start + 1, last_id=start + size)
+                writer.add(block, sealed.leaves, [line._replace(id=start + line.id) for line in lines])
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 8_000_000 < blocks * len(line.text)
+    assert peak < 8_000_000 < size * blocks * len(lines[0].text)
 
 
 def test_the_same_ledger_gives_the_same_files(ledger: Any, tmp_path: Path) -> None:
