@@ -44,7 +44,11 @@ class People(Schema):
 
 
 class Evidence(Schema):
-    """Why we may write to somebody: what a basis needs, as on the page."""
+    """Why we may write to somebody: what a basis needs, as on the page.
+
+    A soft opt-in (ePrivacy Art. 13(2)) needs the order (`reference`), its date, the words beside the opt-out, and that
+    mail about `similar_products` was announced and an `opt_out_offered` when the address was collected.
+    """
 
     basis: Literal["consent", "soft_opt_in", "contract", "legitimate_interest"]
     source: str = Field(max_length=200)
@@ -54,6 +58,8 @@ class Evidence(Schema):
     language: str = Field("en", max_length=10)
     opens: bool = False
     clicks: bool = False
+    similar_products: bool = False
+    opt_out_offered: bool = False
 
 
 class NewPerson(Schema):
@@ -154,6 +160,7 @@ def add_person(request: HttpRequest, new: NewPerson) -> tuple[int, Person]:
         statement = Statement(
             basis=given.basis, source=given.source, wording=given.wording, reference=given.reference,
             tracking_wording=given.wording, occurred_at=_aware(given.occurred_at), language=given.language,
+            similar=given.similar_products, opt_out=given.opt_out_offered,
         )  # fmt: skip
     permission = service.Permission(statement, bool(given and given.opens), bool(given and given.clicks))
     try:

@@ -181,7 +181,7 @@ class DeclarationForm(PermissionForm):
 
     def declared(self) -> list[forms.BoundField]:
         """Return the inputs of the declaration."""
-        names = ("basis", "source", "occurred_on", "wording", "tracking_wording", "reference", "agreed")
+        names = (*PermissionForm.base_fields, "agreed")
         return [self[name] for name in names]
 
     def handling(self) -> list[forms.BoundField]:

@@ -10,6 +10,7 @@ from ..importing.columns import Column
 from ..importing.order_columns import TARGETS
 from ..merging.order_acts import SoftOptIn
 from ..services.importing.declaring import MAX_SHOP
+from .permission import OPT_OUT, SIMILAR
 
 TARGET_WORDS = {
     "email": "E-mail address",
@@ -54,12 +55,8 @@ class OrdersForm(forms.Form):
             "left a list, is blocked or was erased."
         ),
     )
-    similar = forms.BooleanField(
-        label="It was stated that we would write about our own similar products", required=False
-    )
-    opt_out = forms.BooleanField(
-        label="Everybody could refuse that, free and easily, when the address was collected", required=False
-    )
+    similar = forms.BooleanField(label=SIMILAR, required=False)
+    opt_out = forms.BooleanField(label=OPT_OUT, required=False)
     where = forms.CharField(
         label="Where was the address collected?",
         max_length=200,

@@ -108,6 +108,8 @@ class NewPersonForm(PersonForm, PermissionForm):
         "clicks",
         "tracking_wording",
         "reference",
+        "similar",
+        "opt_out",
     )
 
     def person(self) -> list[forms.BoundField]:

@@ -13,6 +13,9 @@ BASES = (
     ("legitimate_interest", "Our legitimate interest: service mail only, no marketing"),
     ("none", "No basis yet: store them, never mail them"),
 )
+# The two conditions of a soft opt-in, in the words of every form that asks for them.
+SIMILAR = "It was stated that we would write about our own similar products"
+OPT_OUT = "Everybody could refuse that, free and easily, when the address was collected"
 
 
 class PermissionForm(forms.Form):
@@ -51,6 +54,11 @@ class PermissionForm(forms.Form):
         help_text="Needed for existing customers, contracts and legitimate interest.",
     )
 
+    similar = forms.BooleanField(
+        label=SIMILAR, required=False, help_text="Needed for existing customers, as is the next."
+    )
+    opt_out = forms.BooleanField(label=OPT_OUT, required=False)
+
     def statement(self) -> Statement:
         """Return the declaration of a valid form."""
         data = self.cleaned_data
@@ -62,4 +70,6 @@ class PermissionForm(forms.Form):
             tracking_wording=data["tracking_wording"].strip(),
             reference=data["reference"].strip(),
             occurred_at=datetime.combine(day, time(), UTC) if day else None,
+            similar=data["similar"],
+            opt_out=data["opt_out"],
         )

@@ -26,22 +26,23 @@ FROM import_chunk WHERE reason IS NULL AND basis <> '' GROUP BY 1
 _PROOF_KEYS: Final = """CASE st.basis WHEN 'contract' THEN 'contract' WHEN 'legitimate_interest' THEN 'assessment'
     WHEN 'soft_opt_in' THEN 'order' END"""
 _REFERENCE: Final = sql.json_text("st.reference")
-# Canonical JSON, hence in the order of the keys: assessment | contract, file, line, order, order_date, reference,
-# requested_at, requested_ip, sha256. Most rows have nothing of their own but the line.
+# Canonical JSON, hence in the order of the keys: assessment | contract, file, line, opt_out_offered, order, order_date,
+# reference, requested_at, requested_ip, sha256, similar_products. Most rows have nothing of their own but the line.
 _EVIDENCE: Final = f"""
     CASE WHEN st.reference = '' AND st.requested_at IS NULL AND st.requested_ip = ''
         AND a.proof IS DISTINCT FROM 'order'
-    THEN %(file_and_line)s || st.line || %(sha256)s
+    THEN %(file_and_line)s || st.line || %(sha256)s || '}}'
     ELSE '{{' || CASE WHEN a.proof IN ('contract', 'assessment') AND st.reference <> ''
         THEN '"' || a.proof || '":' || {_REFERENCE} || ',' ELSE '' END
     || substr(%(file_and_line)s, 2) || st.line
+    || CASE WHEN a.proof = 'order' THEN ',"opt_out_offered":true' ELSE '' END
     || CASE WHEN a.proof = 'order' AND st.reference <> '' THEN ',"order":' || {_REFERENCE} ELSE '' END
     || CASE WHEN a.proof = 'order' THEN ',"order_date":"' || left(st.consent_at, 10) || '"' ELSE '' END
     || CASE WHEN a.proof IS NULL AND st.reference <> '' THEN ',"reference":' || {_REFERENCE} ELSE '' END
     || CASE WHEN st.requested_at IS NULL THEN ''
         ELSE ',"requested_at":"' || {sql.time_text("st.requested_at")} || '"' END
     || CASE WHEN st.requested_ip = '' THEN '' ELSE ',"requested_ip":"' || st.requested_ip || '"' END
-    || %(sha256)s END
+    || %(sha256)s || CASE WHEN a.proof = 'order' THEN ',"similar_products":true' ELSE '' END || '}}' END
 """
 _ACTS: Final = f"""
 INSERT INTO {ACTS} (position, subscriber_id, subject, purpose, act, lawful_basis, source, occurred_at,
@@ -103,7 +104,7 @@ class Acts:
             "wording": statement.wording,
             "source": statement.source,
             "file_and_line": f'{{"file":{encoding.canonical_text(job.file_name)},"line":',
-            "sha256": f',"sha256":"{bytes(job.file_sha256).hex()}"}}',
+            "sha256": f',"sha256":"{bytes(job.file_sha256).hex()}"',
         }
 
     def collect(self, cursor: CursorWrapper, *, with_known: bool) -> int:

@@ -14,7 +14,6 @@ from ..ledger import encoding, sql
 from ..models import ConsentNotice, ImportJob, Purpose
 from ..services import consent
 from ..services.sealing import ACTS
-from .statement import StatementError
 
 # The newest order of each person of the chunk is the reference.
 _ELIGIBLE: Final = """
@@ -61,20 +60,6 @@ class SoftOptIn:
     def to_json(self) -> dict[str, Any]:
         """Return the declaration as it is stored with the import."""
         return asdict(self)
-
-
-def check_soft_opt_in(declared: SoftOptIn) -> None:
-    """Refuse a soft opt-in without its two conditions, the words and the place. Raises StatementError."""
-    if not declared.similar:
-        raise StatementError("A soft opt-in covers your own similar products only. Say that this was stated.")
-    if not declared.opt_out:
-        raise StatementError(
-            "A soft opt-in needs an opt-out that was offered when the address was collected."
-        )
-    if not declared.wording.strip():
-        raise StatementError("Give the exact words that stood beside the opt-out.")
-    if not declared.where.strip():
-        raise StatementError("Say where the address was collected, for example “checkout of shop.example”.")
 
 
 class OrderActs:

@@ -28,6 +28,7 @@ class Statement:
 
     ``basis`` is a lawful basis or ``none``; ``wording`` the exact words the people agreed to, ``tracking_wording``
     those for tracking (the same, when empty); ``occurred_at`` when, for rows without a date of their own.
+    ``similar`` and ``opt_out`` are the two conditions of a soft opt-in, see `check_soft_opt_in`.
     """
 
     basis: str = "none"
@@ -37,6 +38,8 @@ class Statement:
     reference: str = ""
     occurred_at: datetime | None = None
     language: str = "en"
+    similar: bool = False
+    opt_out: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the statement as it is stored with the import."""
@@ -76,6 +79,31 @@ def _check_claim(statement: Statement, targets: set[str]) -> None:
     missing = REFERENCE_NEEDED.get(statement.basis)
     if missing and not statement.reference and "consent_reference" not in targets:
         raise StatementError(f"Give {missing}, or map the column that holds it.")
+    if statement.basis == "soft_opt_in":
+        check_soft_opt_in(
+            similar=statement.similar,
+            opt_out=statement.opt_out,
+            has_wording=bool(statement.wording) or "consent_wording" in targets,
+            has_place=bool(statement.source) or "consent_source" in targets,
+        )
+
+
+def check_soft_opt_in(*, similar: bool, opt_out: bool, has_wording: bool, has_place: bool) -> None:
+    """Refuse a soft opt-in without its two conditions, the words and the place, whichever way it comes in.
+
+    ePrivacy Art. 13(2): ``similar`` says that mail about our own similar products was announced, ``opt_out`` that
+    refusing it was offered when the address was collected. Raises StatementError.
+    """
+    if not similar:
+        raise StatementError("A soft opt-in covers your own similar products only. Say that this was stated.")
+    if not opt_out:
+        raise StatementError(
+            "A soft opt-in needs an opt-out that was offered when the address was collected."
+        )
+    if not has_wording:
+        raise StatementError("Give the exact words that stood beside the opt-out.")
+    if not has_place:
+        raise StatementError("Say where the address was collected, for example “checkout of shop.example”.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +142,10 @@ def evidence_of(cells: ConsentCells, statement: Statement) -> Evidence | str:
         cells.requested_at,
         minimise_ip(cells.requested_ip) if cells.requested_ip else "",
     )
-    return _gap(found) or found
+    return _gap(found, statement) or found
 
 
-def _gap(found: Evidence) -> str:
+def _gap(found: Evidence, statement: Statement) -> str:
     if found.occurred_at is None:
         return "the row names a basis but no date of consent"
     if not found.source:
@@ -126,4 +154,15 @@ def _gap(found: Evidence) -> str:
         return "the row claims consent but not to which words"
     if found.basis in REFERENCE_NEEDED and not found.reference:
         return f"the row needs {REFERENCE_NEEDED[found.basis]}"
+    if found.basis == "soft_opt_in":
+        return _gap_of_customer(found, statement)
+    return ""
+
+
+def _gap_of_customer(found: Evidence, statement: Statement) -> str:
+    """A column can name an existing customer where the declaration says nothing of them."""
+    if not (statement.similar and statement.opt_out):
+        return "the row names an existing customer, but similar products and the opt-out were not declared"
+    if not found.wording:
+        return "the row names an existing customer but not the words beside the opt-out"
     return ""

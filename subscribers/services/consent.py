@@ -31,10 +31,14 @@ KINDS = tuple(
     for name, kind in (("purpose", Purpose), ("act", Act), ("lawful_basis", LawfulBasis), ("method", Method))
 )
 
+# What whoever claims a soft opt-in has declared; `merging.statement.check_soft_opt_in` asks for it.
+SOFT_OPT_IN_DECLARED: Mapping[str, bool] = MappingProxyType(
+    {"similar_products": True, "opt_out_offered": True}
+)
 # What must be shown for each basis, should anybody ask (GDPR Art. 7(1); ePrivacy Art. 13(2) for soft opt-in,
 # which needs a sale; Art. 6(1)(f) needs a written assessment). Consent needs the wording or other evidence.
 REQUIRED_EVIDENCE: dict[str, tuple[str, ...]] = {
-    LawfulBasis.SOFT_OPT_IN: ("order", "order_date"),
+    LawfulBasis.SOFT_OPT_IN: ("order", "order_date", *SOFT_OPT_IN_DECLARED),
     LawfulBasis.CONTRACT: ("contract",),
     LawfulBasis.LEGITIMATE_INTEREST: ("assessment",),
 }

@@ -219,12 +219,12 @@ def _entry(
     wording = statement.wording
     if purpose != Purpose.MARKETING:
         wording = statement.tracking_wording or statement.wording
-    evidence: dict[str, str] = {"entered_by": f"user {actor.pk}" if actor else "system"}
+    evidence: dict[str, str | bool] = {"entered_by": f"user {actor.pk}" if actor else "system"}
     if statement.basis in REFERENCE_NEEDED:
         evidence[_EVIDENCE_KEYS[statement.basis]] = statement.reference
     occurred_at = statement.occurred_at or clock.now()
     if statement.basis == LawfulBasis.SOFT_OPT_IN:
-        evidence["order_date"] = occurred_at.date().isoformat()
+        evidence |= {"order_date": occurred_at.date().isoformat(), **consent.SOFT_OPT_IN_DECLARED}
     notice = (
         consent.ensure_notice(purpose=purpose, text=wording, language=statement.language) if wording else None
     )

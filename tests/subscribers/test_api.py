@@ -8,6 +8,7 @@ from django.test import Client
 from mailplatform.accounts.services import api_tokens
 from mailplatform.core.keys import email_key
 from subscribers.models import (
+    ConsentPersonal,
     ConsentRecord,
     OwedMail,
     SignupRequest,
@@ -21,6 +22,9 @@ from tests.factories.subscribers import mailing_list, person
 pytestmark = pytest.mark.django_db
 EVIDENCE = {
     "basis": "consent", "source": "shop", "wording": "Yes, send me news.", "occurred_at": "2025-01-01T12:00:00Z",
+}  # fmt: skip
+CUSTOMER = {
+    **EVIDENCE, "basis": "soft_opt_in", "reference": "A-17", "similar_products": True, "opt_out_offered": True,
 }  # fmt: skip
 
 
@@ -66,6 +70,14 @@ def test_somebody_with_evidence_may_be_mailed_and_the_ledger_says_why(call: Call
     assert [row["state"] for row in members] == [SubscriptionState.CONFIRMED]
 
 
+def test_an_existing_customer_is_recorded_with_the_sale_and_both_conditions(call: Caller) -> None:
+    assert call("post", "people", {"email": "a@example.com", "evidence": CUSTOMER}).json()["may_be_mailed"]
+    said = ConsentPersonal.objects.get().evidence
+    assert {name: said.get(name) for name in ("order", "order_date", "similar_products", "opt_out_offered")} == {
+        "order": "A-17", "order_date": "2025-01-01", "similar_products": True, "opt_out_offered": True,
+    }  # fmt: skip
+
+
 def test_without_evidence_nobody_is_mailed(call: Caller) -> None:
     made = call("post", "people", {"email": "anna@example.com"}).json()
     assert (made["may_be_mailed"], made["why_not"]) == (False, "no_basis")
@@ -78,6 +90,9 @@ def test_without_evidence_nobody_is_mailed(call: Caller) -> None:
         {"email": "a@example.com", "evidence": {**EVIDENCE, "wording": ""}},
         {"email": "a@example.com", "evidence": {**EVIDENCE, "occurred_at": "2025-01-01T12:00:00"}},
         {"email": "a@example.com", "evidence": {**EVIDENCE, "basis": "soft_opt_in"}},
+        {"email": "a@example.com", "evidence": {**CUSTOMER, "similar_products": False}},
+        {"email": "a@example.com", "evidence": {**CUSTOMER, "opt_out_offered": False}},
+        {"email": "a@example.com", "evidence": {**CUSTOMER, "wording": ""}},
         {"email": "a@example.com", "lists": ["00000000-0000-0000-0000-000000000000"]},
         {},
     ],

@@ -14,8 +14,8 @@ from ...importing import columns as mapping
 from ...importing import order_columns
 from ...importing.columns import Column
 from ...merging import policy, suppressing
-from ...merging.order_acts import SoftOptIn, check_soft_opt_in
-from ...merging.statement import Statement, check_statement
+from ...merging.order_acts import SoftOptIn
+from ...merging.statement import Statement, check_soft_opt_in, check_statement
 from ...models import ImportJob, ImportKind, ImportState, MailingList
 from .errors import OPEN_STATES, ImportStateError
 
@@ -100,7 +100,12 @@ def declare_orders(
         raise mapping.MappingError(f"“{currency}” is not a currency such as EUR.")
     order_columns.check_mapping(columns, currency=currency)
     if soft_opt_in:
-        check_soft_opt_in(soft_opt_in)
+        check_soft_opt_in(
+            similar=soft_opt_in.similar,
+            opt_out=soft_opt_in.opt_out,
+            has_wording=bool(soft_opt_in.wording.strip()),
+            has_place=bool(soft_opt_in.where.strip()),
+        )
     options = {
         "shop": name,
         "currency": currency,

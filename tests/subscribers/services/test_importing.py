@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from subscribers.importing.columns import Column, MappingError, from_json
 from subscribers.merging import run
 from subscribers.merging.statement import Statement, StatementError
 from subscribers.models import (
+    ConsentPersonal,
     ConsentRecord,
     CustomField,
     ImportJob,
@@ -22,7 +24,7 @@ from subscribers.models import (
     Subscription,
     Suppression,
 )
-from subscribers.services import importing, lists
+from subscribers.services import consent, importing, lists
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "import"
 AGREED = Statement(
@@ -154,9 +156,40 @@ def test_evidence_per_row_and_rows_without_any() -> None:
     assert job.preview["without_basis"] == 1
 
 
+CUSTOMERS = Statement(
+    basis="soft_opt_in",
+    source="shop",
+    wording="Mail about similar goods; untick to refuse.",
+    similar=True,
+    opt_out=True,
+)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "words"),
+    [
+        ({"similar": False}, "similar products only"),
+        ({"opt_out": False}, "opt-out that was offered"),
+        ({"wording": ""}, "beside the opt-out"),
+    ],
+)
+def test_an_existing_customer_needs_what_orders_ask_for(lacking: dict[str, Any], words: str) -> None:
+    with pytest.raises(StatementError, match=words):
+        bring_in("email,order,consent_at\nann@example.com,A-17,2025-02-01\n", replace(CUSTOMERS, **lacking))
+
+
+def test_a_row_that_names_a_customer_needs_the_declaration() -> None:
+    text = "email,consent_basis,consent_at,order\nann@example.com,soft_opt_in,2025-02-01,A-17\n"
+    undeclared = replace(CUSTOMERS, basis="none", similar=False)
+    assert "were not declared" in RefusedRow.objects.get(job=bring_in(text, undeclared)).reason
+    bring_in(text, replace(CUSTOMERS, basis="none"))
+    assert Profile.objects.get().marketing_basis == "soft_opt_in"
+    assert ConsentPersonal.objects.get().evidence.keys() >= consent.SOFT_OPT_IN_DECLARED.keys()
+
+
 def test_an_existing_customer_needs_the_order() -> None:
     text = "email,order,consent_at\nann@example.com,A-17,2025-02-01\n"
-    bring_in(text, Statement(basis="soft_opt_in", source="shop"))
+    bring_in(text, CUSTOMERS)
     assert Profile.objects.get().marketing_basis == "soft_opt_in"
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -101,6 +102,11 @@ def test_evidence_can_be_recorded_later() -> None:
 
 def test_an_existing_customer_needs_the_order() -> None:
     moment = datetime(2025, 1, 1, tzinfo=UTC)
-    shop = Statement(basis="soft_opt_in", source="shop", reference="A-17", occurred_at=moment)
+    shop = Statement(
+        basis="soft_opt_in", source="shop", reference="A-17", occurred_at=moment, wording="Untick to refuse.",
+        similar=True, opt_out=True,
+    )  # fmt: skip
+    with pytest.raises(StatementError, match="similar products"):
+        service.add(email="ann@example.com", permission=service.Permission(replace(shop, similar=False)))
     ann = service.add(email="ann@example.com", permission=service.Permission(shop))
     assert Profile.objects.get(pk=ann.pk).marketing_basis == "soft_opt_in"

@@ -43,7 +43,8 @@ def download(client: Client, **filters: str) -> bytes:
 
 
 def test_ux_30_admin_consent_register_export(client: Client, tmp_path: Path) -> None:
-    grant("shop@example.com", "soft_opt_in", "=cmd()", {"order": "=cmd()", "order_date": "2026-01-01"})
+    sale = {"order": "=cmd()", "order_date": "2026-01-01", **consent.SOFT_OPT_IN_DECLARED}
+    grant("shop@example.com", "soft_opt_in", "=cmd()", sale)
     grant("form@example.com", "consent", "form", {"box": "ticked"})
     client.force_login(UserFactory.create())
     assert client.post(EXPORT).status_code == 403
