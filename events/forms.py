@@ -1,14 +1,16 @@
-"""Forms of the pages about events: the policy on bounces and complaints, the endpoints of webhooks."""
+"""Forms of the pages about events: the policy on bounces and complaints, webhooks, reports by mail."""
 
 from typing import Any
 
 from django import forms
 
 from campaigns.models import Template
+from mailplatform.accounts.models import User
 from subscribers.models import CustomField, MailingList
 from subscribers.words import LANGUAGES
 
-from .models import Policy, WebhookEndpoint, WebhookType
+from .models import Policy, ReportPlan, WebhookEndpoint, WebhookType
+from .services.report_mails import MOMENTS
 
 _RATES = ("bounce_rate", "complaint_rate", "rendering_rate")
 
@@ -134,6 +136,34 @@ class NewSignupForm(SignupSettingsForm):
         self.fields["mailing_list"].queryset = MailingList.objects.filter(archived_at=None)  # type: ignore[attr-defined]
 
 
+class ReportPlanForm(forms.Form):
+    """When reports are sent, and to whom."""
+
+    hours = forms.TypedMultipleChoiceField(
+        label="When, after the last mail has left",
+        choices=list(MOMENTS.items()),
+        coerce=int,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    people = forms.ModelMultipleChoiceField(
+        label="To whom",
+        queryset=User.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Offer everybody who works here."""
+        super().__init__(*args, **kwargs)
+        self.fields["people"].queryset = User.objects.filter(is_active=True).order_by("email")  # type: ignore[attr-defined] # a model's field has one, django-stubs knows the base class alone
+
+    @staticmethod
+    def initial_of(plan: ReportPlan | None) -> dict[str, Any]:
+        """Return what the form shows first."""
+        return {"hours": plan.hours, "people": list(plan.people.all())} if plan else {}
+
+
 class SignupWordsForm(forms.Form):
     """What a sign-up form says in one language."""
 
@@ -169,4 +199,4 @@ class SignupWelcomeForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Offer the templates in use."""
         super().__init__(*args, **kwargs)
-        self.fields["template"].queryset = Template.objects.filter(archived_at=None)  # type: ignore[attr-defined]
+        self.fields["template"].queryset = Template.objects.filter(archived_at=None, variant_of=None)  # type: ignore[attr-defined]

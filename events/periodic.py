@@ -16,6 +16,8 @@ from .services import (
     completeness,
     digesting,
     forgetting,
+    growing,
+    report_mails,
     retention,
     settling,
     stopping,
@@ -91,6 +93,18 @@ def count_soft_bounces(**_unknown: Any) -> None:
 def digest_runs(**_unknown: Any) -> None:
     """Keep the breakdowns of reports fresh."""
     digesting.digest_runs()
+
+
+@shared_task(name="events.count_weeks")
+def count_weeks(**_unknown: Any) -> None:
+    """Count how lists grew by week."""
+    growing.count_weeks()
+
+
+@shared_task(name="events.send_reports")
+def send_reports(**_unknown: Any) -> None:
+    """Send the reports whose moment has come."""
+    report_mails.send_due()
 
 
 @shared_task(name="events.send_webhooks")

@@ -50,6 +50,15 @@ MODELS: Final[Mapping[str, Description]] = {
     ),
     "SafetyStop": nobody("run_id at cause provider reason accepted hits baseline resumed_at told_at"),
     "Cursor": nobody("name at"),
+    "ReportPlan": about(
+        "users of these pages", "as long as the campaign, or until it is switched off", "campaign hours",
+        people="who gets reports by mail",
+    ),
+    "ReportMail": nobody("run hours people at"),
+    "ReportGroup": nobody(
+        "public_id campaign run_number name who reason link provider mailing_list_id device machine"
+    ),
+    "ListWeek": nobody("mailing_list_id week joined left bounced counted_at"),
     "Digest": nobody("run_id at figures is_stale"),
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from .views import (
     archive,
+    compare,
     dashboard,
     dead_letters,
     decisions,
@@ -11,6 +12,8 @@ from .views import (
     policy,
     public,
     report,
+    report_mails,
+    report_people,
     signup,
     signup_forms,
     webhooks,
@@ -22,9 +25,33 @@ _webhook = "settings/webhooks/<uuid:public_id>/"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", dashboard.show, name="dashboard"),
     path("campaigns/<uuid:public_id>/report/", report.campaign_report, name="campaign_report"),
-    path("campaigns/<uuid:public_id>/report/people/", report.campaign_people, name="campaign_people"),
+    path("growth/", dashboard.list_growth, name="growth"),
+    path("campaigns/compare/", compare.compare, name="compare"),
+    path("reports/by-mail/", report_mails.report_mails_of_all, name="report_mails"),
     path(
-        "campaigns/<uuid:public_id>/report/people.csv", report.campaign_people_csv, name="campaign_people_csv"
+        "campaigns/<uuid:public_id>/report/by-mail/",
+        report_mails.campaign_report_mails,
+        name="campaign_report_mails",
+    ),
+    path(
+        "campaigns/<uuid:public_id>/report/print/", report.campaign_report_print, name="campaign_report_print"
+    ),
+    path("campaigns/<uuid:public_id>/report/clicks/", report.campaign_clicks, name="campaign_clicks"),
+    path(
+        "campaigns/<uuid:public_id>/report/clicks/mail/",
+        report.campaign_clicked_mail,
+        name="campaign_clicked_mail",
+    ),
+    path(
+        "campaigns/<uuid:public_id>/report/tables/<slug:table>.csv",
+        report.campaign_table_csv,
+        name="campaign_table_csv",
+    ),
+    path("campaigns/<uuid:public_id>/report/people/", report_people.campaign_people, name="campaign_people"),
+    path(
+        "campaigns/<uuid:public_id>/report/people.csv",
+        report_people.campaign_people_csv,
+        name="campaign_people_csv",
     ),
     path("campaigns/<uuid:public_id>/unresolved/", decisions.unresolved_people, name="unresolved"),
     path(
@@ -35,9 +62,19 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(
         "campaigns/<uuid:public_id>/unresolved/decide/", decisions.decide_unresolved, name="unresolved_decide"
     ),
-    path("campaigns/<uuid:public_id>/report/machines/", report.campaign_machines, name="campaign_machines"),
-    path("campaigns/<uuid:public_id>/report/segment/", report.campaign_segment, name="campaign_segment"),
-    path("subscribers/<uuid:public_id>/timeline/", report.subscriber_timeline, name="subscriber_timeline"),
+    path(
+        "campaigns/<uuid:public_id>/report/machines/",
+        report_people.campaign_machines,
+        name="campaign_machines",
+    ),
+    path(
+        "campaigns/<uuid:public_id>/report/segment/", report_people.campaign_segment, name="campaign_segment"
+    ),
+    path(
+        "subscribers/<uuid:public_id>/timeline/",
+        report_people.subscriber_timeline,
+        name="subscriber_timeline",
+    ),
     path("settings/dead-letters/", dead_letters.dead_letters, name="dead_letters"),
     path(
         "settings/dead-letters/<int:pk>/replay/", dead_letters.replay_dead_letter, name="replay_dead_letter"

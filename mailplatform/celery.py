@@ -51,6 +51,8 @@ app.conf.beat_schedule = {
     "events-safety": {"task": "events.check_safety", "schedule": every(30)},
     "events-machines": {"task": "events.classify_machines", "schedule": every(60)},
     "events-soft-bounces": {"task": "events.count_soft_bounces", "schedule": every(60)},
+    "events-weeks": {"task": "events.count_weeks", "schedule": every(600)},
+    "events-reports": {"task": "events.send_reports", "schedule": every(300)},
     "events-digests": {"task": "events.digest_runs", "schedule": every(60)},
     "events-webhooks": {"task": "events.send_webhooks", "schedule": every(5)},
     "events-webhooks-old": {"task": "events.forget_webhooks", "schedule": every(3600)},

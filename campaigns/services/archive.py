@@ -69,6 +69,11 @@ def copy(token: str) -> Rendered:
     run = Run.objects.select_related("campaign", "template_version").filter(pk=run_id).first()
     if run is None or not run.campaign.in_archive or run.campaign.archived_at or run.state != RunState.SENT:
         raise NotInArchive
+    return neutral_copy(run)
+
+
+def neutral_copy(run: Run) -> Rendered:
+    """The mail of a run as somebody without a name would get it. Raises `NotInArchive` where it cannot be rendered."""
     version = run.template_version
     return _render(run, version, {Part.HTML: version.html, Part.TEXT: version.text})
 

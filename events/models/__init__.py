@@ -3,6 +3,7 @@
 from .engagement import Counter, Link, Outcome, OutcomeState
 from .inbox import DeadLetter, Event, EventType, Heartbeat, InboundMessage, Retention
 from .policy import Cursor, Digest, Policy, SafetyStop, StopCause
+from .reports import ListWeek, ReportGroup, ReportMail, ReportPlan
 from .webhooks import WebhookDelivery, WebhookEndpoint, WebhookState, WebhookType
 
 __all__ = [
@@ -15,9 +16,13 @@ __all__ = [
     "Heartbeat",
     "InboundMessage",
     "Link",
+    "ListWeek",
     "Outcome",
     "OutcomeState",
     "Policy",
+    "ReportGroup",
+    "ReportMail",
+    "ReportPlan",
     "Retention",
     "SafetyStop",
     "StopCause",

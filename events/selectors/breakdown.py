@@ -4,7 +4,8 @@ It takes a look at every row of the run: milliseconds for thousands of people, s
 compute it for small runs and read a digest, some seconds or minutes old, for large ones (`services.digesting`).
 """
 
-from dataclasses import asdict, dataclass, field
+from collections import defaultdict
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,17 +13,12 @@ from django.db import connection
 
 from campaigns.models import Run
 from events.models import Digest
-from subscribers.models import MailingList, Segment
-from subscribers.segments.rules import RuleError
+from subscribers.models import Segment
 from subscribers.selectors import segments
 
 LIVE_BELOW: Final = 20_000
 MOST: Final = 12
 
-_DELIVERIES = """
-    SELECT state, reason, count(*), count(*) FILTER (WHERE opens_tracked), count(*) FILTER (WHERE clicks_tracked)
-    FROM campaigns_delivery WHERE run_id = %s GROUP BY 1, 2 ORDER BY 3 DESC, 2
-"""
 _COUNTS = """
     count(*) FILTER (WHERE o.state_at IS NOT NULL), count(*) FILTER (WHERE o.state IN (30, 80)),
     count(*) FILTER (WHERE o.state = 70), count(*) FILTER (WHERE o.state = 40),
@@ -32,29 +28,35 @@ _COUNTS = """
     count(*) FILTER (WHERE o.state IN (40, 70)
                      AND o.reason IN ('OnAccountSuppressionList', 'OnTenantSuppressionList'))
 """
-_QUIET = """
-    SELECT count(*) FILTER (WHERE d.opens_tracked AND o.opened_at IS NULL),
-           count(*) FILTER (WHERE d.clicks_tracked AND o.clicked_at IS NULL)
+# One statement for everything that needs no rule of a segment: (part, key, second key, numbers).
+_ROWS = f"""
+    SELECT 'state', d.state, d.reason, ARRAY[count(*), count(*) FILTER (WHERE d.opens_tracked),
+           count(*) FILTER (WHERE d.clicks_tracked)] FROM campaigns_delivery d WHERE d.run_id = %(run)s GROUP BY 2, 3
+    UNION ALL
+    SELECT 'quiet', '', '', ARRAY[count(*) FILTER (WHERE d.opens_tracked AND o.opened_at IS NULL),
+           count(*) FILTER (WHERE d.clicks_tracked AND o.clicked_at IS NULL)]
     FROM campaigns_delivery d JOIN events_outcome o ON o.run_id = d.run_id AND o.subscriber_id = d.subscriber_id
-    WHERE d.run_id = %s AND d.state = 'accepted' AND o.state IN (30, 80)
-"""
-_PROVIDERS = (
-    f"SELECT o.provider, {_COUNTS} FROM events_outcome o WHERE o.run_id = %s GROUP BY 1 ORDER BY 2 DESC, 1"  # noqa: S608
-)
-_LISTS = f"""
-    SELECT x.mailing_list_id, {_COUNTS} FROM subscribers_subscription x
-    JOIN events_outcome o ON o.run_id = %s AND o.subscriber_id = x.subscriber_id
-    WHERE x.mailing_list_id = ANY(%s) GROUP BY 1
-"""  # noqa: S608 - constants of this module
-_REASONS = """
-    SELECT state, reason, count(*) FROM events_outcome
-    WHERE run_id = %s AND state IN (40, 50, 60, 70) GROUP BY 1, 2 ORDER BY 3 DESC, 2 LIMIT 12
-"""
-_HITS = """
-    SELECT is_machine, CASE WHEN is_machine THEN machine_reason ELSE coalesce(detail->>'agent', '') END,
-           count(*) FILTER (WHERE type = 'open'), count(*) FILTER (WHERE type = 'click'),
-           count(DISTINCT subscriber_id)
-    FROM events_event WHERE run_id = %s AND type IN ('open', 'click') GROUP BY 1, 2 ORDER BY 5 DESC, 2
+    WHERE d.run_id = %(run)s AND d.state = 'accepted' AND o.state IN (30, 80)
+    UNION ALL
+    SELECT 'provider', o.provider, '', ARRAY[{_COUNTS}] FROM events_outcome o WHERE o.run_id = %(run)s GROUP BY 2
+    UNION ALL
+    (SELECT 'reason', o.state::text, o.reason, ARRAY[count(*)] FROM events_outcome o
+     WHERE o.run_id = %(run)s AND o.state IN (40, 50, 60, 70) GROUP BY 2, 3 ORDER BY count(*) DESC, 3 LIMIT {MOST})
+    UNION ALL
+    SELECT CASE WHEN e.is_machine THEN 'machine' ELSE 'device' END,
+           CASE WHEN e.is_machine THEN e.machine_reason ELSE coalesce(e.detail->>'agent', '') END, '',
+           ARRAY[count(*) FILTER (WHERE e.type = 'open'), count(*) FILTER (WHERE e.type = 'click'),
+                 count(DISTINCT e.subscriber_id)]
+    FROM events_event e WHERE e.run_id = %(run)s AND e.type IN ('open', 'click') GROUP BY 1, 2
+    UNION ALL
+    SELECT 'list', l.id::text, l.name, ARRAY[{_COUNTS}] FROM subscribers_mailinglist l
+    JOIN subscribers_subscription x ON x.mailing_list_id = l.id
+    JOIN events_outcome o ON o.run_id = %(run)s AND o.subscriber_id = x.subscriber_id
+    WHERE l.id = ANY(%(lists)s::bigint[]) GROUP BY 2, 3
+"""  # noqa: S608 (put together from `_COUNTS` and `MOST`; the run and the lists are parameters)
+_SEGMENT = """
+    SELECT %s, %s, ARRAY[{counts}] FROM events_outcome o JOIN subscribers_profile p ON p.subscriber_id = o.subscriber_id
+    JOIN subscribers_subscriber s ON s.id = o.subscriber_id WHERE o.run_id = %s AND ({condition})
 """
 
 
@@ -113,11 +115,17 @@ class Breakdown:
 
 
 def breakdown(run: Run) -> Breakdown | None:
-    """Return the breakdown of a run: fresh for a small one, the digest of a large one, None before its first."""
-    if is_small(run):
+    """Return the breakdown of a run: fresh for a small one, the digest of a large one, None before its first.
+
+    Segments are asked for their people in the background alone, once there is a digest.
+    """
+    if is_small(run) and not run.frozen.get("segment_ids"):
         return compute(run)
     row = Digest.objects.filter(pk=run.pk).first()
-    return restore(row) if row is not None and row.figures else None
+    kept = restore(row) if row is not None and row.figures else None
+    if not is_small(run):
+        return kept
+    return replace(compute(run, segments=kept.segments), at=kept.at) if kept else compute(run)
 
 
 def is_small(run: Run) -> bool:
@@ -125,64 +133,68 @@ def is_small(run: Run) -> bool:
     return (run.audience or 0) < LIVE_BELOW
 
 
-def compute(run: Run) -> Breakdown:
-    """Return the breakdown from the rows (five queries, and one for the lists and each segment)."""
-    with connection.cursor() as cursor:
-        cursor.execute(_DELIVERIES, [run.pk])
-        deliveries = cursor.fetchall()
-        cursor.execute(_PROVIDERS, [run.pk])
-        providers = [Part(row[0], row[0] or "Unknown", *row[1:]) for row in cursor.fetchall()]
-        cursor.execute(_QUIET, [run.pk])
-        not_opened, not_clicked = cursor.fetchone() or (0, 0)
-        cursor.execute(_REASONS, [run.pk])
-        reasons = [(int(state), str(reason), int(number)) for state, reason, number in cursor.fetchall()]
-        cursor.execute(_HITS, [run.pk])
-        hits = [(row[0], Hits(str(row[1]), *row[2:])) for row in cursor.fetchall()]
-    accepted = [row for row in deliveries if row[0] == "accepted"]
+def compute(run: Run, *, segments: list[Part] | None = None) -> Breakdown:
+    """Return the breakdown from the rows in one query; in some more where the run has segments to ask for."""
+    rows = _rows(run)
+    states = sorted(rows["state"], key=lambda row: (-row[2][0], row[1]))
+    accepted = [numbers for state, _, numbers in states if state == "accepted"]
+    not_opened, not_clicked = rows["quiet"][0][2]
     return Breakdown(
-        states=[(row[0], row[1], row[2]) for row in deliveries],
-        trackable_opens=sum(row[3] for row in accepted),
-        trackable_clicks=sum(row[4] for row in accepted),
+        states=[(state, reason, numbers[0]) for state, reason, numbers in states],
+        trackable_opens=sum(numbers[1] for numbers in accepted),
+        trackable_clicks=sum(numbers[2] for numbers in accepted),
         not_opened=not_opened,
         not_clicked=not_clicked,
-        reasons=reasons,
-        providers=providers,
-        devices=[found for is_machine, found in hits if not is_machine],
-        machines=[found for is_machine, found in hits if is_machine],
-        lists=_by_list(run),
-        segments=_by_segment(run),
+        reasons=[
+            (int(state), reason, numbers[0])
+            for state, reason, numbers in sorted(rows["reason"], key=lambda row: (-row[2][0], row[1]))
+        ],
+        providers=_parts(rows["provider"], "Unknown"),
+        devices=_hits(rows["device"]),
+        machines=_hits(rows["machine"]),
+        lists=_parts(rows["list"], ""),
+        segments=_by_segment(run) if segments is None else segments,
     )
 
 
-def _by_list(run: Run) -> list[Part]:
-    ids = [int(pk) for pk in run.frozen.get("list_ids", [])][:MOST]
-    if not ids:
-        return []
-    names = dict(MailingList.objects.filter(pk__in=ids).values_list("pk", "name"))
+_Row = tuple[str, str, list[int]]
+
+
+def _rows(run: Run) -> dict[str, list[_Row]]:
+    lists = [int(pk) for pk in run.frozen.get("list_ids", [])][:MOST]
+    rows: dict[str, list[_Row]] = defaultdict(list)
     with connection.cursor() as cursor:
-        cursor.execute(_LISTS, [run.pk, ids])
-        return [
-            Part(str(row[0]), names.get(row[0], "A list that is gone"), *row[1:]) for row in cursor.fetchall()
-        ]
+        cursor.execute(_ROWS, {"run": run.pk, "lists": lists})
+        for part, key, second, numbers in cursor.fetchall():
+            rows[part].append((key, second, numbers))
+    return rows
+
+
+def _parts(rows: list[_Row], unnamed: str) -> list[Part]:
+    parts = [Part(key, name or key or unnamed, *numbers) for key, name, numbers in rows]
+    return sorted(parts, key=lambda part: (-part.accepted, part.name))
+
+
+def _hits(rows: list[_Row]) -> list[Hits]:
+    return sorted((Hits(key, *numbers) for key, _, numbers in rows), key=lambda hit: (-hit.people, hit.key))
 
 
 def _by_segment(run: Run) -> list[Part]:
     """People of the run who are in the segment now: nobody keeps who was in it then."""
     ids = [int(pk) for pk in run.frozen.get("segment_ids", [])][:MOST]
-    found = []
-    for segment in Segment.objects.filter(pk__in=ids) if ids else ():
-        try:
-            condition = segments.compile_tree(segment.rules)
-        except RuleError:
+    found = list(Segment.objects.filter(pk__in=ids)) if ids else []
+    conditions = segments.compile_several([segment.rules for segment in found])
+    asked, values = [], list[Any]()
+    for segment, condition in zip(found, conditions, strict=True):
+        if condition is None:
             continue
-        sql = f"""
-            SELECT {_COUNTS} FROM events_outcome o JOIN subscribers_profile p ON p.subscriber_id = o.subscriber_id
-            JOIN subscribers_subscriber s ON s.id = o.subscriber_id WHERE o.run_id = %s AND ({condition.sql})
-        """  # noqa: S608 - the condition's values are parameters
-        with connection.cursor() as cursor:
-            cursor.execute(sql, [run.pk, *condition.params])
-            found.append(Part(str(segment.pk), segment.name, *(cursor.fetchone() or [0] * 10)))
-    return found
+        asked.append(_SEGMENT.format(counts=_COUNTS, condition=condition.sql))
+        values += [str(segment.pk), segment.name, run.pk, *condition.params]
+    if not asked:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(asked), values)
+        return _parts(cursor.fetchall(), "")
 
 
 def keep(figures: Breakdown) -> dict[str, Any]:

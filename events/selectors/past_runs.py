@@ -1,5 +1,6 @@
 """Earlier runs: what the own average is made of, and on what limits can be tried out. From digests only."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -32,7 +33,7 @@ class Average:
 
     campaigns: int
     delivered: float | None
-    bounced: float | None
+    all_bounced: float | None
     opened: float | None
     clicked: float | None
     unsubscribed: float | None
@@ -42,17 +43,17 @@ class Average:
 def past_runs() -> list[PastRun]:
     """Return the last runs that went out, newest first (two queries)."""
     runs = Run.objects.select_related("campaign").exclude(started_at=None).order_by("-launched_at")[:TRIED]
-    digests = _digests(list(runs))
+    known = digests(list(runs))
     return [
         PastRun(
             run.campaign.public_id,
             run.campaign.name,
             run.launched_at,
-            digests[run.pk].by_state("accepted"),
-            figures_of(digests[run.pk]),
+            known[run.pk].by_state("accepted"),
+            figures_of(known[run.pk]),
         )
         for run in runs
-        if run.pk in digests
+        if run.pk in known
     ]
 
 
@@ -75,7 +76,7 @@ def average(before: Run) -> Average | None:
         launched_at__lt=before.launched_at, purpose=RunPurpose.LAUNCH, frozen__kind=before.frozen.get("kind")
     )
     runs = list(earlier.exclude(campaign_id=before.campaign_id).order_by("-launched_at")[:AVERAGED])
-    found = list(_digests(runs).values()) if runs else []
+    found = list(digests(runs).values()) if runs else []
     accepted = sum(each.by_state("accepted") for each in found)
     if not accepted:
         return None
@@ -84,7 +85,7 @@ def average(before: Run) -> Average | None:
     return Average(
         campaigns=len(found),
         delivered=_share(delivered, accepted),
-        bounced=_share(sum(part.all_bounced for part in parts), accepted),
+        all_bounced=_share(sum(part.all_bounced for part in parts), accepted),
         opened=_share(sum(part.opened for part in parts), sum(each.trackable_opens for each in found)),
         clicked=_share(sum(part.clicked for part in parts), sum(each.trackable_clicks for each in found)),
         unsubscribed=_share(sum(part.unsubscribed for part in parts), delivered),
@@ -96,6 +97,7 @@ def _share(part: int, whole: int) -> float | None:
     return 100 * part / whole if whole else None
 
 
-def _digests(runs: list[Run]) -> dict[int, Breakdown]:
+def digests(runs: Sequence[Run]) -> dict[int, Breakdown]:
+    """Return the digest of each run that has one."""
     rows = Digest.objects.filter(pk__in=[run.pk for run in runs]).exclude(figures={})
     return {row.pk: restore(row) for row in rows}

@@ -9,11 +9,14 @@ from typing import Final
 
 from campaigns.models import Campaign
 from events.machines import TRAP_PATH
-from events.models import Link
+from events.models import Link, ReportGroup
 from subscribers.segments.catalogue import Kind, Subject
+
+from . import report_groups
 
 CAMPAIGNS: Final = 200
 LINKS: Final = 200
+GROUPS: Final = 200
 
 _RUNS = "ARRAY(SELECT id FROM campaigns_run WHERE campaign_id = %s::bigint)"
 _OUTCOME = f"SELECT FROM events_outcome o WHERE o.run_id = ANY({_RUNS}) AND o.subscriber_id = p.subscriber_id"
@@ -51,7 +54,7 @@ LINK: Final = {
 
 
 def subjects() -> Iterator[Subject]:
-    """Return what can be asked here and now (two queries); nothing before the first campaign went out."""
+    """Return what can be asked here and now (three queries); nothing before the first campaign went out."""
     sent = Campaign.objects.exclude(runs=None).order_by("-pk").distinct()[:CAMPAIGNS]
     names = [(str(pk), name) for pk, name in sent.values_list("pk", "name")]
     if names:
@@ -68,4 +71,15 @@ def subjects() -> Iterator[Subject]:
             choices=tuple(found),
             reactions=LINK,
             known={"followed": "p.clicks_allowed"},
+        )
+    groups = ReportGroup.objects.order_by("-pk").values_list("pk", "name")[:GROUPS]
+    kept = [(str(pk), name) for pk, name in groups]
+    if kept:
+        yield Subject(
+            "report",
+            "Report: they",
+            Kind.REPORT,
+            choices=tuple(kept),
+            reactions={"counted_in": report_groups.CONDITION},
+            known={"counted_in": report_groups.KNOWN},
         )

@@ -5,8 +5,9 @@ of a campaign are different people, so the figures add up. Whoever failed and wa
 left them.
 """
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -26,8 +27,8 @@ SHOWN_AT_LEAST: Final = timedelta(hours=12)
 TOP_LINKS: Final = 20
 
 _TOTALS = """
-    SELECT type, is_machine, sum(events)::bigint, sum(people) FILTER (WHERE link_id = 0)::bigint FROM events_counter
-    WHERE run_id = ANY(%s) GROUP BY 1, 2
+    SELECT run_id, type, is_machine, sum(events)::bigint, sum(people) FILTER (WHERE link_id = 0)::bigint
+    FROM events_counter WHERE run_id = ANY(%s) GROUP BY 1, 2, 3
 """
 _TRACKABLE = """
     SELECT count(*) FILTER (WHERE opens_tracked), count(*) FILTER (WHERE clicks_tracked)
@@ -115,6 +116,19 @@ class Reason:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Events, and people for the first time, by type and whether a machine did it; what never happened counts 0."""
+
+    events: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    people: Counter[tuple[str, bool]] = field(default_factory=Counter)
+
+    def add(self, other: "Totals") -> None:
+        """Add what another run has."""
+        self.events.update(other.events)
+        self.people.update(other.people)
+
+
 def report(scope: Run | Sequence[Run], found: Sequence[Breakdown | None] = ()) -> Report:
     """Return the figures of a run, or of a launch and its retries.
 
@@ -122,8 +136,16 @@ def report(scope: Run | Sequence[Run], found: Sequence[Breakdown | None] = ()) -
     of the deliveries of small runs.
     """
     several = scope_of(scope)
-    known = found or [None if breakdown.is_small(run) else breakdown.breakdown(run) for run in several]
-    sums = [_sums(run, part) for run, part in zip(several, known, strict=True)]
+    known = found or [
+        breakdown.compute(run, segments=[]) if breakdown.is_small(run) else breakdown.breakdown(run)
+        for run in several
+    ]
+    return assemble(several, known, totals([run.pk for run in several]))
+
+
+def assemble(several: Sequence[Run], found: Sequence[Breakdown | None], counted: dict[int, Totals]) -> Report:
+    """Return the figures of these runs together, from what is known of each and the counters of all."""
+    sums = [_sums(run, part) for run, part in zip(several, found, strict=True)]
     total = {item.name: sum(getattr(each, item.name) for each in sums) for item in fields(_Sums)}
     again = sum(
         each.audience
@@ -132,7 +154,10 @@ def report(scope: Run | Sequence[Run], found: Sequence[Breakdown | None] = ()) -
     )
     total["audience"] -= again
     total["failed"] -= again
-    events, people = _totals([run.pk for run in several])
+    whole = Totals()
+    for run in several:
+        whole.add(counted.get(run.pk, Totals()))
+    events, people = whole.events, whole.people
     delivered, hard, soft = (
         people[Kind.DELIVERY, False],
         people[Kind.BOUNCE, False],
@@ -196,11 +221,11 @@ def _sums(run: Run, found: Breakdown | None) -> _Sums:
     )
 
 
-def links(scope: Run | Sequence[Run]) -> list[LinkFigures]:
+def links(scope: Run | Sequence[Run], *, most: int = TOP_LINKS) -> list[LinkFigures]:
     """Return the links most clicked by people; the one that no reader sees is none."""
     ids = [run.pk for run in scope_of(scope)]
     with connection.cursor() as cursor:
-        cursor.execute(_LINKS, (ids, f"%{TRAP_PATH}", TOP_LINKS))
+        cursor.execute(_LINKS, (ids, f"%{TRAP_PATH}", most))
         return [LinkFigures(*row) for row in cursor.fetchall()]
 
 
@@ -252,18 +277,16 @@ def bounce_reasons(found: Breakdown) -> list[Reason]:
     return [Reason(who[state], code, bounce_words(code), number) for state, code, number in found.reasons]
 
 
-class _Figures(dict[tuple[str, bool], int]):
-    def __missing__(self, key: tuple[str, bool]) -> int:
-        return 0
-
-
-def _totals(run_ids: list[int]) -> tuple[_Figures, _Figures]:
-    events, people = _Figures(), _Figures()
+def totals(run_ids: Sequence[int]) -> dict[int, Totals]:
+    """Return the sums of the counters of each run (one query); runs without any are left out."""
+    found: dict[int, Totals] = {}
     with connection.cursor() as cursor:
-        cursor.execute(_TOTALS, (run_ids,))
-        for kind, is_machine, number, persons in cursor.fetchall():
-            events[kind, is_machine], people[kind, is_machine] = int(number), int(persons or 0)
-    return events, people
+        cursor.execute(_TOTALS, (list(run_ids),))
+        for run_id, kind, is_machine, number, persons in cursor.fetchall():
+            known = found.setdefault(run_id, Totals())
+            known.events[kind, is_machine] = int(number)
+            known.people[kind, is_machine] = int(persons or 0)
+    return found
 
 
 def _row(sql: str, run_id: int) -> tuple[int, ...]:

@@ -34,6 +34,28 @@ BOUNCE_WORDS: Final = {
     "virus": "Reported as carrying a virus",
     "other": "Complained for a reason of another kind",
 }
+# What the numbers of a report mean; shown beside them wherever they stand.
+DEFINITIONS: Final = {
+    "audience": "Everybody whom the campaign chose, mailable or not.",
+    "accepted": "Amazon SES took the mail over. The rates start from here.",
+    "delivered": "The mailbox provider took it: accepted, less what bounced or was rejected. Divided by accepted.",
+    "clicked": "People who followed a link, each once, divided by those who agreed that clicks are counted. "
+    "Scanners are left out.",
+    "opened": "People who opened it, each once, divided by those who agreed that opens are counted. Pictures that "
+    "nobody loads stay unseen and proxies are left out, so it is an estimate.",
+    "all_bounced": "The mailbox provider refused it, for good or for now. Divided by accepted; Amazon reviews an "
+    "account at 5 %.",
+    "unsubscribed": "People who left by a link of this mail. Divided by delivered.",
+    "complained": "People who marked it as spam where the provider tells us. Divided by delivered; Amazon reviews an "
+    "account at 0.1 %.",
+}
+DEVICES: Final = {
+    "desktop": "Computers",
+    "mobile": "Phones",
+    "tablet": "Tablets",
+    "other": "Other",
+    "": "Unknown",
+}
 _MISSING: Final = re.compile(r"[Aa]ttribute '?([^' ]+)'? is not present in the rendering data")
 
 

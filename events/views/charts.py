@@ -8,6 +8,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.formats import date_format
 
+from events.selectors.growth import Week
 from events.selectors.report import HOURLY_FOR, Point
 
 FEW = 2
@@ -39,6 +40,19 @@ def by_day(sent: Sequence[tuple[date, int]], joined: Sequence[tuple[date, int]])
     ]
     x = [int(datetime.combine(day, time(), UTC).timestamp()) for day, _ in sent]
     return _chart([("Mails sent", "blue"), ("People joined", "green")], rows, x, "UTC", "bars")
+
+
+def by_week(weeks: Sequence[Week]) -> dict[str, Any]:
+    """People who joined, left and bounced in each week."""
+    rows = [
+        {
+            "label": f"Week of {date_format(week.monday, 'j M')}",
+            "values": [week.joined, week.left, week.bounced],
+        }
+        for week in weeks
+    ]
+    x = [int(datetime.combine(week.monday, time(), UTC).timestamp()) for week in weeks]
+    return _chart([("Joined", "green"), ("Left", "amber"), ("Bounced", "red")], rows, x, "UTC", "bars")
 
 
 def _chart(

@@ -209,7 +209,7 @@ def _input(subject: Subject, operator: str) -> str:
         return "days"
     if operator in SEVERAL:
         return "several" if subject.choices or subject.kind in {Kind.LIST, Kind.TAG} else "text"
-    if subject.kind in {Kind.CHOICE, Kind.REACTION, Kind.LINK} and subject.choices:
+    if subject.kind in {Kind.CHOICE, Kind.REACTION, Kind.LINK, Kind.REPORT} and subject.choices:
         return "choice"
     return _KIND_OF_INPUT.get(subject.kind, "text")
 

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     COUNTED = "counted"
     REACTION = "reaction"
     LINK = "link"
+    REPORT = "report"
     PURCHASE = "purchase"
     ORDERS = "orders"
     SPENT = "spent"
@@ -109,6 +110,7 @@ OPERATORS: dict[Kind, dict[str, str]] = {
         "not_clicked": "got but did not click in",
     },
     Kind.LINK: {"followed": "followed"},
+    Kind.REPORT: {"counted_in": "are counted in"},
     Kind.ENGAGEMENT: {
         "in_last_days": "in the last days",
         "not_in_last_days": "not in the last days",

@@ -77,6 +77,7 @@ class _Compiler:
             Kind.COUNTED: self._counted,
             Kind.REACTION: self._reaction,
             Kind.LINK: self._reaction,
+            Kind.REPORT: self._reaction,
             Kind.PURCHASE: self._purchase,
             Kind.ORDERS: self._orders,
             Kind.SPENT: self._spent,

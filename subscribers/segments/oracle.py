@@ -39,7 +39,7 @@ def _rule(rule: Rule, fact: Any, now: datetime) -> bool | None:
     if kind in {Kind.ENGAGEMENT, Kind.COUNTED}:
         allowed, value = fact or (False, None)
         return _engagement(rule, value, now) if allowed else None
-    if kind in {Kind.REACTION, Kind.LINK}:
+    if kind in {Kind.REACTION, Kind.LINK, Kind.REPORT}:
         known: bool | None = (fact or {}).get((operator, str(rule.value)), False)
         return known
     if kind is Kind.BOOLEAN:

@@ -119,7 +119,7 @@ def _text(subject: Subject, raw: object) -> str:
 
 
 def _number_of(subject: Subject, raw: object) -> str:
-    """The number of a campaign or link, as text; it may be older than those that are offered."""
+    """The number of a campaign, link or report's group, as text; it may be older than those that are offered."""
     text = str(raw or "").strip()
     if not (text.isascii() and text.isdecimal() and len(text) < MAX_DIGITS):
         raise RuleError(f"{subject.label}: choose one of the list.")
@@ -193,6 +193,7 @@ _READERS: dict[Kind, Callable[[Subject, object], Value]] = {
     Kind.MOMENT: _date,
     Kind.REACTION: _number_of,
     Kind.LINK: _number_of,
+    Kind.REPORT: _number_of,
 }
 
 

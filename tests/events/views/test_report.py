@@ -110,7 +110,7 @@ def test_pages_of_people_go_forth_and_back() -> None:
 
 
 def test_report_page_and_its_queries(viewer: Client, run: Run, django_assert_max_num_queries: Any) -> None:
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(15):
         response = viewer.get(url(run))
     text = response.content.decode()
     assert response.status_code == 200
