@@ -22,6 +22,7 @@ from .variables import TemplateVariables, always_shown, find_variables, lines_of
 
 SUBJECT_LONG: Final = 78
 SUBJECT_SHORT: Final = 10
+_OPENING: Final = ("\u202a\u202b\u202d\u202e", "\u2066\u2067\u2068")
 
 
 def _no_variables() -> TemplateVariables:
@@ -114,11 +115,20 @@ def _check_subject(checked: Checked, subject: str) -> None:
         checked.add(
             Level.BLOCKING, "subject_lines", "The subject must be a single line.", Part.SUBJECT, line=1
         )
+    elif _leaves_direction_open(words):
+        message = "A mark in the subject turns the direction of writing and never back: take it out."
+        checked.add(Level.WARNING, "open_direction", message, Part.SUBJECT, line=1)
     elif length > SUBJECT_LONG:
         message = f"The subject has {length} characters; most inboxes show fewer than {SUBJECT_LONG}."
         checked.add(Level.WARNING, "long_subject", message, Part.SUBJECT, line=1)
     elif length < SUBJECT_SHORT:
         checked.add(Level.ADVICE, "short_subject", "A subject this short says little.", Part.SUBJECT, line=1)
+
+
+def _leaves_direction_open(words: str) -> bool:
+    """Whether an embedding, override or isolate of Unicode's bidirectional algorithm (UAX 9) is never closed."""
+    embeddings, isolates = (sum(words.count(mark) for mark in marks) for marks in _OPENING)
+    return embeddings > words.count("\u202c") or isolates > words.count("\u2069")
 
 
 def _check_required(checked: Checked, document: links.Document) -> None:

@@ -51,6 +51,9 @@ def _check_link(link: links.Link, public_host: str) -> Iterator[Finding]:
     elif parts.scheme not in _SCHEMES or (parts.scheme in ("http", "https") and not host):
         message = f"“{href[:80]}” is not a full web address: begin it with https://."
         yield _found(Level.BLOCKING, "broken_link", message, line)
+    elif "{{" in host:
+        message = f"“{href[:80]}”: who has another value is led to another host. Write the host out."
+        yield _found(Level.WARNING, "variable_host", message, line)
     elif parts.scheme in ("http", "https") and host != public_host and links.is_local(href):
         message = f"“{href[:80]}” cannot be reached by anybody outside."
         yield _found(Level.BLOCKING, "local_link", message, line)

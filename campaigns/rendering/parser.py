@@ -28,6 +28,8 @@ _PATH = re.compile(
 _INLINE = re.compile(rf"^#\s*\*\s*inline\s+(['\"])(?P<name>{_NAME})\1$")
 _PARTIAL = re.compile(rf"^>\s*(?P<name>{_NAME})$")
 _BLOCK = re.compile(r"^#\s*(?P<helper>\S+)\s*(?P<argument>.*)$", re.DOTALL)
+# What every object of JavaScript has: engines refuse them, some with an error after the mail was accepted.
+_NO_NAMES = frozenset({"constructor", "prototype", "__proto__"})
 _RESERVED = {
     "amazonSESUnsubscribeUrl": "Use {{unsubscribe_url}}: SES's own link does not work with bulk sending.",
     "ses:openTracker": "Remove it: whether a mail carries a pixel is decided per person, by consent.",
@@ -130,7 +132,7 @@ class _Parser:
 
     def _path(self, text: str, line: int) -> Path | None:
         match = _PATH.match(text)
-        if match is None:
+        if match is None or not _NO_NAMES.isdisjoint(re.split(r"[./]", text)):
             self._bad_path(text, line)
             return None
         ups = len(match["ups"]) // 3

@@ -6,6 +6,7 @@
 const form = document.querySelector("form[data-autosave]");
 const status = document.querySelector("[data-autosave-status]");
 const PAUSE_MS = 1500;
+const MOST_BYTES = 4_000_000;
 const RETRY_MS = [3000, 6000, 15000, 30000, 60000];
 const KEPT = ["name", "subject", "preheader", "source_format", "html", "text"];
 
@@ -101,9 +102,18 @@ async function post() {
   else failed("The server did not answer.");
 }
 
+// What a browser pastes from a word processor may be larger than the server reads, and many times what a mail may be.
+function tooLarge() {
+  const bytes = new Blob([form.elements.html?.value ?? "", form.elements.text?.value ?? ""]).size;
+  if (bytes <= MOST_BYTES) return false;
+  const size = (bytes / 1_000_000).toFixed(1);
+  say("error", `This text has ${size} MB and is not saved: a mail may have half a megabyte. Shorten it, or paste it without formatting.`);
+  return true;
+}
+
 async function save() {
   clearTimeout(timer);
-  if (running || stopped) return;
+  if (running || stopped || tooLarge()) return;
   running = post();
   await running;
   running = null;
@@ -143,6 +153,7 @@ if (form && status) {
   // A save by button must carry the revision that a save under way brings back.
   form.addEventListener("submit", (event) => {
     clearTimeout(timer);
+    if (tooLarge()) { event.preventDefault(); return; }
     if (!running) { keep(); return; }
     event.preventDefault();
     const submitter = event.submitter;
