@@ -1,10 +1,11 @@
 """Welcome mails: whoever confirmed a sign-up gets the form's template once, through the ledger of sends.
 
-One campaign per form, and of it one run per version of its content. Newcomers join the newest run as a batch of their
-own, which grows its audience in the same transaction; from there they are cut, checked and sent as in any campaign, so
-a suppressed person gets a `skipped` row and no mail. Nobody gets the welcome of one form twice.
+One campaign per form, and of it one run per version of its content. Newcomers join the newest run as batches of their
+own, one for each language, which grows its audience in the same transaction; from there they are cut, checked and sent
+as in any campaign, so a suppressed person gets a `skipped` row and no mail. Nobody gets the welcome of one form twice.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -14,9 +15,10 @@ from django.db.models import F, Max
 from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit, installation
 from mailplatform.core import clock
-from subscribers.models import SignupForm, SignupRequest
+from subscribers.models import SignupForm, SignupRequest, Subscriber
 
 from .. import tasks
+from ..languages import choose as choose_language
 from ..models import Batch, Campaign, CampaignState, Run, RunPurpose, RunState, Sender, Template, Welcome
 from ..selectors import campaigns as selectors
 from ..sending import states
@@ -142,16 +144,28 @@ def _is_same(run: Run, frozen: dict[str, Any], version_id: int) -> bool:
 
 
 def _append(run: Run, people: Sequence[int]) -> None:
-    Batch.objects.create(
-        run_id=run.pk,
-        number=run.batches,
-        subscriber_ids=list(people),
-        count=len(people),
-        template_version_id=run.template_version_id,
-        sender_id=run.campaign.sender_id or 0,
+    """A batch for each language that these people get."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    versions = run.frozen["versions"]
+    spoken = {code: code for code in versions if code}
+    for pk, language in Subscriber.objects.filter(pk__in=people).order_by("pk").values_list("pk", "language"):
+        groups[choose_language(spoken, language) or ""].append(pk)
+    Batch.objects.bulk_create(
+        Batch(
+            run_id=run.pk,
+            number=number,
+            subscriber_ids=ids,
+            count=len(ids),
+            template_version_id=versions[language],
+            sender_id=run.campaign.sender_id or 0,
+            language=language,
+        )
+        for number, (language, ids) in enumerate(sorted(groups.items()), start=run.batches)
     )
     Run.objects.filter(pk=run.pk).update(
-        batches=F("batches") + 1, audience=F("audience") + len(people), updated_at=clock.now()
+        batches=F("batches") + len(groups),
+        audience=F("audience") + sum(map(len, groups.values())),
+        updated_at=clock.now(),
     )
     states.reopen(run.pk)
     transaction.on_commit(lambda: tasks.drain_run.delay(run_id=run.pk))
@@ -197,5 +211,6 @@ def _sender() -> Sender:
 
 def _content(campaign: Campaign) -> tuple[dict[str, Any], int]:
     """What a run of this campaign would freeze now. Raises NotPublishable."""
-    version = publishing.version_for_campaign(campaign=campaign, actor=None)
-    return launching.frozen_content(campaign) | {"versions": {"": version.pk}}, version.pk
+    made = publishing.versions_for_campaign(campaign=campaign, actor=None)
+    versions = {language: version.pk for language, version in made.items()}
+    return launching.frozen_content(campaign) | {"versions": versions}, versions[""]

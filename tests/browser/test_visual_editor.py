@@ -8,11 +8,12 @@ from playwright.sync_api import FrameLocator, Page, expect
 
 from campaigns.models import Template
 from campaigns.rendering import SourceKind
-from campaigns.services import templates
+from campaigns.services import template_gallery, templates
 from tests.browser.conftest import Visitor, sign_in
 from tests.factories.campaigns import make_site, make_template, make_user
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "templates"
+SOURCES = sorted(FIXTURES.glob("*.mjml")) + sorted(template_gallery.folder().glob("*.mjml"))
 
 
 @pytest.fixture
@@ -106,9 +107,9 @@ def test_a_block_is_put_in_by_keyboard_too_and_the_page_fits(marketer: Visitor) 
 
 
 @pytest.mark.drill
-@pytest.mark.parametrize("name", sorted(path.name for path in FIXTURES.glob("*.mjml")))
-def test_ux_09_every_template_survives_the_visual_editor_three_times(marketer: Visitor, name: str) -> None:
-    template = from_fixture(name)
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_ux_09_every_template_survives_the_visual_editor_three_times(marketer: Visitor, path: Path) -> None:
+    template = make_template(html=path.read_text(encoding="utf-8"), source_format=SourceKind.MJML)
     for _ in range(3):
         page = open_visually(marketer, template)
         write_and_undo(page, template.html)

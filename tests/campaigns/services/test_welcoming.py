@@ -4,10 +4,10 @@ import pytest
 
 from campaigns.models import Batch, Campaign, Delivery, Run, Welcome
 from campaigns.sending import drain, prepare
-from campaigns.services import welcoming
+from campaigns.services import template_languages, templates, welcoming
 from mailplatform.core import keys
 from mailplatform.sandbox.testing import RunningSandbox
-from subscribers.models import SignupForm, SignupRequest
+from subscribers.models import SignupForm, SignupRequest, Subscriber
 from subscribers.services import signup, suppression
 from tests.factories import campaigns as factories
 from tests.factories.signup import WORDING, make_form
@@ -53,6 +53,29 @@ def test_newcomers_are_greeted_once_in_one_run_that_grows(form: SignupForm, sand
     assert states == {first: "accepted", second: "accepted"}
     assert len(sandbox.messages()) == 2
     assert Campaign.objects.get().state == "sent"
+
+
+def test_newcomers_are_greeted_in_their_language(form: SignupForm, sandbox: RunningSandbox) -> None:
+    template = Welcome.objects.get().template
+    assert template
+    german = template_languages.add(template=template, language="de", actor=None)
+    templates.save_draft(template_id=german.pk, actor=None, revision=1, subject="Willkommen, {{name}}")
+    people = {}
+    for name, language in (("ada", "en"), ("bea", "de_AT"), ("cid", "de"), ("dan", "fr")):
+        people[name] = join(form, f"{name}@example.org")
+        Subscriber.objects.filter(pk=people[name]).update(language=language)
+        if name == "bea":
+            assert welcoming.greet_newcomers() == 2
+            send()
+    assert welcoming.greet_newcomers() == 2
+    run = send()
+    assert (run.state, run.audience, run.batches) == ("sent", 4, 4)
+    languages = {
+        name: Batch.objects.get(subscriber_ids__contains=[pk]).language for name, pk in people.items()
+    }
+    assert languages == {"ada": "", "bea": "de", "cid": "de", "dan": ""}
+    subjects = sorted(message["subject"].split(",")[0] for message in sandbox.messages())
+    assert subjects.count("Willkommen") == 2
 
 
 def test_who_signs_up_again_is_not_greeted_again(form: SignupForm, sandbox: RunningSandbox) -> None:
