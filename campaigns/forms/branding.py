@@ -20,7 +20,7 @@ _IMAGE_ENDINGS: Final = ",".join(f".{ending}" for kind in kinds.IMAGES for endin
 
 def _colour(label: str, help_text: str = "") -> forms.CharField:
     widget = forms.TextInput(attrs={"type": "color", "class": "form-control-color"})
-    return forms.CharField(label=label, max_length=7, required=False, help_text=help_text, widget=widget)
+    return forms.CharField(label=label, max_length=7, help_text=help_text, widget=widget)
 
 
 class BrandForm(forms.Form):

@@ -49,6 +49,7 @@ def brand_page(request: HttpRequest) -> HttpResponse:
 
 
 def _senders() -> list[dict[str, Any]]:
+    campaigns.default_sender()  # the settings page's is a sender, too, even before the first campaign
     return [
         {
             "sender": choice.sender,

@@ -36,10 +36,9 @@ export function place(editor, content) {
   let after = editor.getSelected();
   while (after && !fits(after)) after = after.parent();
   after ??= editor.getWrapper().find("*").filter(fits).at(-1);
-  if (!after) return null;
+  if (!after) return;
   const [added] = after.parent().append(content, { at: after.index() + 1 });
   editor.select(added);
-  return added;
 }
 
 export function blocks(editor) {

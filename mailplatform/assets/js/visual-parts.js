@@ -65,9 +65,16 @@ export function startPictures(editor) {
   document.addEventListener("mp:picked", (event) => {
     event.preventDefault();
     const { src, alt, width } = event.detail;
-    let picture = editor.getSelected();
-    if (picture?.get("tagName") !== "mj-image") picture = place(editor, `<mj-image src="" alt=""></mj-image>`);
-    picture?.addAttributes({ src, alt, width: `${width}px` });
+    const attributes = { src, alt, width: `${width}px` };
+    const chosen = editor.getSelected();
+    if (chosen?.get("tagName") === "mj-image") {
+      chosen.set("src", src); // GrapesJS holds it apart, and writes a placeholder of its own where it is empty
+      chosen.addAttributes(attributes);
+      return;
+    }
+    const fresh = document.createElement("mj-image");
+    for (const [name, value] of Object.entries(attributes)) fresh.setAttribute(name, value);
+    place(editor, fresh.outerHTML);
   });
 }
 
