@@ -46,6 +46,7 @@ OURS: Final[Mapping[str, Description]] = {
         access_key_id="key id of an Amazon user", sender_name="name of the default sender",
         sender_address="address of the default sender", reply_to="address for replies",
         verified_identities="domains and addresses that may send",
+        provisioning="what was chosen for the Amazon account: domains, and the address that gets alarms",
     ),
     "PaperAnswer": about(
         "the controller and its staff", "until it is changed", "key",

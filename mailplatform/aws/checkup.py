@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from . import configuration_sets, provisioning, ses, sns, sqs
+from . import configuration_sets, ses, sns, sqs
 from .errors import AccountUnreadableError
-from .session import AwsConfigurationError, Connection, check_region, client
+from .session import AwsConfigurationError, Connection, account_id, check_region, client
 from .steps import AwsCallError, plain_errors
 
 
@@ -45,7 +45,7 @@ def examine(connection: Connection, expected: Expected) -> Iterator[Finding]:
     try:
         check_region(connection.region)
         with plain_errors():
-            account = provisioning.account_id(connection)
+            account = account_id(connection)
     except (AwsConfigurationError, AwsCallError) as error:
         yield Finding(Level.ERROR, "Amazon keys and Region", str(error))
         return

@@ -1,44 +1,64 @@
-"""The sending identity in SES: a domain (with DKIM) or one address.
+"""The sending identity in SES: whether it may send, and the DNS records that it needs.
 
 https://docs.aws.amazon.com/ses/latest/dg/creating-identities.html
 """
 
 from dataclasses import dataclass
+from typing import Any, Final
 
 from .control import wait_turn
 from .session import Connection, client
-from .steps import Outcome, Report
+from .steps import plain_errors
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS: Final = 60.0
+# Until the reports have been read; then quarantine or reject.
+DMARC: Final = "v=DMARC1; p=none; rua=mailto:postmaster@{domain}"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A DNS record to add."""
+
+    name: str
+    type: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.type} {self.value}"
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What SES knows of an identity. `dns` are the records that its domain still needs, as (name, type, value)."""
+    """What SES knows of an identity, and every DNS record that its domain should have."""
 
     name: str
     is_verified: bool
-    dns: tuple[tuple[str, str, str], ...] = ()
+    has_mail_from: bool
+    dns: tuple[Record, ...] = ()
+
+    @property
+    def to_do(self) -> str:
+        """Say what its owner has to do, or nothing."""
+        if self.is_verified and (self.has_mail_from or "@" in self.name):
+            return ""
+        if "@" in self.name:
+            return f"{self.name} is not verified yet. Click the link in the mail that Amazon has sent there."
+        what = "custom MAIL FROM waits" if self.is_verified else "is not verified yet"
+        return f"{self.name} {what}. These DNS records have to be there: {'; '.join(map(str, self.dns))}"
 
 
-def ensure_identity(connection: Connection, name: str, report: Report) -> Identity:
-    """Register a domain or an address; says what its owner must do until SES believes it."""
-    ses = client(connection, "sesv2")
+@plain_errors()
+def state(connection: Connection, name: str) -> Identity:
+    """Ask SES for one identity. Raises steps.AwsCallError, also where there is none."""
     wait_turn(connection, patience=PATIENCE_SECONDS)
-    try:
-        answer = ses.get_email_identity(EmailIdentity=name)
-        report(Outcome.EXISTED, f"sending identity {name}")
-    except ses.exceptions.NotFoundException:
-        ses.create_email_identity(EmailIdentity=name)
-        report(Outcome.CREATED, f"sending identity {name}")
-        wait_turn(connection, patience=PATIENCE_SECONDS)
-        answer = ses.get_email_identity(EmailIdentity=name)
-    found = Identity(
-        name, bool(answer.get("VerifiedForSendingStatus")), _dns(name, answer.get("DkimAttributes") or {})
+    answer = client(connection, "sesv2").get_email_identity(EmailIdentity=name)
+    mail_from = answer.get("MailFromAttributes") or {}
+    return Identity(
+        name,
+        bool(answer.get("VerifiedForSendingStatus")),
+        mail_from.get("MailFromDomainStatus") == "SUCCESS",
+        _records(name, connection.region, answer.get("DkimAttributes") or {}, mail_from),
     )
-    if not found.is_verified:
-        report(Outcome.PENDING, _what_to_do(found))
-    return found
 
 
 def verified_identities(connection: Connection) -> list[str]:
@@ -59,17 +79,17 @@ def _pages(connection: Connection) -> list[dict[str, str]]:
             return found
 
 
-def _dns(name: str, dkim: dict[str, object]) -> tuple[tuple[str, str, str], ...]:
-    tokens = dkim.get("Tokens") or []
-    if "@" in name or dkim.get("Status") == "SUCCESS" or not isinstance(tokens, list):
+def _records(name: str, region: str, dkim: dict[str, Any], mail_from: dict[str, Any]) -> tuple[Record, ...]:
+    if "@" in name:
         return ()
-    return tuple((f"{token}._domainkey.{name}", "CNAME", f"{token}.dkim.amazonses.com") for token in tokens)
-
-
-def _what_to_do(identity: Identity) -> str:
-    if identity.dns:
-        records = "; ".join(" ".join(record) for record in identity.dns)
-        return f"{identity.name} is not verified yet. Add these DNS records: {records}"
-    if "@" in identity.name:
-        return f"{identity.name} is not verified yet. Click the link in the mail that Amazon has sent there."
-    return f"{identity.name} is not verified yet. Amazon is still looking for its DNS records."
+    found = []
+    if dkim.get("SigningAttributesOrigin") != "EXTERNAL":
+        # SES says which zone the keys are in; it is not the same in every Region.
+        zone = dkim.get("SigningHostedZone") or "dkim.amazonses.com"
+        tokens = dkim.get("Tokens") or []
+        found = [Record(f"{token}._domainkey.{name}", "CNAME", f"{token}.{zone}") for token in tokens]
+    if bounces := mail_from.get("MailFromDomain"):
+        found.append(Record(bounces, "MX", f"10 feedback-smtp.{region}.amazonses.com"))
+        found.append(Record(bounces, "TXT", "v=spf1 include:amazonses.com ~all"))
+    found.append(Record(f"_dmarc.{name}", "TXT", DMARC.format(domain=name)))
+    return tuple(found)

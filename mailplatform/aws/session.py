@@ -94,6 +94,11 @@ def client(connection: Connection, service: str, *, sends: bool = False) -> Any:
         return _client(key, service, sends)
 
 
+def account_id(connection: Connection) -> str:
+    """Return the account that the keys belong to."""
+    return str(client(connection, "sts").get_caller_identity()["Account"])
+
+
 class _Key(NamedTuple):
     """What two connections must have in common to share a client."""
 

@@ -19,6 +19,7 @@ from .ses.identities import Identities
 from .ses.sending import Sending
 from .ses.state import Handler, State
 from .ses.templates import Templates
+from .ses.tenants import Tenants
 from .sns.api import SnsApi
 from .sns.service import Sns
 from .sns.signing import Signer
@@ -55,6 +56,7 @@ class Sandbox:
             **self.identities.operations(),
             **ConfigurationSets(self.state, self.sns).operations(),
             **Templates(self.state).operations(),
+            **Tenants(self.state).operations(),
             **Sending(self.state, self.publisher, self.outcomes).operations(),
         }
         self._flusher: asyncio.Task[None] | None = None

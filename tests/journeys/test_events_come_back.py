@@ -1,5 +1,6 @@
 """Mail that left through SES comes back as signed events: handshake, signature, storage and suppression for real."""
 
+import dataclasses
 import socket
 import threading
 import time
@@ -12,9 +13,8 @@ import uvicorn
 from campaigns.models import Run
 from events import endpoint
 from events.models import Counter, DeadLetter, Heartbeat, Outcome
+from events.services import provisioning
 from mailplatform.accounts.models import AuditEntry
-from mailplatform.accounts.services import installation
-from mailplatform.aws import provisioning
 from mailplatform.sandbox.testing import RunningSandbox
 from subscribers.models import Subscriber, Suppression
 from tests.factories.events import make_person, make_run, tags
@@ -56,15 +56,8 @@ def endpoint_url(sandbox: RunningSandbox) -> Iterator[str]:
 
 @pytest.fixture
 def provisioned(sandbox: RunningSandbox, endpoint_url: str) -> RunningSandbox:
-    connection = installation.aws_connection()
-    plan = provisioning.Plan(prefix="mailplatform", identities=(SENDER,))
-
-    def report(*_: Any) -> None:
-        return
-
-    resources = provisioning.make_resources(connection, plan, report)
-    installation.update(actor=None, topic_arns=[resources.topic_arn], account_id=resources.account_id)
-    provisioning.subscribe_endpoint(connection, resources, endpoint_url, report, patience=15, alone=True)
+    want = dataclasses.replace(provisioning.wanted({"identities": (SENDER,)}), endpoint=endpoint_url)
+    provisioning.apply(want, lambda *_: None, patience=15)
     return sandbox
 
 

@@ -44,6 +44,7 @@ class Installation(TimestampedModel):
     topic_arns = ArrayField(models.CharField(max_length=300), default=list, blank=True)
     dead_letter_queue_url = models.CharField(max_length=300, blank=True)
     verified_identities = ArrayField(models.CharField(max_length=254), default=list, blank=True)
+    provisioning = models.JSONField(default=dict, blank=True)
 
     # Written by the reading of the SES account.
     max_send_rate = models.FloatField(default=1.0)

@@ -41,6 +41,7 @@ PROVISIONED = frozenset(
         "topic_arns",
         "dead_letter_queue_url",
         "verified_identities",
+        "provisioning",
         "max_send_rate",
         "max_24_hour_send",
         "sent_last_24_hours",

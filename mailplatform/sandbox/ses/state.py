@@ -42,6 +42,8 @@ class State:
         self.sets = storage.table("configuration-set")
         self.templates = storage.table("template")
         self.suppressed = storage.table("suppressed")
+        self.tenants = storage.table("tenant")
+        self.pools = storage.table("pool")
         self.mailbox = mailbox
         self.engine = engine
         self.misbehaviour = Misbehaviour()
@@ -49,7 +51,8 @@ class State:
 
     def reset(self) -> None:
         """A new account with the settings of the start."""
-        for table in (self.identities, self.sets, self.templates, self.suppressed):
+        tables = (self.identities, self.sets, self.templates, self.suppressed, self.tenants, self.pools)
+        for table in tables:
             table.clear()
         self.account, self.bucket, self.quota = self._fresh()
 

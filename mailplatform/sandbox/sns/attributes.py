@@ -89,9 +89,15 @@ def _check_json_object(name: str, value: str) -> dict[str, Any]:
 
 
 def check_endpoint(protocol: str, endpoint: str) -> None:
-    """Only HTTP(S) endpoints that a post can reach."""
+    """Only HTTP(S) endpoints that a post can reach, and addresses, whose mail stays unread."""
+    if protocol == "email":
+        if "@" not in endpoint:
+            raise invalid_parameter("Email address")
+        return
     if protocol not in {"http", "https"}:
-        raise invalid_parameter(f"Protocol Reason: the sandbox delivers to http and https, not {protocol}")
+        raise invalid_parameter(
+            f"Protocol Reason: the sandbox delivers to http, https and email, not {protocol}"
+        )
     parts = urlsplit(endpoint)
     if parts.scheme != protocol:
         raise invalid_parameter("Endpoint must match the specified protocol")

@@ -3,11 +3,14 @@ import uuid
 
 import pytest
 
-from mailplatform.aws import checkup, provisioning
+from mailplatform.aws import checkup
 from mailplatform.aws.checkup import Level
+from mailplatform.aws.provision.message_kinds import QueueKind
+from mailplatform.aws.provision.wanted import Wanted, dead_letters, events_topic
 from mailplatform.aws.session import Connection
 from mailplatform.sandbox import constants
 from mailplatform.sandbox.testing import RunningSandbox
+from tests.factories.aws import account
 
 
 @pytest.fixture(scope="module")
@@ -23,15 +26,18 @@ def connection(sandbox: RunningSandbox) -> Connection:
 
 
 @pytest.fixture
-def expected(connection: Connection) -> checkup.Expected:
-    plan = provisioning.Plan(f"t{uuid.uuid4().hex[:8]}", ())
-    made = provisioning.make_resources(connection, plan, lambda *_: None)
+def expected(sandbox: RunningSandbox) -> checkup.Expected:
+    made = account(
+        sandbox, Wanted(f"t{uuid.uuid4().hex[:8]}", (), without=frozenset({"buckets", "monitoring"}))
+    )
+    made.apply()
+    amazon, prefix = made.amazon, made.want.prefix
     return checkup.Expected(
-        made.account_id,
-        plan.prefix,
-        made.topic_arn,
+        amazon.account_id,
+        prefix,
+        amazon.arn("sns", events_topic(prefix)),
         "http://127.0.0.1:9/sns/events/",
-        made.queue.url,
+        QueueKind.url(amazon, dead_letters(prefix)),
         "REQUIRE",
     )
 

@@ -124,7 +124,7 @@ def test_a_token_lives_two_days(sbx: RunningSandbox, receiver: Receiver) -> None
 @pytest.mark.parametrize(
     "options",
     [
-        {"Protocol": "email", "Endpoint": "a@b.example"},
+        {"Protocol": "email", "Endpoint": "nobody"},
         {"Protocol": "https", "Endpoint": "http://a.example/"},
         {"Protocol": "http", "Endpoint": "http:///x"},
         {"Attributes": {"RawMessageDelivery": "maybe"}},

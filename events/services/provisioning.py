@@ -1,0 +1,202 @@
+"""This installation and its AWS account: what it wants there, the difference, and making it so.
+
+What was chosen at the last apply is kept with the settings, so that a later plan, apply or destroy means the same
+resources. Raises steps.AwsCallError, session.AwsConfigurationError, wanted.BadChoice, model.Fixed and
+sns.NotConfirmedError.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from django.conf import settings
+
+from campaigns.sending import quota
+from events.endpoint import PATH
+from mailplatform.accounts.models import Installation, User
+from mailplatform.accounts.services import audit, installation
+from mailplatform.aws import identity, sns
+from mailplatform.aws.provision import policies as iam
+from mailplatform.aws.provision import wanted as choices
+from mailplatform.aws.provision.amazon import Amazon
+from mailplatform.aws.provision.catalogue import describe
+from mailplatform.aws.provision.engine import Ending, Provisioner, Told
+from mailplatform.aws.provision.kinds import CONFIRMATION_SECONDS, all_kinds
+from mailplatform.aws.provision.message_kinds import QueueKind
+from mailplatform.aws.provision.model import Resource, Step
+from mailplatform.aws.provision.wanted import Schedule, Wanted
+from mailplatform.aws.steps import Outcome, Report, plain_errors
+
+SUBSCRIPTION: Final = "SNS subscription"
+# What the choices of the last apply hold; everything else follows from settings.
+CHOSEN: Final = (
+    "identities",
+    "operations_address",
+    "ip_pool",
+    "tenant",
+    "tracking_domain",
+    "schedules",
+    "without",
+)
+
+
+def wanted(changes: Mapping[str, Any] | None = None) -> Wanted:
+    """Return what this installation wants: settings, the choices of the last apply, and `changes` to them."""
+    row = installation.get()
+    chosen = _stored(row) | dict(changes or {})
+    files = settings.S3_BUCKET
+    return Wanted(
+        prefix=row.configuration_set_prefix,
+        tls_policy=settings.SES_TLS_POLICY,
+        endpoint=endpoint_url(),
+        files_bucket=files,
+        # One bucket cannot be locked and forgetful at once.
+        ledger_bucket="" if files == settings.LEDGER_BUCKET else settings.LEDGER_BUCKET,
+        **{"identities": default_identities(row), **chosen},
+    )
+
+
+def plan(want: Wanted) -> Iterator[Step]:
+    """Yield what there is and what would change; changes nothing."""
+    amazon = _amazon()
+    yield from Provisioner(amazon).plan(resources(want, amazon))
+
+
+def differences(want: Wanted | None = None) -> list[Step]:
+    """Return the steps that would change something."""
+    return [step for step in plan(want or wanted()) if step.changes or step.action == "create"]
+
+
+def apply(
+    want: Wanted, report: Report, *, actor: User | None = None, patience: float = CONFIRMATION_SECONDS
+) -> Installation:
+    """Make the difference true and write down what the site has to know; returns the settings with the quota.
+
+    Subscriptions come last, and after the writing down: the site confirms only for topics that it knows.
+    """
+    amazon = _amazon()
+    done: list[str] = []
+
+    def noted(outcome: Outcome, what: str) -> None:
+        if outcome in {Outcome.CREATED, Outcome.CHANGED}:
+            done.append(f"{outcome} {what}")
+        report(outcome, what)
+
+    everything = resources(want, amazon)
+    provisioner = Provisioner(amazon, all_kinds(patience))
+    try:
+        provisioner.apply([item for item in everything if item.kind != SUBSCRIPTION], noted)
+        _write_down(want, amazon)
+        subscriptions = [item for item in everything if item.kind == SUBSCRIPTION]
+        provisioner.apply(subscriptions, noted)
+        _name_others(amazon, subscriptions, report)
+    finally:
+        if done:
+            audit.record(actor=actor, action="aws.provisioned", detail={"steps": done})
+    for name in want.identities:
+        if to_do := identity.state(amazon.connection, name).to_do:
+            report(Outcome.PENDING, to_do)
+    return quota.refresh()
+
+
+def destroy(want: Wanted, told: Told, *, actor: User | None = None) -> None:
+    """Remove what apply made; the settings forget what is gone. Nothing can be sent afterwards."""
+    amazon = _amazon()
+    gone: list[str] = []
+
+    def noted(ending: Ending, what: str) -> None:
+        if ending is Ending.REMOVED:
+            gone.append(what)
+        told(ending, what)
+
+    try:
+        Provisioner(amazon).destroy(resources(want, amazon), noted)
+        installation.update(
+            actor=None, account_id="", topic_arns=[], dead_letter_queue_url="", provisioning={}
+        )
+    finally:
+        if gone:
+            audit.record(actor=actor, action="aws.removed", detail={"steps": gone})
+
+
+def resources(want: Wanted, amazon: Amazon | None = None) -> list[Resource]:
+    """Return the descriptions; parts whose service is out of reach beside a stand-in are left out."""
+    amazon = amazon or _amazon()
+    away = {
+        part
+        for part, service in {"buckets": "s3", "monitoring": "cloudwatch"}.items()
+        if not amazon.answers(service)
+    }
+    want = dataclasses.replace(want, without=want.without | away)
+    with plain_errors():
+        return describe(want, amazon.arn, amazon.account_id, amazon.region)
+
+
+def policies(want: Wanted) -> dict[str, Any]:
+    """Return the IAM policies for running and for setting up."""
+    amazon = _amazon()
+    with plain_errors():
+        return iam.documents(want, amazon.arn, amazon.account_id, amazon.region)
+
+
+def default_identities(row: Installation) -> tuple[str, ...]:
+    """Return the default sender's domain: one that is verified signs every address of it."""
+    sender = row.sender_address or settings.DEFAULT_FROM_EMAIL
+    domain = sender.rpartition("@")[2]
+    return (domain,) if "." in domain else ()
+
+
+def endpoint_url() -> str:
+    """Return the address that SNS posts events to."""
+    return installation.public_url() + PATH
+
+
+def _amazon() -> Amazon:
+    return Amazon(installation.aws_connection())
+
+
+def _stored(row: Installation) -> dict[str, Any]:
+    found = {name: value for name, value in row.provisioning.items() if name in CHOSEN}
+    if "identities" in found:
+        found["identities"] = tuple(found["identities"])
+    if "schedules" in found:
+        found["schedules"] = tuple(Schedule(**item) for item in found["schedules"])
+    if "without" in found:
+        found["without"] = frozenset(found["without"])
+    return found
+
+
+def _write_down(want: Wanted, amazon: Amazon) -> None:
+    topics = [choices.events_topic(want.prefix)]
+    if want.schedules:
+        topics.append(choices.triggers_topic(want.prefix))
+    stored = {name: getattr(want, name) for name in CHOSEN}
+    stored["schedules"] = [dataclasses.asdict(item) for item in want.schedules]
+    stored["without"] = sorted(want.without)
+    with plain_errors():
+        queue_url = QueueKind.url(amazon, choices.dead_letters(want.prefix))
+        verified = identity.verified_identities(amazon.connection)
+    installation.update(
+        actor=None,
+        account_id=amazon.account_id,
+        topic_arns=[amazon.arn("sns", name) for name in topics],
+        dead_letter_queue_url=queue_url,
+        verified_identities=verified,
+        provisioning=stored,
+    )
+
+
+def _name_others(amazon: Amazon, ours: list[Resource], report: Report) -> None:
+    """Name other subscriptions of our topics; in a sandbox they are of sites that have moved, and go."""
+    alone = installation.is_sandbox()
+    endpoints = {item.name for item in ours}
+    topics = {item.name.split(" ")[0] for item in ours if item.properties["Protocol"] != "email"}
+    for topic in sorted(topics):
+        for other in sns.subscriptions(amazon.connection, topic):
+            if f"{topic} {other.endpoint}" in endpoints or not other.arn:
+                continue
+            if alone:
+                amazon.call("sns", "unsubscribe", SubscriptionArn=other.arn)
+            report(
+                Outcome.REMOVED if alone else Outcome.EXISTED, f"another subscription, of {other.endpoint}"
+            )

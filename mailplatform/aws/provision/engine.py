@@ -1,0 +1,80 @@
+"""Compare the descriptions with the account, make the difference true, take it all away again."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Final
+
+from ..steps import Outcome, Report, plain_errors
+from .amazon import Amazon
+from .kinds import all_kinds
+from .model import Action, Kept, Kind, Resource, Step, compare
+
+
+class Ending(StrEnum):
+    """What became of a resource that was to go."""
+
+    REMOVED = "removed"
+    KEPT = "kept"
+    ABSENT = "absent"
+
+
+Told = Callable[[Ending, str], None]
+_OUTCOMES: Final = {
+    Action.CREATE: Outcome.CREATED,
+    Action.CHANGE: Outcome.CHANGED,
+    Action.KEEP: Outcome.EXISTED,
+}
+
+
+class Provisioner:
+    """Works on a list of resources in its order; to remove, in the opposite one.
+
+    Every step reads first and changes only what differs, so a run that was cut off anywhere is gone on with by the
+    next one. Raises steps.AwsCallError, model.Fixed, sns.NotConfirmedError.
+    """
+
+    def __init__(self, amazon: Amazon, kinds: Mapping[str, Kind] | None = None) -> None:
+        self.amazon = amazon
+        self.kinds = kinds or all_kinds()
+
+    def plan(self, resources: Sequence[Resource]) -> Iterator[Step]:
+        """Yield one step per resource; nothing is changed."""
+        for resource in resources:
+            with plain_errors():
+                yield self._compare(resource)
+
+    def apply(self, resources: Sequence[Resource], report: Report) -> None:
+        """Make what is missing, change what differs."""
+        for resource in resources:
+            with plain_errors():
+                step = self._compare(resource)
+                kind = self.kinds[resource.kind]
+                if step.action is Action.CREATE:
+                    kind.create(self.amazon, resource)
+                elif step.action is Action.CHANGE:
+                    kind.change(self.amazon, resource, frozenset(step.changes))
+            named = f": {', '.join(sorted(step.changes))}" if step.action is Action.CHANGE else ""
+            report(_OUTCOMES[step.action], resource.key + named)
+
+    def destroy(self, resources: Sequence[Resource], told: Told) -> None:
+        """Remove what provisioning made; what was there before it, or still holds something, is kept and named."""
+        for resource in reversed(resources):
+            with plain_errors():
+                ending, why = self._remove(resource)
+            told(ending, resource.key + (f": {why}" if why else ""))
+
+    def _compare(self, resource: Resource) -> Step:
+        return compare(resource, self.kinds[resource.kind].read(self.amazon, resource))
+
+    def _remove(self, resource: Resource) -> tuple[Ending, str]:
+        kind = self.kinds[resource.kind]
+        found = kind.read(self.amazon, resource)
+        if found is None:
+            return Ending.ABSENT, ""
+        if not found.is_ours:
+            return Ending.KEPT, "was not made by provisioning"
+        try:
+            kind.delete(self.amazon, resource)
+        except Kept as reason:
+            return Ending.KEPT, str(reason)
+        return Ending.REMOVED, ""
