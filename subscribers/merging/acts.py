@@ -93,12 +93,11 @@ def _said(purposes: Sequence[str], needed: Mapping[str, str]) -> str:
 
 
 class Acts:
-    """Collects the records of a job's chunks; notices are looked up once per wording."""
+    """Collects the records of a job's chunks."""
 
     def __init__(self, job: ImportJob, statement: Statement) -> None:
         """Remember what is the same for every chunk."""
         self._statement = statement
-        self._notices: dict[tuple[str, str], ConsentNotice] = {}
         self._params: dict[str, Any] = {
             "job": job.pk,
             "wording": statement.wording,
@@ -141,9 +140,4 @@ class Acts:
         text = (self._statement.tracking_wording or wording) if purpose != _MARKETING else wording
         if not text:
             return None
-        key = (purpose, text)
-        if key not in self._notices:
-            self._notices[key] = consent.ensure_notice(
-                purpose=purpose, text=text, language=self._statement.language
-            )
-        return self._notices[key]
+        return consent.ensure_notice(purpose=purpose, text=text, language=self._statement.language)

@@ -1,5 +1,6 @@
 """Merging one chunk of staged rows into the people we know, in one transaction that ends with one ledger block."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
@@ -11,7 +12,7 @@ from mailplatform.core import clock
 
 from ..models import ImportJob, Method
 from ..services import basis, profiles, sealing
-from . import policy, sorting, tracing
+from . import lanes, policy, sorting, tracing
 from .acts import Acts
 from .statement import Statement
 
@@ -81,23 +82,25 @@ class _OvertakenError(Exception):
 class Merge:
     """Merges the staged rows of one job, chunk after chunk."""
 
-    def __init__(self, job: ImportJob) -> None:
-        """Remember what is the same for every chunk."""
+    def __init__(self, job: ImportJob, size: int = CHUNK) -> None:
+        """Remember what is the same for every chunk of `size` rows."""
         self._job = job
+        self._size = size
         self._statement = Statement.from_json(job.options["statement"])
         self._acts = Acts(job, self._statement)
         slots, self._slot_params = profiles.slot_values()
         self._profiles = _PROFILES.format(slots=", ".join(slots), values=", ".join(slots.values()))
 
-    def run_chunk(self, after: int, upto: int) -> None:
+    def run_chunk(self, after: int, upto: int, *, begun: Callable[[], None] | None = None) -> None:
         """Merge the rows with ``after < seq <= upto`` and count them on the job, all or nothing.
 
-        What came in between (a complaint, an erasure, the same person by another way) is met by sorting again.
+        `begun` is called once the chunk after this one may begin. What came in between (a complaint, an erasure, the
+        same person by another way) is met by sorting again. Raises OutOfTurnError where the chunk before is not done.
         """
         for attempt in range(1, TRIES + 1):
             try:
                 with transaction.atomic():
-                    self._run(after, upto)
+                    self._run(after, upto, begun)
             except (_OvertakenError, IntegrityError, OperationalError) as error:
                 if attempt == TRIES or connection.in_atomic_block or not connection.is_usable():
                     raise
@@ -105,7 +108,7 @@ class Merge:
             else:
                 return
 
-    def _run(self, after: int, upto: int) -> None:
+    def _run(self, after: int, upto: int, begun: Callable[[], None] | None = None) -> None:
         params: dict[str, Any] = {
             "job": self._job.pk,
             "after": after,
@@ -114,27 +117,33 @@ class Merge:
             "list": self._job.mailing_list_id or 0,
             "now": clock.now(),
             "source": f"import {self._job.pk}",
+            "chunk": len(self._job.made) + (after - self._job.rows_done) // self._size,
         }
         with connection.cursor() as cursor:
-            params["chunk"] = tracing.next_chunk(cursor, self._job.pk)
+            lanes.hold(cursor, self._job.pk, upto)
+            if begun:
+                begun()
             counts = sorting.sort_rows(cursor, params, number=True)
             known = self._people(cursor, params, counts)
             cursor.execute(self._profiles, {**params, **self._slot_params})
             profiles.refresh(subscriber_ids=known)
-            ImportJob.objects.filter(pk=self._job.pk).update(
-                rows_done=upto,
-                rows_new=F("rows_new") + counts.new,
-                rows_changed=F("rows_changed") + counts.changed,
-                rows_unchanged=F("rows_unchanged") + counts.same,
-            )
             cursor.execute(sealing.WAITING_TABLE)
             cursor.execute(sealing.EMPTY_WAITING_TABLE)
-            records = (
-                self._record(cursor, known)
-                if self._acts.collect(cursor, with_known=bool(known))
-                else range(0)
-            )
+            acts = self._acts.collect(cursor, with_known=bool(known))
+            lanes.await_turn(cursor, self._job.pk, after)
+            self._count(after, upto, counts)
+            records = self._record(cursor, known) if acts else range(0)
             tracing.note_chunk(cursor, params, records)
+
+    def _count(self, after: int, upto: int, counts: sorting.Counts) -> None:
+        counted = ImportJob.objects.filter(pk=self._job.pk, rows_done=after).update(
+            rows_done=upto,
+            rows_new=F("rows_new") + counts.new,
+            rows_changed=F("rows_changed") + counts.changed,
+            rows_unchanged=F("rows_unchanged") + counts.same,
+        )
+        if not counted:
+            raise lanes.OutOfTurnError
 
     def _people(self, cursor: CursorWrapper, params: dict[str, Any], counts: sorting.Counts) -> list[int]:
         """Write people, tags and subscriptions; return the ids of those who were known before."""

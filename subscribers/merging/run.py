@@ -16,7 +16,7 @@ from ..importing.columns import MAX_CHOICE_VALUES
 from ..importing.errors import FileRefusedError
 from ..models import ImportJob, ImportKind, ImportState, RefusedRow
 from ..services import fields, segments
-from . import order_merge, order_table, order_undo, policy, sorting, suppressing, undo
+from . import lanes, order_merge, order_table, order_undo, policy, sorting, suppressing, undo
 from . import table as staging_table
 from .merge import CHUNK, Merge
 from .refusals import reasons_of
@@ -194,9 +194,14 @@ def _merge_people(job: ImportJob) -> None:
     _make_fields(job, choices)
     fields.ensure_tags(names=staging_table.tags(job.pk))
     ImportJob.objects.filter(pk=job.pk).update(rows_total=staging.total)
-    merge = Merge(job)
-    for after in range(job.rows_done, staging.total, CHUNK):
-        merge.run_chunk(after, min(after + CHUNK, staging.total))
+    merge = Merge(job, CHUNK)
+    starts = range(job.rows_done, staging.total, CHUNK)
+    chunks = [(after, min(after + CHUNK, staging.total)) for after in starts]
+    if len(chunks) > 1 and not connection.in_atomic_block:
+        lanes.merge_all(chunks, merge.run_chunk)
+    else:
+        for after, upto in chunks:
+            merge.run_chunk(after, upto)
     staging.store_set_aside()
     for key in job.options.get("create_segments", []):
         segments.ensure_for_field(key=key, values=choices.get(key, []))

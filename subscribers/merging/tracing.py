@@ -34,12 +34,6 @@ SELECT COALESCE(array_agg(t.id ORDER BY t.id), '{}') FROM subscribers_tag t WHER
 _NOTE: Final = "UPDATE subscribers_importjob SET made = made || jsonb_build_array(%s::jsonb) WHERE id = %s"
 
 
-def next_chunk(cursor: CursorWrapper, job_id: int) -> int:
-    """The place that the chunk gets in `ImportJob.made`."""
-    cursor.execute("SELECT jsonb_array_length(made) FROM subscribers_importjob WHERE id = %s", [job_id])
-    return int(cursor.fetchone()[0])
-
-
 def remember(cursor: CursorWrapper, params: dict[str, Any]) -> None:
     """Store the former values of people we knew, before they change."""
     cursor.execute(_REMEMBER, params)
