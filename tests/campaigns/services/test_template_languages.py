@@ -27,7 +27,9 @@ def german(campaign: Campaign) -> Template:
 
 
 def people(campaign: Campaign) -> list[Subscriber]:
-    return list(Subscriber.objects.filter(subscriptions__mailing_list__in=campaign.lists.all()).order_by("pk"))
+    return list(
+        Subscriber.objects.filter(subscriptions__mailing_list__in=campaign.lists.all()).order_by("pk")
+    )
 
 
 def test_a_language_begins_with_the_words_of_the_first_text(campaign: Campaign) -> None:
