@@ -31,7 +31,7 @@ class _FilesField(forms.FileField):
 class UploadForm(forms.Form):
     """Files to add; each is looked at by itself later, so that one bad file does not refuse the others."""
 
-    files = _FilesField(
+    uploads = _FilesField(
         label="Files",
         allow_empty_file=True,
         max_length=1_000,
@@ -39,9 +39,9 @@ class UploadForm(forms.Form):
         error_messages={"required": "Choose at least one file."},
     )
 
-    def clean_files(self) -> list[UploadedFile]:
+    def clean_uploads(self) -> "list[UploadedFile[Any]]":
         """At most so many at once."""
-        files: list[UploadedFile] = self.cleaned_data["files"]
+        files: list[UploadedFile[Any]] = self.cleaned_data["uploads"]
         if len(files) > MOST_FILES:
             raise forms.ValidationError(f"{MOST_FILES} files at once are the most; these were {len(files)}.")
         return files

@@ -36,8 +36,9 @@ def save(
     before = _told(row)
     row.logo = logo
     row.social = [{"name": " ".join(name.split()), "url": url.strip()} for name, url in social if url.strip()]
+    plain = Brand()
     for name in _PLAIN:
-        setattr(row, name, values.get(name, Brand._meta.get_field(name).get_default()))  # noqa: SLF001 (documented)
+        setattr(row, name, values.get(name, getattr(plain, name)))
     _check(row)
     row.save()
     after = _told(row)

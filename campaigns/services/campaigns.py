@@ -330,7 +330,7 @@ def duplicate(*, campaign: Campaign, actor: User | None) -> Campaign:
         )
     Attachment.objects.bulk_create(
         Attachment(campaign=copy, media_id=media_id)
-        for media_id in campaign.attachments.values_list("media_id", flat=True)
+        for media_id in Attachment.objects.filter(campaign=campaign).values_list("media_id", flat=True)
     )
     audit.record(
         actor=actor, action="campaign.duplicated", obj=copy, detail={"from": str(campaign.public_id)}

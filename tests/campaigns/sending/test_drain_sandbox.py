@@ -1,13 +1,17 @@
 """The loop over HTTP against the sandbox, whose mailbox is the witness."""
 
 from collections import Counter
+from email import message_from_bytes
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
 
-from campaigns.models import Call, Delivery, Run, TemplateVersion
+from campaigns.models import AttachedContent, Call, Delivery, Run, TemplateVersion
 from campaigns.sending import drain, quota, recover, settle
 from mailplatform.accounts.models import Installation
+from mailplatform.accounts.services import installation
+from mailplatform.aws import ses
 from mailplatform.sandbox.testing import RunningSandbox
 from tests.factories.sending import (
     addresses,
@@ -23,10 +27,10 @@ from tests.factories.sending import (
 pytestmark = [pytest.mark.drill, pytest.mark.django_db(transaction=True)]
 
 
-def _run(count: int) -> tuple[Run, Counter[str]]:
+def _run(count: int, **frozen: Any) -> tuple[Run, Counter[str]]:
     audience = make_list()
     people = make_people(count, audience)
-    run = make_run(audience)
+    run = make_run(audience, **frozen)
     store_template(run)
     return run, addresses(people)
 
@@ -38,6 +42,22 @@ def test_the_mailbox_agrees_with_the_rows(sandbox: RunningSandbox) -> None:
     assert run.state == "sent"
     assert states_of(run) == {"accepted": 730}
     assert mailbox(sandbox, run) == expected
+
+
+@pytest.mark.parametrize("with_boto3", [False, True])
+def test_attachments_go_with_every_mail_byte_for_byte(sandbox: RunningSandbox, with_boto3: bool) -> None:
+    content = bytes(range(256)) * 40
+    AttachedContent.objects.create(content_hash="a" * 64, content=content)
+    noted = {"name": "terms.pdf", "type": "application/pdf", "hash": "a" * 64, "size": len(content)}
+    run, expected = _run(3, attachments=[noted])
+    sender = ses.BulkSender(installation.aws_connection(), use_boto3=with_boto3)
+    drain.drain(run.pk, sender=sender, seconds=30)
+    assert mailbox(sandbox, run) == expected
+    for mail in sandbox.messages():
+        parts = message_from_bytes(sandbox.raw(mail["id"])).walk()
+        assert [part.get_payload(decode=True) for part in parts if part.get_filename() == "terms.pdf"] == [
+            content
+        ]
 
 
 def test_each_mail_is_as_the_law_and_the_mailbox_providers_want_it(sandbox: RunningSandbox) -> None:

@@ -1,12 +1,13 @@
 import email
 import email.policy
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from campaigns import tokens
 from campaigns.models import Call, CallKind, Delivery, Sender
-from campaigns.services import previews, test_sends
+from campaigns.services import attachments, previews, test_sends
 from mailplatform.accounts.models import AuditEntry
 from mailplatform.accounts.services import installation
 from mailplatform.core import keys
@@ -20,6 +21,7 @@ from tests.factories.campaigns import (
     make_template,
     make_user,
 )
+from tests.factories.media import PDF, make_media
 from tests.factories.sending import provision
 
 pytestmark = pytest.mark.django_db
@@ -158,3 +160,17 @@ def test_a_colleague_who_left_a_mailing_still_gets_tests(sandbox: RunningSandbox
     colleague = make_user()
     suppression.suppress(email_key=keys.email_key(colleague.email), reason="unsubscribe", source="test")
     assert len(send([colleague.email])) == 1
+
+
+def test_a_test_carries_the_attachments(sandbox: RunningSandbox, settings: Any, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    campaign = make_campaign()
+    file = make_media("terms.pdf", PDF)
+    attachments.attach(campaign_id=campaign.pk, revision=campaign.revision, file=file)
+    person = previews.sample_person()
+    test_sends.send_campaign_test(
+        campaign=campaign, addresses=["a@example.org"], person=person, actor=make_user()
+    )
+    (mail,) = sandbox.messages()
+    parts = email.message_from_bytes(sandbox.raw(mail["id"])).walk()
+    assert [part.get_payload(decode=True) for part in parts if part.get_filename()] == [PDF]

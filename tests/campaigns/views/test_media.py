@@ -32,7 +32,7 @@ def desk(client: Client) -> Client:
 
 
 def upload(*files: tuple[str, bytes]) -> dict[str, Any]:
-    return {"files": [SimpleUploadedFile(name, content) for name, content in files]}
+    return {"uploads": [SimpleUploadedFile(name, content) for name, content in files]}
 
 
 def words(response: Any) -> str:
