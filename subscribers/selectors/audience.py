@@ -20,7 +20,7 @@ from ..models import Segment
 from ..segments.compiler import Condition, compile_rules, select_ids
 from ..segments.rules import RuleError, parse_rules
 from . import catalogue
-from .eligibility import Kind, reason_sql
+from .eligibility import Kind, kept_back_among_sql, reason_of_many_sql
 
 _NOBODY = "SELECT NULL::bigint AS subscriber_id, FALSE AS way WHERE FALSE"
 _LIST_MEMBERS = """
@@ -69,22 +69,20 @@ def _members(spec: AudienceSpec) -> tuple[str, list[Any]]:
 
     `way` is false where they left a chosen list and are on none, NULL where only a segment names them.
     """
-    chosen = _conditions(spec.segment_ids)
-    parts, params = [_NOBODY], list[Any]()
+    parts, params = list[str](), list[Any]()
     if spec.list_ids:
         parts.append(_LIST_MEMBERS)
         params.append(list(spec.list_ids))
-    for condition in chosen:
-        parts.append(f"SELECT subscriber_id, NULL FROM ({select_ids(condition)}) m")  # noqa: S608 - as above
+    for condition in _conditions(spec.segment_ids):
+        parts.append(f"SELECT subscriber_id, NULL::boolean AS way FROM ({select_ids(condition)}) m")  # noqa: S608 - as above
         params += condition.params
     where, excluded_params = _exclusion(spec)
-    if len(spec.list_ids) == 1 and not chosen:
-        # Nobody is on one list twice: a million people need not be compared with each other.
-        sql = f"SELECT subscriber_id, way FROM ({_LIST_MEMBERS}) m {where}"  # noqa: S608 - as above
-        return sql, params + excluded_params
-    members = " UNION ALL ".join(parts)
-    grouped = "GROUP BY subscriber_id"
-    sql = f"SELECT subscriber_id, bool_or(way) AS way FROM ({members}) m {where} {grouped}"  # noqa: S608 - as above
+    members = " UNION ALL ".join(parts or [_NOBODY])
+    way, grouped = "bool_or(way) AS way", "GROUP BY subscriber_id"
+    if len(parts) == 1 and len(spec.list_ids) < 2:
+        # Nobody is on one list or in one segment twice: a million people need not be compared with each other.
+        way, grouped = "way", ""
+    sql = f"SELECT subscriber_id, {way} FROM ({members}) m {where} {grouped}"  # noqa: S608 - as above
     return sql, params + excluded_params
 
 
@@ -130,9 +128,10 @@ def count(spec: AudienceSpec, kind: Kind) -> AudienceCount:
     members, params = _members(spec)
     sql = f"""
         SELECT CASE WHEN reason <> '' THEN reason WHEN NOT way THEN 'left_list' ELSE '' END, count(*)
-        FROM (SELECT {reason_sql(kind)} AS reason, a.way FROM ({members}) a
-            LEFT JOIN subscribers_subscriber s ON s.id = a.subscriber_id
-            LEFT JOIN subscribers_profile p ON p.subscriber_id = a.subscriber_id) decided
+        FROM (SELECT {reason_of_many_sql(kind)} AS reason, a.way FROM ({members}) a
+            LEFT JOIN subscribers_profile p ON p.subscriber_id = a.subscriber_id
+            LEFT JOIN ({kept_back_among_sql(kind)}) k (id) ON k.id = a.subscriber_id
+            LEFT JOIN subscribers_subscriber s ON s.id = k.id) decided
         GROUP BY 1
     """  # noqa: S608 - made of our own fragments; every value is a parameter
     with connection.cursor() as cursor:

@@ -9,7 +9,7 @@ million, and as Python, the oracle that the tests hold against it.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -160,11 +160,20 @@ def reason_sql(
     `subscriber` and `profile` are the aliases of both tables, either of which may be outer-joined. The
     expression holds the time but no parameters and no percent sign.
     """
-    cases = (
-        f"WHEN {condition} THEN '{rule.code}'"
-        for rule, condition in _conditions(kind, subscriber=subscriber, profile=profile, now=now)
-    )
-    return f"CASE {' '.join(cases)} ELSE '' END"
+    return _case(_conditions(kind, subscriber=subscriber, profile=profile, now=now))
+
+
+def reason_of_many_sql(
+    kind: Kind, *, subscriber: str = "s", profile: str = "p", kept: str = "k", now: dt.datetime | None = None
+) -> str:
+    """Return what `reason_sql` does, for millions: `subscriber` need only be joined to those whom `kept` names.
+
+    `kept` is the alias of the outer-joined `kept_back_among_sql`, with a column `id`; for all others the profile
+    decides.
+    """
+    found = list(_conditions(kind, subscriber=subscriber, profile=profile, now=now))
+    by_profile = _case([(rule, condition) for rule, condition in found if not rule.among])
+    return f"CASE WHEN {kept}.id IS NULL THEN {by_profile} ELSE {_case(found)} END"
 
 
 def profile_allows_sql(kind: Kind, *, profile: str = "p", now: dt.datetime | None = None) -> str:
@@ -183,6 +192,11 @@ def kept_back_among_sql(kind: Kind) -> str:
     Whoever has a profile but is no subscriber any more is not among them.
     """
     return " UNION ".join(dict.fromkeys(rule.among for rule in _rules(kind) if rule.among))
+
+
+def _case(conditions: Iterable[tuple[Rule, str]]) -> str:
+    cases = " ".join(f"WHEN {condition} THEN '{rule.code}'" for rule, condition in conditions)
+    return f"CASE {cases} ELSE '' END"
 
 
 def _conditions(

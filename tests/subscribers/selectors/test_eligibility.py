@@ -56,6 +56,19 @@ def mailable_by_subtraction(kind: Kind) -> int:
         return int(everybody - cursor.fetchone()[0])
 
 
+def reasons_of_many(kind: Kind, numbers: list[int]) -> list[str]:
+    reason = eligibility.reason_of_many_sql(kind, now=NOW)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {reason} FROM unnest(%s::bigint[]) WITH ORDINALITY AS ids (id, place)"  # noqa: S608 - as above
+            " LEFT JOIN subscribers_profile p ON p.subscriber_id = ids.id"
+            f" LEFT JOIN ({eligibility.kept_back_among_sql(kind)}) k (id) ON k.id = ids.id"
+            " LEFT JOIN subscribers_subscriber s ON s.id = k.id ORDER BY place",
+            [numbers],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
 def store(facts: Facts, number: int) -> int:
     """Bring one person's facts into the database; return their number (or nobody's)."""
     if not facts.exists:
@@ -122,6 +135,12 @@ def test_the_sql_is_the_oracle(people: list[Facts]) -> None:
             reasons = [reason_for(kind, facts, now=NOW) for facts in people]
             assert reasons_in_sql(kind, numbers) == reasons
             assert mailable_by_subtraction(kind) == reasons.count("")
+            found = [
+                (number, reason)
+                for number, reason, facts in zip(numbers, reasons, people, strict=True)
+                if facts.exists
+            ]
+            assert reasons_of_many(kind, [number for number, _ in found]) == [reason for _, reason in found]
         transaction.set_rollback(True)
 
 
