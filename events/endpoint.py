@@ -19,7 +19,7 @@ from mailplatform.core.flood import Flood
 from . import verify, wiring
 from .envelope import UnknownTopic
 from .ingest import Inbound
-from .services import handshake
+from .services import handshake, triggers
 from .writer import GroupWriter
 
 log = structlog.get_logger(__name__)
@@ -132,12 +132,15 @@ class Endpoint:
         except verify.CannotVerifyNow as error:
             log.warning("sns_not_verified", reason=str(error))
             return 503
+        answer = handshake.answer
         if message.type == "Notification":
-            return 200 if await self.writer.write(Inbound(message, body)) else 503
+            if not triggers.is_trigger(message.topic_arn):
+                return 200 if await self.writer.write(Inbound(message, body)) else 503
+            answer = triggers.answer
         try:
-            await asyncio.to_thread(_in_thread, handshake.answer, message, body)
+            await asyncio.to_thread(_in_thread, answer, message, body)
         except Exception:
-            log.exception("sns_handshake_failed")
+            log.exception("sns_message_failed", type=message.type)
             return 503
         return 200
 

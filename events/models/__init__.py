@@ -4,6 +4,7 @@ from .engagement import Counter, Link, Outcome, OutcomeState
 from .inbox import DeadLetter, Event, EventType, Heartbeat, InboundMessage, Retention
 from .policy import Cursor, Digest, Policy, SafetyStop, StopCause
 from .reports import ListWeek, ReportGroup, ReportMail, ReportPlan
+from .triggers import Trigger
 from .webhooks import WebhookDelivery, WebhookEndpoint, WebhookState, WebhookType
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Retention",
     "SafetyStop",
     "StopCause",
+    "Trigger",
     "WebhookDelivery",
     "WebhookEndpoint",
     "WebhookState",

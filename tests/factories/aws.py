@@ -18,7 +18,7 @@ from mailplatform.sandbox.testing import RunningSandbox
 
 SERVICES = ("sesv2", "sns", "sqs", "s3", "sts", "cloudwatch", "events")
 READS = ("Get", "List", "Describe", "Head")
-WEEKLY = Schedule("weekly", "cron(0 7 ? * MON *)", {"campaign": "12"})
+WEEKLY = Schedule("weekly", "cron(0 7 ? * MON *)", "0b9c7a4e-6a1f-4b60-9f0f-2f3d5a7c9e11")
 
 
 @dataclass

@@ -37,7 +37,9 @@ def template(resources: Sequence[Resource]) -> dict[str, Any]:
 
 
 def _logical(resource: Resource) -> str:
-    words = re.findall(r"[A-Za-z0-9]+", f"{resource.kind} {resource.name.rpartition(':')[2]}")
+    # Of an ARN only what follows the account; an endpoint stays whole.
+    name = re.sub(r"arn:[^ ]*:", "", resource.name)
+    words = re.findall(r"[A-Za-z0-9]+", f"{resource.kind} {name}")
     return "".join(word[0].upper() + word[1:] for word in words)
 
 

@@ -7,7 +7,10 @@ from typing import Final
 
 PREFIX: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 RULE: Final = re.compile(r"[A-Za-z0-9-]{1,20}")
+CAMPAIGN: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 EXPRESSION: Final = re.compile(r"(rate|cron)\([^()\"\\]{3,80}\)")
+# How the name of the topic for schedules ends.
+TRIGGERS: Final = "-triggers"
 MAIL_FROM_LABEL: Final = "bounce"
 # Parts that may be left out, with what they are for.
 PARTS: Final[Mapping[str, str]] = {
@@ -23,14 +26,15 @@ class BadChoice(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A rule: at these times, tell this site to start a campaign or to raise an event.
+    """A rule: at these times, tell this site to start a copy of a campaign.
 
-    `expression` is EventBridge's, in UTC: `rate(7 days)` or `cron(0 7 ? * MON *)`. `detail` is what we are told.
+    `expression` is EventBridge's, in UTC: `rate(7 days)` or `cron(0 7 ? * MON *)`. `campaign` is
+    the id of the draft whose copies go out, as its address shows it.
     """
 
     name: str
     expression: str
-    detail: Mapping[str, str]
+    campaign: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,10 @@ class Wanted:
                 raise BadChoice(
                     f"The schedule's name {item.name!r} must have 1 to 20 letters, digits and hyphens."
                 )
+            if not CAMPAIGN.fullmatch(item.campaign):
+                raise BadChoice(
+                    f"The schedule {item.name} needs the id of a campaign, not {item.campaign!r}."
+                )
             if not EXPRESSION.fullmatch(item.expression):
                 raise BadChoice(
                     f"The schedule {item.name} needs rate(…) or cron(…), not {item.expression!r}: see EventBridge."
@@ -92,7 +100,7 @@ def operations_topic(prefix: str) -> str:
 
 def triggers_topic(prefix: str) -> str:
     """Return the name of the topic by which schedules reach this site."""
-    return f"{prefix}-triggers"
+    return prefix + TRIGGERS
 
 
 def dead_letters(prefix: str) -> str:

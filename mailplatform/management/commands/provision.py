@@ -25,7 +25,7 @@ EXPECTED: Final = (
     session.AwsConfigurationError,
     sns.NotConfirmedError,
 )
-SCHEDULE: Final = "NAME=EXPRESSION=campaign:NUMBER or NAME=EXPRESSION=event:NAME"
+SCHEDULE: Final = "NAME=EXPRESSION=CAMPAIGN, as weekly=cron(0 7 ? * MON *)=<the campaign's id>"
 
 
 class Command(BaseCommand):
@@ -146,8 +146,7 @@ def _changes(options: dict[str, Any]) -> dict[str, Any]:
 
 def _schedule(text: str) -> Schedule:
     name, _, rest = text.partition("=")
-    expression, _, act = rest.rpartition("=")
-    what, _, which = act.partition(":")
-    if not (name and expression and which) or what not in {"campaign", "event"}:
-        raise BadChoice(f"A schedule is {SCHEDULE}, not {text!r}.")
-    return Schedule(name, expression, {what: which})
+    expression, _, campaign = rest.rpartition("=")
+    if not (name and expression and campaign):
+        raise BadChoice(f"A schedule is {SCHEDULE}; not {text!r}.")
+    return Schedule(name, expression, campaign.lower())
