@@ -177,6 +177,8 @@ class _Check:
 
     def _name_missing(self, expected: ranges.Ranges, seen: bytearray, extra: set[int]) -> None:
         """Name what proofs or manifest hold and the rows lack; an unbroken end of it was cut off the tail."""
+        if all(seen) and str(expected) == str(self.proven):
+            return
         missing = {number for place, number in enumerate(self.proven) if not seen[place]}
         missing |= {number for number in expected if number not in self.proven and number not in extra}
         tail = set()
