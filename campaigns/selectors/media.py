@@ -25,6 +25,7 @@ _VERSIONS: Final = (
 _CAMPAIGNS: Final = (
     "SELECT id FROM campaigns_campaign WHERE campaigns_media_ids(variables::text) @> ARRAY[%s]"
 )
+USES_SQL: Final = (_TEMPLATES, _VERSIONS, _CAMPAIGNS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
+from django.db import connection
 
 from campaigns.media import kinds
 from campaigns.models import AttachedContent, Attachment, Brand, MediaFile
@@ -147,3 +148,17 @@ def test_addresses_of_files_that_are_not_there_are_found() -> None:
     gone = "0" * 32
     assert selectors.missing_from([shown(found), f"/m/{gone}/a.png", "/m/short/"]) == {gone}
     assert selectors.missing_from(["nothing"]) == set()
+
+
+@pytest.mark.parametrize("index", ["template_shows_media", "version_shows_media", "campaign_shows_media"])
+def test_where_a_file_is_used_is_read_from_an_index(index: str) -> None:
+    found = {sql.split("FROM ")[1].split()[0]: sql for sql in selectors.USES_SQL}
+    table = {
+        "template": "campaigns_template",
+        "version": "campaigns_templateversion",
+        "campaign": "campaigns_campaign",
+    }
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {found[table[index.partition('_')[0]]]}", ["0" * 32])
+        assert index in str(cursor.fetchall())

@@ -10,6 +10,7 @@ from mailplatform.accounts.papers.texts import common
 ROOT = Path(__file__).parents[4]
 # Pages with a policy of their own. The paper on third parties names them in one sentence: it must stay true.
 OWN_POLICY = {
+    "campaigns/views/media.py",
     "campaigns/views/frames.py",
     "campaigns/views/visual.py",
     "events/views/archive.py",
