@@ -11,7 +11,7 @@ from . import encoding, rows
 from .merkle import LEAF_PREFIX
 
 # 244 random bits in 32 bytes: two version 4 UUIDs, each from the server's cryptographic source.
-SALT: Final = "uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())"
+SEED: Final = "uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())"
 _DANGEROUS: Final = ",".join(str(ord(sign)) for sign in rows.DANGEROUS)
 # Bytes of the fields that are always of one length.
 _SIZES: Final = {"subject": 36, "occurred_at": 27, "recorded_at": 27, "commitment": 64}
@@ -30,6 +30,14 @@ def guarded(text: str) -> str:
 def json_text(text: str) -> str:
     """As `encoding.canonical_text`."""
     return f"to_json({text})::text"
+
+
+def salt(seed: str, position: str) -> str:
+    """The 32-byte salt of one of many records, from a `SEED` that is made once for all of them and kept nowhere.
+
+    As unguessable as the seed, also for whoever knows the other salts, and asks the source of randomness but once.
+    """
+    return f"sha256({seed} || int8send({position}))"
 
 
 def commitment(salt: str, personal: str) -> str:

@@ -35,7 +35,7 @@ WAITING_TABLE = f"""
 CREATE TEMP TABLE IF NOT EXISTS {ACTS} (
     position bigint, subscriber_id bigint, subject uuid, purpose text, act text, lawful_basis text,
     source text, occurred_at text, notice_hash text, notice_version integer, email text, email_key bytea,
-    evidence text, ip text DEFAULT '', confirms bigint DEFAULT 0, salt bytea DEFAULT ({sql.SALT})
+    evidence text, ip text DEFAULT '', confirms bigint DEFAULT 0
 ) ON COMMIT DELETE ROWS
 """
 EMPTY_WAITING_TABLE = "DELETE FROM ledger_acts"
@@ -47,10 +47,12 @@ _LEAF_FIELDS = {
     "commitment": "encode(commitment, 'hex')",
 }
 _WAITING = f"""
-WITH numbered AS MATERIALIZED (
-    SELECT w.*, %(first)s + w.position AS id,
-        {sql.commitment("w.salt", _PERSONAL_JSON)} AS commitment
-    FROM {ACTS} w
+WITH chance AS MATERIALIZED (
+    SELECT {sql.SEED} AS seed
+), numbered AS MATERIALIZED (
+    SELECT w.*, %(first)s + w.position AS id, s.salt,
+        {sql.commitment("s.salt", _PERSONAL_JSON)} AS commitment
+    FROM {ACTS} w CROSS JOIN LATERAL (SELECT {sql.salt("(SELECT seed FROM chance)", "w.position")} AS salt OFFSET 0) s
 ), records AS (
     INSERT INTO subscribers_consentrecord (id, schema_version, subject, purpose, act, lawful_basis, method, notice_hash,
         notice_version, language, form, page, source, actor, confirms, occurred_at, recorded_at, commitment)

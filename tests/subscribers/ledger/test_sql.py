@@ -56,11 +56,12 @@ def test_times(moment: dt.datetime) -> None:
     assert ask(sql.time_text("%s::timestamptz"), moment) == encoding.format_time(moment)
 
 
-def test_a_salt_has_32_bytes_and_comes_once() -> None:
-    first, second = ask(sql.SALT), ask(sql.SALT)
-    assert isinstance(first, bytes)
-    assert len(first) == 32
-    assert first != second
+def test_each_record_of_each_chunk_has_a_salt_of_its_own() -> None:
+    salts = [ask(sql.salt(f"({sql.SEED})", f"{position}::bigint")) for position in (0, 1, 1)]
+    assert all(isinstance(salt, bytes) and len(salt) == 32 for salt in salts)
+    assert len(set(salts)) == 3
+    same = [ask(sql.salt("%s::bytea", f"{position}::bigint"), SALT) for position in (0, 1)]
+    assert same[0] != same[1]
 
 
 @pytest.mark.parametrize("fields", [{}, {"id": "'1'", "actor": "''"}, {"number": "'1'"}])

@@ -64,6 +64,9 @@ def test_records_verify_with_their_evidence() -> None:
     )
     assert proof.evidence["reference"] == "ticket 7"
     assert proof.evidence["line"] == 2
+    salts = {bytes(salt) for salt in ConsentPersonal.objects.values_list("salt", flat=True)}
+    assert {len(salt) for salt in salts} == {32}
+    assert len(salts) == 4
     # The checkpoint is written after a commit, and this test has none.
     assert {problem.kind for problem in register.verify().problems} <= {Kind.CHECKPOINT}
 
