@@ -12,10 +12,11 @@ class CampaignsConfig(AppConfig):
         """Tell the undo of imports, and the rule for people who want less mail, who was mailed."""
         from subscribers.selectors import mailed
 
-        from . import papers, personal_data
+        from . import metrics, papers, personal_data
         from .selectors.mailed import mailed_since, marketing_since_sql
 
         mailed.register(mailed_since)
         mailed.register_marketing(marketing_since_sql)
         papers.register()
         personal_data.register()
+        metrics.connect()

@@ -12,7 +12,7 @@ class EventsConfig(AppConfig):
         """Tell segments what they may ask about campaigns, requests for access what is held, and for how long."""
         from subscribers.selectors import catalogue, holdings
 
-        from . import papers, personal_data
+        from . import metrics, papers, personal_data
         from .selectors import held, reactions
         from .services import retention
 
@@ -22,3 +22,4 @@ class EventsConfig(AppConfig):
         retention.register()
         papers.register()
         personal_data.register()
+        metrics.connect()

@@ -13,6 +13,7 @@ class AccountsConfig(AppConfig):
         """Register the system checks, what is noted of sign-ins, and what the papers of data protection rest on."""
         from . import (
             checks,  # noqa: F401 (registering is what importing does)
+            metrics,
             personal_data,
             receivers,
         )
@@ -20,4 +21,5 @@ class AccountsConfig(AppConfig):
 
         personal_data.register()
         receivers.connect()
+        metrics.connect()
         own_facts.register()

@@ -14,7 +14,7 @@ from django.core.files.storage import default_storage
 from moto import mock_aws
 
 from mailplatform.core import clock, keys
-from mailplatform.management.commands import doctor
+from mailplatform.management.doctor import files
 from subscribers.models import ImportKind, StorageCopy, Suppression
 from subscribers.selectors import register
 from subscribers.services import importing, sealing, storage_copies, suppression
@@ -196,7 +196,7 @@ def test_a_failure_stands_on_the_page_of_blocked_addresses_and_in_the_doctors_wo
     storage_copies.run_due()
     client.force_login(AdminFactory.create())
     assert "could not be copied to the storage" in client.get("/blocked/").content.decode()
-    assert any("could not be copied" in found.detail for found in doctor.copies())
+    assert any("could not be copied" in found.detail for found in files.copies())
     (tmp_path / "media").unlink()
     (done,) = storage_copies.run_due()
     page = client.get("/blocked/").content.decode()

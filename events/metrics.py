@@ -1,0 +1,54 @@
+"""What a monitoring system may know about the way in of events, and about what follows from them."""
+
+from mailplatform.core.metrics import Metric, Sample, register
+
+from .models import WebhookDelivery, WebhookState
+from .selectors import intake
+
+
+def connect() -> None:
+    """Tell the core what can be measured here; called once, as the process starts."""
+    register(
+        Metric("mailplatform_events_lately", "Events taken in within the last 15 minutes.", _events),
+        Metric("mailplatform_event_lag_seconds", "From what happened to its commit, last 15 minutes.", _lag),
+        Metric(
+            "mailplatform_event_listening",
+            "1 while a server wrote its heartbeat within a minute.",
+            _listening,
+        ),
+        Metric("mailplatform_event_posts_refused", "Posts not to be believed, last 15 minutes.", _refused),
+        Metric(
+            "mailplatform_dead_letters", "Messages that could not be taken in and wait for a person.", _dead
+        ),
+        Metric("mailplatform_webhooks_waiting", "Webhook deliveries that are still to be made.", _webhooks),
+    )
+
+
+def _events() -> list[Sample]:
+    return [Sample(intake.intake().events)]
+
+
+def _lag() -> list[Sample]:
+    state = intake.intake()
+    if state.typical_lag_s is None or state.worst_lag_s is None:
+        return []
+    return [
+        Sample(state.typical_lag_s, {"quantile": "0.5"}),
+        Sample(state.worst_lag_s, {"quantile": "0.99"}),
+    ]
+
+
+def _listening() -> list[Sample]:
+    return [Sample(intake.intake().is_listening)]
+
+
+def _refused() -> list[Sample]:
+    return [Sample(intake.intake().refused)]
+
+
+def _dead() -> list[Sample]:
+    return [Sample(intake.intake().waiting)]
+
+
+def _webhooks() -> list[Sample]:
+    return [Sample(WebhookDelivery.objects.filter(state=WebhookState.PENDING).count())]
