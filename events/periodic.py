@@ -11,6 +11,7 @@ from campaigns.models import Run
 from mailplatform.core import clock
 
 from .services import (
+    account_work,
     bouncing,
     classifying,
     completeness,
@@ -44,6 +45,13 @@ def ensure_partitions() -> list[date]:
 def _month(first: date, step: int) -> date:
     number = first.year * 12 + first.month - 1 + step
     return first.replace(year=number // 12, month=number % 12 + 1)
+
+
+# Not one of the tasks that keep up with events: it waits for Amazon for minutes.
+@shared_task(name="account.work")
+def work_on_account(*, act: str, user_id: int | None = None, **_unknown: Any) -> None:
+    """Compare the Amazon account with what is wanted there, or provision it; an administrator asked for it."""
+    account_work.work(act, user_id)
 
 
 @shared_task(name="events.make_partitions")

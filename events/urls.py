@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from .views import (
+    amazon,
     archive,
     compare,
     dashboard,
@@ -79,6 +80,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(
         "settings/dead-letters/<int:pk>/replay/", dead_letters.replay_dead_letter, name="replay_dead_letter"
     ),
+    path("settings/amazon/", amazon.amazon, name="amazon"),
     path("settings/bounces/", policy.policy, name="policy"),
     path("settings/webhooks/", webhooks.webhook_list, name="webhook_list"),
     path("settings/webhooks/add/", webhooks.webhook_add, name="webhook_add"),

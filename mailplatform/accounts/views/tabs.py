@@ -6,6 +6,7 @@ TABS = (
     ("Installation", "accounts:settings"),
     ("Brand", "campaigns:brand"),
     ("Sending", "campaigns:sending_settings"),
+    ("Amazon account", "events:amazon"),
     ("Team", "accounts:users"),
     ("Audit log", "accounts:audit_log"),
     ("Bounces and complaints", "events:policy"),
