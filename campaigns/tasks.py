@@ -1,4 +1,4 @@
-"""Queued work of campaigns: tools of the services. Messages carry the id of a run and nothing else."""
+"""Queued work of campaigns: tools of the services. Messages carry the id of a run or a campaign and nothing else."""
 
 from typing import Any, Final
 
@@ -6,6 +6,8 @@ import structlog
 from celery import Task, shared_task
 from kombu.exceptions import OperationalError
 
+from . import outside
+from .models import Campaign
 from .selectors import sending as selectors
 from .sending import drain, prepare, timing
 
@@ -41,6 +43,14 @@ def drain_run(*, run_id: int, **_: Any) -> None:
     """Send a slice of a run for a few minutes, then hand over to the next."""
     if drain.drain(run_id):
         enqueue_drains()
+
+
+@shared_task(name="campaigns.look_outside", base=Reissued, ignore_result=True, expires=outside.LOOKS_S)
+def look_outside(*, campaign_id: int, **_: Any) -> None:
+    """Look whether a campaign's links answer, while somebody reviews it."""
+    campaign = Campaign.objects.select_related("template", "sender").filter(pk=campaign_id).first()
+    if campaign is not None:
+        outside.look(campaign)
 
 
 def enqueue_drains() -> None:

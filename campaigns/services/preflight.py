@@ -15,9 +15,10 @@ from mailplatform.accounts.services import installation
 from mailplatform.aws import limits
 from mailplatform.core import clock
 
-from .. import languages
+from .. import languages, outside
 from ..models import Campaign, CampaignKind, Run
-from ..rendering import Finding, Level
+from ..rendering import Checked, Finding, Level, Part
+from ..rendering.spam import find_spam
 from ..selectors import approvals, attachments, forecast, media, recurring, sending_settings
 from ..selectors import campaigns as selectors
 from ..selectors import templates as template_selectors
@@ -124,11 +125,31 @@ def _check_sender(result: Preflight, campaign: Campaign, site: Installation) -> 
     elif not selectors.is_verified(campaign.sender.address, site):
         message = f"{campaign.sender.address} is not verified in Amazon SES."
         result.add(Level.BLOCKING, "sender_not_verified", message, SETTINGS)
+    else:
+        _check_domain(result, campaign.sender.address.lower(), site)
     if (campaign.track_opens or campaign.track_clicks) and site.ses_tracking_acknowledged_at is None:
         message = (
             "Tracking by Amazon SES needs an administrator's acknowledgement first, or switch tracking off."
         )
         result.add(Level.BLOCKING, "tracking_not_acknowledged", message, FROM)
+
+
+def _check_domain(result: Preflight, address: str, site: Installation) -> None:
+    """Whether the domain vouches for the mail. https://support.google.com/a/answer/81126 asks bulk senders for it."""
+    domain = address.rpartition("@")[2]
+    identities = {identity.lower() for identity in site.verified_identities}
+    if not any(domain == name or domain.endswith(f".{name}") for name in identities if "@" not in name):
+        message = (
+            f"Only the address {address} is verified, not the domain {domain}: the mail is not signed with its key "
+            "(DKIM), and Gmail and Yahoo ask that of whoever sends much."
+        )
+        result.add(Level.WARNING, "no_dkim", message, SETTINGS)
+    if outside.has_no_dmarc(address):
+        message = (
+            f"{domain} has no DMARC policy (a TXT record at _dmarc.{domain}): Gmail and Yahoo ask that of whoever "
+            "sends much."
+        )
+        result.add(Level.WARNING, "no_dmarc", message, SETTINGS)
 
 
 def _check_content(result: Preflight, campaign: Campaign, site: Installation) -> None:
@@ -147,6 +168,7 @@ def _check_content(result: Preflight, campaign: Campaign, site: Installation) ->
     for finding in checked.findings:
         fix = FROM if finding.code in _SUBJECT_CODES and campaign.subject else TEMPLATE
         result.add(finding.level, finding.code, _where(finding) + finding.message, fix)
+    _check_trust(result, campaign, checked)
     _check_languages(result, campaign, host)
     needed = checked.variables.roots()
     values = publishing.campaign_variables(campaign)
@@ -164,6 +186,18 @@ def _check_content(result: Preflight, campaign: Campaign, site: Installation) ->
     if checked.text_is_generated and checked.is_valid:
         message = "The text part is written from the HTML. Read it once in the preview."
         result.add(Level.ADVICE, "text_generated", message, TEMPLATE)
+
+
+def _check_trust(result: Preflight, campaign: Campaign, checked: Checked) -> None:
+    """What filters take for spam, and links that did not answer."""
+    assert campaign.template is not None
+    for finding in find_spam(checked, subject=campaign.subject or campaign.template.subject):
+        fix = FROM if finding.part == Part.SUBJECT and campaign.subject else TEMPLATE
+        result.add(finding.level, finding.code, finding.message, fix)
+    for url, error in outside.dead_links(campaign):
+        result.add(
+            Level.WARNING, "dead_link", f"“{url[:120]}” did not answer as it should: {error}", TEMPLATE
+        )
 
 
 def _check_media(result: Preflight, campaign: Campaign) -> None:

@@ -1,6 +1,5 @@
 """Who got a campaign: the table of its people, and the same as a file."""
 
-import csv
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
@@ -13,7 +12,7 @@ from django.views.decorators.http import require_GET
 from mailplatform.accounts.access import current_user, require_role
 from mailplatform.accounts.services import audit
 from mailplatform.core import downloads
-from subscribers.importing.cells import spreadsheet_safe
+from mailplatform.core.sheets import csv_rows
 
 from ..models import DeliveryState, Run
 from ..selectors import campaigns as selectors
@@ -80,7 +79,8 @@ def campaign_recipients_csv(request: HttpRequest, public_id: UUID) -> StreamingH
         detail={"run": run.pk, "state": filters["state"], "reason": filters["reason"]},
     )
     name = f"recipients-{run.public_id}.csv"
-    return downloads.download(request, _rows(run, filters), name=name, content_type="text/csv; charset=utf-8")
+    rows = csv_rows(_rows(run, filters))
+    return downloads.download(request, rows, name=name, content_type="text/csv; charset=utf-8")
 
 
 def _run(request: HttpRequest, public_id: UUID) -> Run:
@@ -96,20 +96,12 @@ def _to_retry(run: Run, count: int) -> int:
     return 0 if not count or failed.retry_of(run) else count
 
 
-class _Line:
-    """Gives back what a csv writer writes."""
-
-    def write(self, value: str) -> str:
-        return value
-
-
-def _rows(run: Run, filters: dict[str, str]) -> Iterator[str]:
-    writer = csv.writer(_Line())
-    yield writer.writerow(COLUMNS)
+def _rows(run: Run, filters: dict[str, str]) -> Iterator[list[str]]:
+    yield list(COLUMNS)
     for person in recipients.stream(run, **filters):
         values: list[Any] = [getattr(person, name) for name in COLUMNS]
         values[COLUMNS.index("at")] = person.at.isoformat()
-        yield writer.writerow([spreadsheet_safe(str(value)) for value in values])
+        yield [str(value) for value in values]
 
 
 def _filters(request: HttpRequest) -> dict[str, str]:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from mailplatform.accounts.access import current_user, require_role
 from mailplatform.accounts.services import installation
 
-from .. import languages
+from .. import languages, outside
 from ..forms.campaigns import (
     VARIABLE_PREFIX,
     ContentForm,
@@ -35,7 +35,7 @@ from ..selectors import campaigns as selectors
 from ..selectors import forecast as forecasts
 from ..selectors import templates as template_selectors
 from ..sending import zones
-from ..services import campaigns, preflight, previews, publishing, sending_settings
+from ..services import campaigns, outside_checks, preflight, previews, publishing, sending_settings
 from . import approvals, frames
 
 STEPS = (
@@ -312,8 +312,14 @@ def _review_context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "test_form": TestSendForm(initial={"addresses": user.email}),
         "cost": costs.estimate(campaign, found.audience.eligible),
         "approval": approvals.shown(campaign, user),
+        "is_looking": user.has_role("marketer") and _look(request, campaign),
         "repeats": repeats_words(campaign),
     }
+
+
+def _look(request: HttpRequest, campaign: Campaign) -> bool:
+    """Let links be looked at when the page is opened, not each time it asks how far that is."""
+    return outside.is_looking(campaign) if _types(request) else outside_checks.ask(campaign)
 
 
 def repeats_words(campaign: Campaign) -> str:

@@ -21,11 +21,12 @@ from django.urls import reverse
 from campaigns.services import notices
 from events.models import WebhookDelivery, WebhookEndpoint, WebhookState
 from events.selectors import webhooks as selector
-from events.webhooks import schedule, signing, transport
+from events.webhooks import schedule, signing
 from events.webhooks.types import ENGAGEMENT, TYPES
 from mailplatform.accounts import vault
 from mailplatform.accounts.services import audit, installation
 from mailplatform.core import clock
+from mailplatform.core.outbound import transport
 
 from . import classifying, following, webhooks
 

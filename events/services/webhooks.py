@@ -8,12 +8,13 @@ from typing import Final
 from django.db import transaction
 
 from events.models import WebhookDelivery, WebhookEndpoint, WebhookState, WebhookType
-from events.webhooks import addresses, signing
+from events.webhooks import signing
 from events.webhooks.types import TEST
 from mailplatform.accounts import vault
 from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit, installation
 from mailplatform.core import clock
+from mailplatform.core.outbound import addresses
 
 OLD_SECRET_FOR: Final = timedelta(hours=24)
 

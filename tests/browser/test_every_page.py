@@ -118,7 +118,8 @@ def paths(name: str, entry: URLPattern, world: World) -> Iterator[str]:
         yield reverse(name, kwargs={"key": "ropa"})
         return
     for thing in subjects(name, world):
-        ids = {"public_id": getattr(thing, "public_id", None), "pk": thing.pk, "number": 1, "part": "html"}  # type: ignore[attr-defined]
+        ids = {"public_id": getattr(thing, "public_id", None), "pk": thing.pk}  # type: ignore[attr-defined] # each is a model's row, of one model or another
+        ids |= {"number": 1, "part": "html", "table": "links"}
         for step in STEPS if "step" in wanted else ("",):
             yield reverse(name, kwargs={key: {**ids, "step": step}[key] for key in wanted})
 

@@ -15,7 +15,7 @@ from campaigns import tokens
 from campaigns.models import Campaign, MediaFile, Run, RunState, Template
 from campaigns.services import branding, media, runs, template_languages, templates
 from events.models import Counter, WebhookEndpoint
-from events.services import webhooks
+from events.services import growing, webhooks
 from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit, installation
 from mailplatform.celery import app
@@ -105,6 +105,7 @@ def build(sandbox: RunningSandbox, address: str) -> World:
 def furnish(history: History, *, job: ImportJob, address: str) -> World:
     """Add to a history one of everything else that has a page."""
     admin, reader = history.admin, history.subscriber
+    growing.count_weeks()
     form = _form(history.mailing_list)
     return World(
         **vars(history),

@@ -11,7 +11,7 @@ from events.models import WebhookDelivery, WebhookEndpoint
 from events.services import webhook_sending, webhooks
 from mailplatform.accounts.models import AuditEntry
 from mailplatform.sandbox.constants import ACCOUNT_ID
-from tests.events.webhooks.receiver import Receiver, receiver
+from tests.factories.receiver import Receiver, receiver
 from tests.factories.accounts import AdminFactory, UserFactory
 from tests.factories.campaigns import make_site
 

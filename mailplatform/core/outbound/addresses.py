@@ -1,8 +1,8 @@
-"""Which addresses a webhook may go to. Pure but for the look-up of names.
+"""Which addresses that people typed in our server may call. Pure but for the look-up of names.
 
-An endpoint's address is typed in by a person and fetched by our server, so it must not lead into our own network
-(SSRF): every address that the name has must be public, the name is resolved once per try, and the connection goes to
-exactly the address that was checked. Redirects are never followed.
+A webhook's address or a link of a mail must not lead into our own network (SSRF): every address that the name has must
+be public, the name is resolved once per try, and the connection goes to exactly the address that was checked. Redirects
+are never followed.
 """
 
 import ipaddress

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from events.webhooks import addresses
+from mailplatform.core.outbound import addresses
 
 
 @pytest.mark.parametrize(

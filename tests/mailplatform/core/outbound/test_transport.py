@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from events.webhooks import transport
-from tests.events.webhooks.receiver import receiver
+from mailplatform.core.outbound import transport
+from tests.factories.receiver import receiver
 
 
 def post(url: str) -> transport.Answer:

@@ -1,4 +1,4 @@
-"""One POST to one endpoint, to the very address that was checked, within a time limit, without redirects."""
+"""One request to the very address that was checked, within a time limit, without redirects."""
 
 import http.client
 import socket
@@ -16,6 +16,8 @@ TOTAL_S: Final = 15.0
 ADDRESSES: Final = 3  # of one host, tried in turn
 MAX_ANSWER: Final = 2_048
 MAX_RETRY_AFTER_S: Final = 3_600
+# Servers that know pages only by GET say so in one of these ways.
+_NO_HEAD: Final = frozenset({403, 404, 405, 501})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,25 @@ class Answer:
 
 def post(url: str, body: bytes, headers: Mapping[str, str], *, allow_loopback: bool) -> Answer:
     """Send `body`; never raises for what the other side does or for an address that is not allowed."""
+    return _send("POST", url, body, headers, allow_loopback=allow_loopback)
+
+
+def look(url: str, headers: Mapping[str, str], *, allow_loopback: bool) -> Answer:
+    """Ask whether there is anything, without taking it; of a server that does not answer HEAD, its first bytes."""
+    answer = _send("HEAD", url, None, headers, allow_loopback=allow_loopback)
+    if answer.status in _NO_HEAD:
+        return _send("GET", url, None, headers, allow_loopback=allow_loopback)
+    return answer
+
+
+def _send(
+    method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, allow_loopback: bool
+) -> Answer:
     start = time.monotonic()
     try:
         target = addresses.parse(url, allow_loopback=allow_loopback)
         found = addresses.resolve(target, allow_loopback=allow_loopback)
-        status, retry_after = _exchange(target, found, body, headers)
+        status, retry_after = _exchange(method, target, found, body, headers)
     except addresses.NotAllowed as error:
         return Answer(0, _since(start), str(error))
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -49,7 +65,11 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, allow_loopback: b
 
 
 def _exchange(
-    target: addresses.Target, found: Sequence[str], body: bytes, headers: Mapping[str, str]
+    method: str,
+    target: addresses.Target,
+    found: Sequence[str],
+    body: bytes | None,
+    headers: Mapping[str, str],
 ) -> tuple[int, int]:
     wire = _connect(target, found)
     # A server that drips a byte now and then would pass every timeout of a single read.
@@ -63,7 +83,7 @@ def _exchange(
         connection = http.client.HTTPConnection(target.host, target.port, timeout=TOTAL_S)
         connection.sock = wire
         try:
-            connection.request("POST", target.path, body, {**headers, "Host": target.host_header})
+            connection.request(method, target.path, body, {**headers, "Host": target.host_header})
             response = connection.getresponse()
             response.read(MAX_ANSWER)
             return response.status, _retry_after(response.headers.get("Retry-After", ""))

@@ -1,0 +1,1 @@
+"""Requests of ours to servers of others, at addresses that people typed in."""
