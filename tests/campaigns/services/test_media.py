@@ -2,9 +2,11 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from django.core.files.storage import default_storage
 from django.db import connection
+from moto import mock_aws
 
 from campaigns.media import kinds
 from campaigns.models import AttachedContent, Attachment, Brand, MediaFile
@@ -162,3 +164,33 @@ def test_where_a_file_is_used_is_read_from_an_index(index: str) -> None:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(f"EXPLAIN {found[table[index.partition('_')[0]]]}", ["0" * 32])
         assert index in str(cursor.fetchall())
+
+
+@pytest.mark.drill
+def test_files_live_in_a_bucket_where_one_is_set(
+    settings: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    with mock_aws():
+        keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "eu-central-1"}
+        client = boto3.client("s3", **keys)
+        client.create_bucket(
+            Bucket="uploads", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+        )
+        options = {
+            "access_key": "x",
+            "secret_key": "x",
+            "bucket_name": "uploads",
+            "region_name": "eu-central-1",
+        }
+        s3 = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+        settings.STORAGES = {**settings.STORAGES, "default": s3}
+        found = make_media(content=picture((1_500, 20)))
+        assert media.add(actor=None, name="again.png", content=media.read(found)).is_new is False
+        assert len(client.list_objects_v2(Bucket="uploads")["Contents"]) == 2
+        name = media.storage_name(found.double_hash, found.double_type)
+        client.delete_object(Bucket="uploads", Key=name)
+        with pytest.raises(media.FileGone):
+            media.read(found, double=True)
+        with django_capture_on_commit_callbacks(execute=True):
+            media.delete(media=found, actor=None)
+        assert "Contents" not in client.list_objects_v2(Bucket="uploads")
