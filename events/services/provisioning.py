@@ -23,11 +23,12 @@ from mailplatform.aws.provision.catalogue import describe
 from mailplatform.aws.provision.engine import Ending, Provisioner, Told
 from mailplatform.aws.provision.kinds import CONFIRMATION_SECONDS, all_kinds
 from mailplatform.aws.provision.message_kinds import QueueKind
-from mailplatform.aws.provision.model import Resource, Step
+from mailplatform.aws.provision.model import Action, Resource, Step
 from mailplatform.aws.provision.wanted import Schedule, Wanted
 from mailplatform.aws.steps import Outcome, Report, plain_errors
 
 SUBSCRIPTION: Final = "SNS subscription"
+DROPPED: Final = frozenset({"EventBridge rule", "tenant", "tenant member"})
 # What the choices of the last apply hold; everything else follows from settings.
 CHOSEN: Final = (
     "identities",
@@ -59,12 +60,14 @@ def wanted(changes: Mapping[str, Any] | None = None) -> Wanted:
 def plan(want: Wanted) -> Iterator[Step]:
     """Yield what there is and what would change; changes nothing."""
     amazon = _amazon()
-    yield from Provisioner(amazon).plan(resources(want, amazon))
+    provisioner = Provisioner(amazon)
+    yield from provisioner.plan(resources(want, amazon))
+    yield from provisioner.surplus(_dropped(want, amazon))
 
 
 def differences(want: Wanted | None = None) -> list[Step]:
     """Return the steps that would change something."""
-    return [step for step in plan(want or wanted()) if step.changes or step.action == "create"]
+    return [step for step in plan(want or wanted()) if step.action is not Action.KEEP]
 
 
 def apply(
@@ -78,13 +81,14 @@ def apply(
     done: list[str] = []
 
     def noted(outcome: Outcome, what: str) -> None:
-        if outcome in {Outcome.CREATED, Outcome.CHANGED}:
+        if outcome in {Outcome.CREATED, Outcome.CHANGED, Outcome.REMOVED}:
             done.append(f"{outcome} {what}")
         report(outcome, what)
 
     everything = resources(want, amazon)
     provisioner = Provisioner(amazon, all_kinds(patience))
     try:
+        provisioner.destroy(_dropped(want, amazon), _as_outcome(noted))
         provisioner.apply([item for item in everything if item.kind != SUBSCRIPTION], noted)
         _write_down(want, amazon)
         subscriptions = [item for item in everything if item.kind == SUBSCRIPTION]
@@ -164,6 +168,20 @@ def _stored(row: Installation) -> dict[str, Any]:
     if "without" in found:
         found["without"] = frozenset(found["without"])
     return found
+
+
+def _dropped(want: Wanted, amazon: Amazon) -> list[Resource]:
+    """Return what the last apply wanted and this one does not, of the kinds that act or cost by themselves."""
+    kept = {item.key for item in resources(want, amazon)}
+    return [item for item in resources(wanted(), amazon) if item.kind in DROPPED and item.key not in kept]
+
+
+def _as_outcome(report: Report) -> Told:
+    def told(ending: Ending, what: str) -> None:
+        if ending is not Ending.ABSENT:
+            report(Outcome.REMOVED if ending is Ending.REMOVED else Outcome.EXISTED, what)
+
+    return told
 
 
 def _write_down(want: Wanted, amazon: Amazon) -> None:

@@ -43,6 +43,14 @@ class Provisioner:
             with plain_errors():
                 yield self._compare(resource)
 
+    def surplus(self, dropped: Sequence[Resource]) -> Iterator[Step]:
+        """Yield a step for each resource that was wanted once, is still there and ours."""
+        for resource in dropped:
+            with plain_errors():
+                found = self.kinds[resource.kind].read(self.amazon, resource)
+            if found and found.is_ours:
+                yield Step(resource, Action.REMOVE, {})
+
     def apply(self, resources: Sequence[Resource], report: Report) -> None:
         """Make what is missing, change what differs."""
         for resource in resources:

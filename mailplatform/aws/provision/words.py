@@ -12,8 +12,8 @@ _SHORT: Final = 100
 def lines(steps: Sequence[Step]) -> Iterator[str]:
     """Yield a plan for a person: what would change, from what to what, and what that costs."""
     for step in steps:
-        if step.action is Action.KEEP:
-            yield f"keep    {step.resource.key}"
+        if step.action in {Action.KEEP, Action.REMOVE}:
+            yield f"{step.action:7} {step.resource.key}"
             continue
         cost = f" ({step.resource.cost})" if step.action is Action.CREATE else ""
         whose = "" if step.is_ours else " (it was there before: destroy will leave it)"
@@ -27,11 +27,9 @@ def lines(steps: Sequence[Step]) -> Iterator[str]:
 def summary(steps: Sequence[Step]) -> str:
     """Return one line of counts."""
     counts = {action: sum(step.action is action for step in steps) for action in Action}
-    if not counts[Action.CREATE] and not counts[Action.CHANGE]:
+    if counts[Action.KEEP] == len(steps):
         return "Nothing to do: the account is as it should be."
-    return (
-        f"{counts[Action.CREATE]} to create, {counts[Action.CHANGE]} to change, {counts[Action.KEEP]} to keep"
-    )
+    return ", ".join(f"{count} to {action}" for action, count in counts.items() if count)
 
 
 def as_json(steps: Sequence[Step]) -> str:

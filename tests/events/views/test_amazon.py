@@ -16,7 +16,7 @@ from mailplatform.core import clock
 from mailplatform.sandbox import constants
 from mailplatform.sandbox.testing import RunningSandbox
 from tests.factories.accounts import AdminFactory, sign_in
-from tests.factories.aws import SERVICES
+from tests.factories.aws import SERVICES, WEEKLY
 from tests.factories.campaigns import make_campaign
 
 pytestmark = pytest.mark.django_db
@@ -74,6 +74,20 @@ def test_a_look_changes_nothing_and_an_apply_does(sandbox: RunningSandbox, admin
     assert "Nothing to do: the account is as it should be." in page(admin)
     provisioning.destroy(provisioning.wanted(), lambda *_: None)
     assert installation.get().topic_arns == []
+
+
+def test_a_schedule_that_is_no_longer_wanted_is_planned_to_go_and_goes(sandbox: RunningSandbox) -> None:
+    chosen = {"schedules": (WEEKLY,), "without": frozenset({"subscription", "buckets", "monitoring"})}
+    provisioning.apply(provisioning.wanted(chosen), lambda *_: None)
+    rule = f"{installation.get().configuration_set_prefix}-weekly"
+    none = provisioning.wanted({"schedules": ()})
+    planned = [(step.action, step.resource.key) for step in provisioning.differences(none)]
+    assert planned[-1] == ("remove", f"EventBridge rule {rule}")
+    told: list[str] = []
+    provisioning.apply(none, lambda outcome, what: told.append(f"{outcome} {what}"))
+    assert f"removed EventBridge rule {rule}" in told
+    assert provisioning.differences() == []
+    provisioning.destroy(provisioning.wanted(), lambda *_: None)
 
 
 def test_what_amazon_says_is_shown_with_what_to_do(admin: Client) -> None:
