@@ -1,6 +1,7 @@
 """The project itself as an app: its commands and static files."""
 
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class MailplatformConfig(AppConfig):
@@ -15,6 +16,8 @@ class MailplatformConfig(AppConfig):
         """
         from . import celery  # noqa: F401 - imported for what it does: tasks go to our broker
         from .accounts import checks
+        from .core import faults
 
         checks.refuse_regions()
         checks.refuse_trials()
+        faults.start(settings.SENTRY_DSN)

@@ -269,6 +269,8 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "mailplatform@localhost")
 
 # Whoever has it may read /metrics; without it only this machine may.
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+# Opt-in: errors of our own code are told to this Sentry, without anything about people (core/faults.py).
+SENTRY_DSN = env.str("SENTRY_DSN", "")
 
 DJANGO_STRUCTLOG_CELERY_ENABLED = False
 LOGGING: dict[str, Any] = {

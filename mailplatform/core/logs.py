@@ -30,5 +30,10 @@ def discreet(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mut
     for name, value in event.items():
         if isinstance(value, str):
             text = _QUERY.sub("?…", value) if name == "request" else value
-            event[name] = _ADDRESS.sub("…", _SECRET_PATHS.sub(r"\1…", text))
+            event[name] = hidden(text)
     return event
+
+
+def hidden(text: str) -> str:
+    """Return the text without addresses, and without the tokens of readers' links."""
+    return _ADDRESS.sub("…", _SECRET_PATHS.sub(r"\1…", text))

@@ -1,4 +1,4 @@
-"""What holds for every address of the site; who may open it: test_who_may.py."""
+"""What holds for every address of the site; who may open it: test_access_who_may.py."""
 
 from collections.abc import Iterator
 
