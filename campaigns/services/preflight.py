@@ -201,11 +201,9 @@ def _check_trust(result: Preflight, campaign: Campaign, checked: Checked) -> Non
 
 
 def _check_media(result: Preflight, campaign: Campaign) -> None:
-    """Whether every picture of the library that a mail would show is there."""
-    shown = [
-        campaign.template,
-        *(found.template for found in campaign.translations.select_related("template")),
-    ]
+    """Whether every picture of the library that a mail would show is there, in every language."""
+    spoken = template_selectors.spoken_by(campaign).values()
+    shown = [campaign.template, *(each.template for each in spoken)]
     texts = [f"{each.html} {each.text} {each.defaults}" for each in shown if each is not None]
     if missing := media.missing_from([*texts, str(campaign.variables)]):
         message = (

@@ -6,13 +6,13 @@ import pytest
 
 from campaigns import entries
 from campaigns.entry_writer import EntryWriter
-from campaigns.models import AttachedContent, Attachment, Campaign, SendingSettings
+from campaigns.models import AttachedContent, Attachment, Campaign, SendingSettings, Translation
 from campaigns.selectors import approvals, costs
 from campaigns.selectors import attachments as selectors
 from campaigns.sending.cut import PreparedCall
 from campaigns.services import attachments, campaigns, media, preflight, runs
 from mailplatform.core import clock
-from tests.factories.campaigns import make_campaign, make_run, make_site
+from tests.factories.campaigns import HTML, make_campaign, make_run, make_site, make_template
 from tests.factories.media import PDF, make_media, picture
 
 pytestmark = pytest.mark.django_db
@@ -95,13 +95,19 @@ def test_pre_flight_warns_of_attachments_and_stops_where_one_is_lost(campaign: C
     assert "attachment_missing" in codes(campaign)
 
 
-def test_pre_flight_stops_where_a_picture_is_not_in_the_library_any_more(campaign: Campaign) -> None:
-    assert campaign.template is not None
-    address = f"https://mail.example.com/m/{make_media(content=picture()).public_id.hex}/a.png"
-    campaign.template.html += f'<img src="{address}" alt="">'
-    assert "missing_media" not in codes(campaign)
-    campaign.template.html += f'<img src="https://mail.example.com/m/{"0" * 32}/a.png" alt="">'
-    assert "missing_media" in codes(campaign)
+def showing(name: str) -> str:
+    return f'{HTML}<img src="https://mail.example.com/m/{name}/a.png" alt="">'
+
+
+def test_pre_flight_stops_where_a_picture_is_not_in_the_library_any_more() -> None:
+    make_site()
+    there, gone = make_media(content=picture()).public_id.hex, "0" * 32
+    assert "missing_media" not in codes(make_campaign(template=make_template(html=showing(there))))
+    assert "missing_media" in codes(make_campaign(template=make_template(html=showing(gone))))
+    assert "missing_media" in codes(make_campaign(variables={"picture": f"/m/{gone}/a.png"}))
+    spoken = make_campaign()
+    Translation.objects.create(campaign=spoken, language="de", template=make_template(html=showing(gone)))
+    assert "missing_media" in codes(spoken)
 
 
 def test_attachments_cost_their_size(campaign: Campaign) -> None:
