@@ -16,6 +16,7 @@ from .services import (
     classifying,
     completeness,
     digesting,
+    figures,
     forgetting,
     growing,
     report_mails,
@@ -52,6 +53,12 @@ def _month(first: date, step: int) -> date:
 def work_on_account(*, act: str, user_id: int | None = None, **_unknown: Any) -> None:
     """Compare the Amazon account with what is wanted there, or provision it; an administrator asked for it."""
     account_work.work(act, user_id)
+
+
+@shared_task(name="account.report_figures")
+def report_figures(**_unknown: Any) -> None:
+    """Tell the dashboard at Amazon how much waits here."""
+    figures.report()
 
 
 @shared_task(name="events.make_partitions")

@@ -40,6 +40,15 @@ def register(*metrics: Metric) -> None:
     _registered.update({metric.name: metric for metric in metrics})
 
 
+def worst(*names: str) -> dict[str, float]:
+    """Return the highest sample of each of these metrics; one that has nothing to tell is left out."""
+    found: dict[str, float] = {}
+    for metric in (_registered[name] for name in names if name in _registered):
+        if samples := [sample.value for sample in metric.read()]:
+            found[metric.name] = max(samples)
+    return found
+
+
 def render() -> str:
     """Return all of them as text. One that cannot be read is left out, counted and logged; the others are told."""
     lines: list[str] = []

@@ -21,7 +21,7 @@ def body(prefix: str, region: str, queue: str, sets: Sequence[str]) -> dict[str,
         ("Mail by configuration set", "Sum", _by_set("Send", sets)),
         ("Bounces by configuration set", "Sum", _by_set("Bounce", sets)),
         ("Waiting to be sent", "Maximum", _own(own, "WaitingToBeSent", "Unresolved")),
-        ("Events taken in", "Maximum", _own(own, "EventBacklog", "EventLagSeconds")),
+        ("Events taken in", "Maximum", _own(own, "EventLagSeconds", "DeadLetters")),
         (
             "Events that could not be delivered",
             "Maximum",
