@@ -152,3 +152,30 @@ def test_ux_10_what_the_draft_was_is_compared_and_brought_back(marketer: Visitor
     expect(page.locator("input[name=subject]")).to_have_value(template.subject)
     marketer.goto(reverse("campaigns:template_versions", args=[template.public_id]))
     expect(page.locator("#drafts")).to_contain_text("Second thoughts")
+
+
+@pytest.mark.drill
+def test_each_starter_can_be_seen_in_the_gallery(marketer: Visitor) -> None:
+    marketer.goto(reverse("campaigns:template_add"))
+    shots = marketer.page.locator(".mp-gallery-shot iframe")
+    for number in range(shots.count()):
+        shots.nth(number).scroll_into_view_if_needed()
+        words = marketer.page.frame_locator(".mp-gallery-shot iframe").nth(number).locator("body")
+        expect(words).to_contain_text("Unsubscribe")
+    marketer.look("gallery", themes=("light", "dark"))
+
+
+@pytest.mark.drill
+def test_the_editor_with_its_dialog_and_mistakes_is_accessible(marketer: Visitor, template: Template) -> None:
+    templates.save_draft(template_id=template.pk, actor=make_user(), revision=1, subject="Second thoughts")
+    page = open_editor(marketer, template)
+    type_at_the_end(page, "{{#if nobody}}")
+    expect(page.locator("#check")).to_contain_text("not well-formed")
+    marketer.look("editor with a mistake", themes=("light", "dark"))
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.get_by_role("button", name="Picture").click()
+    expect(page.locator("dialog[open]")).to_be_visible()
+    marketer.look("editor's picker", themes=("light", "dark"))
+    page.keyboard.press("Escape")
+    marketer.goto(reverse("campaigns:template_versions", args=[template.public_id]) + "?draft=1")
+    marketer.look("drafts compared", themes=("light", "dark"))
