@@ -189,7 +189,7 @@ def _halt(data: Path) -> None:
 
 
 def _configuration(it: Server) -> str:
-    """postgresql.conf, whole. Sizes for a laptop; docs/operating.md has those for a server."""
+    """postgresql.conf, whole. Sizes for a laptop; docs/operations.md has those for a server."""
     safety = "off" if it.fast_and_forgetful else "on"
     folder = str(it.layout.socket_dir).replace("'", "''").replace('"', '""')
     return f"""\
