@@ -24,18 +24,19 @@ from mailplatform import embedded
 SIZES = {"small": 200_000, "full": 1_000_000}
 PLAIN_ROWS = 20_000
 PLAIN_BATCH = 1_000
+CHUNK_ROWS = 20_000  # one chunk, whose steps are looked at one by one
 WORDING = "Yes, send me news."
 
 
-def rows(count: int) -> Iterator[bytes]:
+def rows(count: int, name: str = "person") -> Iterator[bytes]:
     """Yield a file of ``count`` people: 2 % repeats in other case, 1 % broken addresses."""
     yield b"email,name,segment,preferences,country,consent_at\n"
     for number in range(count):
-        email = f"person{number}@example.com"
+        email = f"{name}{number}@example.com"
         if number % 50 == 49:
-            email = f"PERSON{number - 1}@Example.com"
+            email = f"{name.upper()}{number - 1}@Example.com"
         elif number % 100 == 7:
-            email = f"person{number}(at)example.com"
+            email = f"{name}{number}(at)example.com"
         line = f"{email},Person Number {number},segment_{number % 3},books;home,SE,2025-03-04\n"
         yield line.encode()
 
@@ -48,27 +49,34 @@ def spin() -> float:
     return 300_000 / (time.perf_counter() - started)
 
 
-def import_file(count: int, server: int) -> dict[str, Any]:
-    """Import ``count`` rows and return the figures."""
+def declared(count: int, name: str = "person") -> Any:
+    """Upload a file of ``count`` rows and declare it, as the wizard does; the dry run comes next."""
     from django.core.files.base import File
 
     from subscribers.importing.columns import from_json
     from subscribers.services import importing, lists
-    from tests.benchmarks import measuring
 
     path = Path(tempfile.mkdtemp()) / "people.csv"
     with path.open("wb") as target:
-        target.writelines(rows(count))
+        target.writelines(rows(count, name))
     with path.open("rb") as source:
         job = importing.create_job(file=File(source, name="bench.csv"))
     path.unlink()
     statement = importing.Statement(basis="consent", source="form", wording=WORDING)
-    importing.declare(
+    return importing.declare(
         job=job,
         columns=from_json(job.mapping["columns"]),
         statement=statement,
         mailing_list=lists.ensure(name="Bench"),
     )
+
+
+def import_file(count: int, server: int) -> dict[str, Any]:
+    """Import ``count`` rows and return the figures."""
+    from subscribers.services import importing
+    from tests.benchmarks import measuring
+
+    job = declared(count)
     started, cpu, postgres = time.perf_counter(), time.process_time(), measuring.postgres_cpu(server)
     job = importing.check(job=job)
     checked = time.perf_counter()
@@ -83,6 +91,19 @@ def import_file(count: int, server: int) -> dict[str, Any]:
         "postgres_us": (measuring.postgres_cpu(server) - postgres) / count * 1e6,
         "refused": job.rows_refused,
     }
+
+
+def steps() -> None:
+    """Import one more chunk, and print what each of its steps costs."""
+    from subscribers.services import importing
+    from tests.benchmarks import import_phases
+
+    job = declared(CHUNK_ROWS, "another")
+    with import_phases.measured(CHUNK_ROWS) as table:
+        importing.commit(job=importing.check(job=job))
+    _say(f"\n{'one chunk, us of CPU per row':40} {'Postgres':>10} {'Python':>10}")
+    for name, (postgres, python) in sorted(table.items(), key=lambda step: -sum(step[1])):
+        _say(f"{name:40} {postgres:10.1f} {python:10.1f}")
 
 
 def plain(count: int, server: int) -> dict[str, Any]:
@@ -215,6 +236,7 @@ def main(directory: str) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     records = ConsentRecord.objects.count()
     assert records == Subscriber.objects.count() == count - ours["refused"]
+    steps()
     theirs = plain(min(count, PLAIN_ROWS), server)
     _say(f"{'':16} {'rows/s':>10} {'Python us':>12} {'Postgres us':>12} {'refused':>10}")
     for name, size, found in (("import", count, ours), ("bulk_create", min(count, PLAIN_ROWS), theirs)):
