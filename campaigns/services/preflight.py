@@ -29,6 +29,8 @@ from . import publishing, template_languages, templates
 LARGEST_VALUES: Final = limits.MAX_TEMPLATE_DATA // 2
 # A campaign that takes longer than a night is worth a word.
 LONG: Final = timedelta(hours=8)
+# What the visual editor's block "Image" shows until somebody chooses a picture (visual-blocks.js).
+PLACEHOLDER: Final = "https://example.com/image.png"
 REPEAT_WINDOW: Final = timedelta(hours=24)
 
 # Where a finding is mended: a step of the campaign, the template's editor, or the settings page.
@@ -205,6 +207,9 @@ def _check_media(result: Preflight, campaign: Campaign) -> None:
     spoken = template_selectors.spoken_by(campaign).values()
     shown = [campaign.template, *(each.template for each in spoken)]
     texts = [f"{each.html} {each.text} {each.defaults}" for each in shown if each is not None]
+    if any(PLACEHOLDER in text for text in texts):
+        message = "A picture is still the one that the visual editor puts in at first. Choose one of yours."
+        result.add(Level.BLOCKING, "placeholder", message, TEMPLATE)
     if missing := media.missing_from([*texts, str(campaign.variables)]):
         message = (
             f"{len(missing)} of its pictures are not in the media library any more: readers would see a gap."

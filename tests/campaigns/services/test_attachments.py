@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as site_settings
 
 from campaigns import entries
 from campaigns.entry_writer import EntryWriter
@@ -108,6 +109,14 @@ def test_pre_flight_stops_where_a_picture_is_not_in_the_library_any_more() -> No
     spoken = make_campaign()
     Translation.objects.create(campaign=spoken, language="de", template=make_template(html=showing(gone)))
     assert "missing_media" in codes(spoken)
+
+
+def test_pre_flight_stops_at_the_picture_that_the_visual_editor_puts_in_at_first() -> None:
+    make_site()
+    blocks = (Path(site_settings.BASE_DIR) / "mailplatform/assets/js/visual-blocks.js").read_text()
+    assert preflight.PLACEHOLDER in blocks
+    template = make_template(html=f'{HTML}<img src="{preflight.PLACEHOLDER}" alt="">')
+    assert "placeholder" in codes(make_campaign(template=template))
 
 
 def test_attachments_cost_their_size(campaign: Campaign) -> None:
