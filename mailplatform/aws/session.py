@@ -117,6 +117,8 @@ def _client(key: _Key, service: str, sends: bool) -> Any:  # noqa: FBT001 - part
         retries={"total_max_attempts": 1 if sends else 4, "mode": "standard"},
         connect_timeout=key.connect_timeout,
         read_timeout=key.read_timeout,
+        # A stand-in has one name: there is no host for each bucket.
+        s3={"addressing_style": "path" if key.endpoint_url else "auto"},
     )
     connection = Connection(
         key.region, key.access_key_id, key.secret_access_key, session_token=key.session_token

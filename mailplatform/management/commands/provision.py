@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from events.services import provisioning
 from mailplatform.accounts.services import installation
 from mailplatform.aws import session, sns
+from mailplatform.aws.control import ControlQueueBusy
 from mailplatform.aws.errors import AccountUnreadableError
 from mailplatform.aws.provision import request_text, words
 from mailplatform.aws.provision.cloudformation import template
@@ -21,6 +22,7 @@ EXPECTED: Final = (
     AccountUnreadableError,
     AwsCallError,
     BadChoice,
+    ControlQueueBusy,
     Fixed,
     session.AwsConfigurationError,
     sns.NotConfirmedError,

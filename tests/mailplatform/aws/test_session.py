@@ -113,3 +113,14 @@ def test_an_operators_exception_is_reached(monkeypatch: pytest.MonkeyPatch) -> N
     assert found == "https://email.eu-west-2.amazonaws.com"
     with pytest.raises(session.AwsConfigurationError, match="European Economic Area"):
         session.check_region("us-east-1")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"), [("http://sandbox:4579", "http://sandbox:4579/shop/a"), ("", "https://shop.s3.")]
+)
+def test_a_stand_in_for_s3_is_asked_by_its_one_name(url: str, expected: str) -> None:
+    connection = session.Connection("eu-central-1", "id", "secret", {"s3": url} if url else {})
+    address = session.client(connection, "s3").generate_presigned_url(
+        "get_object", {"Bucket": "shop", "Key": "a"}
+    )
+    assert address.startswith(expected)
