@@ -86,7 +86,7 @@ def left_today(row: Installation, plan: SendingSettings, now: dt.datetime) -> Le
     found = Left()
     at_reading = room(row)
     if at_reading is not None:
-        since = daily.sent_since(row.quota_read_at) if row.quota_read_at else 0
+        since = daily.sent_since_reading(row.quota_read_at) if row.quota_read_at else 0
         count = max(0, math.floor(at_reading) - since)
         words = f"The daily quota of the Amazon SES account ({row.max_24_hour_send:,.0f}) is used up."
         found = Left(count, words, now + timing.QUOTA_PARK)

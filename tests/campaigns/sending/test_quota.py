@@ -5,7 +5,8 @@ import datetime as dt
 import pytest
 import time_machine
 
-from campaigns.models import PauseReason
+from campaigns.models import Call, CallState, PauseReason
+from campaigns.selectors import sending_settings
 from campaigns.sending import quota, states
 from campaigns.services import runs
 from mailplatform.accounts.models import Installation
@@ -31,6 +32,28 @@ def test_a_clock_that_is_ahead_hides_nothing_that_was_sent_since(sandbox: Runnin
         asked_at = quota.refresh().quota_read_at
     assert asked_at is not None
     assert asked_at < real + dt.timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("started", "finished", "left"),
+    [(-2, None, 60), (-2, 1, 60), (-2, -1, 100), (1, None, 60), (-3600, None, 100)],
+    ids=["on its way", "ended since", "ended before", "begun since", "long ago"],
+)
+def test_what_amazon_may_not_have_counted_yet_is_not_free(
+    site: Installation, started: int, finished: int | None, left: int
+) -> None:
+    """Who finds the quota used up asks Amazon while another worker's last call is on its way."""
+    read_at = clock.now()
+    Call.objects.create(
+        configuration_set="x",
+        subscriber_ids=list(range(40)),
+        lease_until=read_at,
+        state=CallState.IN_FLIGHT if finished is None else CallState.RECORDED,
+        started_at=read_at + dt.timedelta(seconds=started),
+        finished_at=None if finished is None else read_at + dt.timedelta(seconds=finished),
+    )
+    row = Installation(max_24_hour_send=200.0, sent_last_24_hours=100.0, quota_read_at=read_at)
+    assert quota.left_today(row, sending_settings.get(), clock.now()).count == left
 
 
 def test_an_account_that_cannot_be_read_has_a_name(sandbox: RunningSandbox) -> None:
