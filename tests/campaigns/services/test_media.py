@@ -171,8 +171,9 @@ def test_files_live_in_a_bucket_where_one_is_set(
     settings: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
     with mock_aws():
-        keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "eu-central-1"}
-        client = boto3.client("s3", **keys)
+        client = boto3.client(
+            "s3", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x"
+        )
         client.create_bucket(
             Bucket="uploads", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
         )
