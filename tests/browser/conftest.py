@@ -41,8 +41,31 @@ from tests.database import flush
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 SERIOUS = {"serious", "critical"}
-WIDTHS = (390, 1280)
+WIDTHS = (360, 1280)
 VIEWPORT: ViewportSize = {"width": 1280, "height": 900}
+# Of a group of radio buttons one has the focus for all; what stands in a closed <details> has none.
+_WATCH_FOCUS = """() => {
+    const controls = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']";
+    const groups = new Set();
+    window.nameOf = each => each.outerHTML.slice(0, 120);
+    window.focusUnseen = [];
+    window.focusLeft = new Set([...document.querySelectorAll(controls)].filter(each => {
+        if (each.disabled || each.closest("fieldset:disabled, [inert]") || each.tabIndex < 0) return false;
+        if (!each.checkVisibility({visibilityProperty: true})) return false;
+        if (each.type !== "radio") return true;
+        const group = each.form?.id + each.name;
+        if (each.checked) groups.add(group);
+        return each.checked || (!each.form?.elements[each.name]?.value && !groups.has(group) && groups.add(group));
+    }));
+    document.addEventListener("focusin", ({target}) => {
+        window.focusLeft.delete(target);
+        const style = getComputedStyle(target);
+        const near = getComputedStyle(target.parentElement);
+        const isSeen = (style.outlineStyle !== "none" && style.outlineWidth !== "0px") || style.boxShadow !== "none"
+            || near.boxShadow !== "none" || near.outlineStyle !== "none";
+        if (!isSeen) window.focusUnseen.push(target);
+    });
+}"""
 # Patience for a busy machine; what is there at once costs none of it.
 expect.set_options(timeout=20_000)
 
@@ -212,6 +235,21 @@ class Visitor:
         """Go to `target` by Tab and press a key there."""
         self.tab_to(target)
         self.page.keyboard.press(key)
+
+    def tab_through(self, where: str, *, most: int = 250) -> None:
+        """Press Tab until every control had the focus; note those that are not reached or do not show it."""
+        self.page.evaluate(_WATCH_FOCUS)
+        for _ in range(most):
+            self.page.keyboard.press("Tab")
+            if self.page.evaluate("window.focusLeft.size === 0"):
+                break
+        missed, unseen = self.page.evaluate(
+            "[[...window.focusLeft], window.focusUnseen].map(found => found.map(nameOf))"
+        )
+        if missed:
+            self.problems.append(f"{where}: Tab does not lead to {missed[:3]}")
+        if unseen:
+            self.problems.append(f"{where}: the focus cannot be seen on {unseen[:3]}")
 
     def _shows_focus(self) -> bool:
         shown: bool = self.page.evaluate(

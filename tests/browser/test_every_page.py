@@ -119,7 +119,7 @@ def paths(name: str, entry: URLPattern, world: World) -> Iterator[str]:
         return
     for thing in subjects(name, world):
         ids = {"public_id": getattr(thing, "public_id", None), "pk": thing.pk}  # type: ignore[attr-defined] # each is a model's row, of one model or another
-        ids |= {"number": 1, "part": "html", "table": "links"}
+        ids |= {"number": 1, "revision": 1, "part": "html", "table": "links"}
         for step in STEPS if "step" in wanted else ("",):
             yield reverse(name, kwargs={key: {**ids, "step": step}[key] for key in wanted})
 
@@ -145,3 +145,24 @@ def test_the_page_is_quiet_and_fits(name: str, window: Visitor, world: World) ->
 @pytest.mark.parametrize("name", OURS)
 def test_the_page_is_accessible_in_both_themes(name: str, window: Visitor, world: World) -> None:
     visit(name, window, world, themes=("light", "dark"), axe=True)
+
+
+# A canvas, code and mails in frames have keys of their own.
+WITH_KEYS_OF_ITS_OWN = {
+    "campaigns:template_visual",
+    "campaigns:template_edit",
+    "events:campaign_clicked_mail",
+}
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("name", [name for name in OURS if name not in WITH_KEYS_OF_ITS_OWN])
+def test_ux_every_control_is_reached_by_tab_and_shows_that_it_has_the_focus(
+    name: str, window: Visitor, world: World
+) -> None:
+    for path in paths(name, OURS[name], world):
+        answer = window.page.request.get(window.base + path, max_redirects=0)
+        if answer.status == 200 and "<html" in answer.text()[:300]:
+            window.goto(path)
+            window.tab_through(name)
+            return

@@ -234,6 +234,7 @@ def test_ux_11_the_second_of_two_who_edit_a_campaign_sees_both_and_loses_nothing
     assert campaign.subject == "My own subject"
 
 
+@pytest.mark.drill
 def test_ux_13_a_test_is_marked_counted_nowhere_and_unsubscribes_nobody(
     marketer: Visitor, site: Site, draft: Callable[..., Campaign], sandbox: RunningSandbox
 ) -> None:
@@ -309,6 +310,7 @@ def test_ux_15_more_than_a_thousand_need_a_tick_and_two_clicks_or_a_reload_send_
     expect(page.locator("#content")).to_contain_text("Nothing was sent")
 
 
+@pytest.mark.drill
 def test_ux_16_undo_takes_everything_back_before_anything_left(
     marketer: Visitor, site: Site, draft: Callable[..., Campaign], sandbox: RunningSandbox
 ) -> None:
@@ -321,6 +323,7 @@ def test_ux_16_undo_takes_everything_back_before_anything_left(
     assert starting.start_due() == []  # its moment of grace is not over
     marketer.press(button(page, "Undo"))
     expect(page.locator("#content")).to_contain_text("Nothing was sent; the campaign is a draft again.")
+    expect(page.locator("#mp-live[aria-live]")).to_contain_text("Nothing was sent")  # spoken, too
     campaign.refresh_from_db()
     assert (campaign.state, campaign.runs.count(), len(sandbox.messages())) == (
         CampaignState.DRAFT,
@@ -338,6 +341,7 @@ def next_day(month: int) -> datetime:
     return datetime.combine(day, time(9), ZoneInfo("Europe/Berlin"))
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize(("month", "utc_and_there"), [(1, (8, "03:00 EST")), (7, (7, "03:00 EDT"))])
 def test_ux_17_a_time_in_a_named_zone_is_the_right_instant_on_both_sides_of_daylight_saving(
     marketer: Visitor, site: Site, draft: Callable[..., Campaign], month: int, utc_and_there: tuple[int, str]
