@@ -19,7 +19,7 @@ SELECT coalesce(sum({_PEOPLE}), 0) FROM campaigns_call WHERE started_at >= %s AN
 # Amazon may have counted a call that was on its way when we asked, or not: it rather counts twice than not at all.
 _SINCE_READING: Final = f"""
 SELECT coalesce(sum({_PEOPLE}), 0) FROM campaigns_call
-WHERE started_at >= %(read_at)s - %(longest)s::interval AND {_TOOK}
+WHERE started_at >= %(earliest)s AND {_TOOK}
     AND (started_at >= %(read_at)s OR finished_at IS NULL OR finished_at >= %(read_at)s)
 """  # noqa: S608 (put together from the two constants above; times are parameters)
 # After this a call has ended, if only because its worker did not come back.
@@ -40,7 +40,7 @@ def sent_since(moment: dt.datetime) -> int:
 def sent_since_reading(read_at: dt.datetime) -> int:
     """Recipients of all calls that Amazon need not have counted when it was asked at `read_at`."""
     with connection.cursor() as cursor:
-        cursor.execute(_SINCE_READING, {"read_at": read_at, "longest": _LONGEST_CALL})
+        cursor.execute(_SINCE_READING, {"read_at": read_at, "earliest": read_at - _LONGEST_CALL})
         return int(cursor.fetchone()[0])
 
 
