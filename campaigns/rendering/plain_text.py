@@ -21,6 +21,11 @@ _TABLE = re.compile(r"</?(?:table|tbody|thead|tfoot|colgroup|col)\b[^>]*>", re.I
 _ROW = re.compile(r"<(/?)tr\b[^>]*>", re.IGNORECASE)
 _CELL = re.compile(r"<t[dh]\b[^>]*>", re.IGNORECASE)
 _CELL_END = re.compile(r"</t[dh]\s*>", re.IGNORECASE)
+# Emphasis says nothing in plain text; without attributes (one might hide it) it need not be parsed either.
+_EMPHASIS = [
+    (re.compile(rf"<{name}\s", re.IGNORECASE), re.compile(rf"</?{name}>", re.IGNORECASE))
+    for name in ("b", "strong", "i", "em", "u", "span")
+]
 _SPACES = re.compile(r"[ \t]{2,}")
 # What follows the end tag is shown by mail programs all the same, so it must be read as well.
 _END = re.compile(r"</(?:body|html)\s*>", re.IGNORECASE)
@@ -48,7 +53,9 @@ def _link(match: re.Match[str], tags: list[str]) -> str:
     label, target = match.group(1).strip(), match.group(2).strip()
     if not target or target.startswith("#") or restore(label, tags) == restore(target, tags):
         return label
-    return f"{label}: {target}" if label else target
+    following = match.string[match.end() : match.end() + 1]
+    gap = " " if following.isalnum() or following in {"[", "\ue000"} else ""
+    return f"{label}: {target}{gap}" if label else f"{target}{gap}"
 
 
 def text_from_html(source: str) -> str:
@@ -60,7 +67,10 @@ def text_from_html(source: str) -> str:
     if not marked.strip():
         return ""
     config = ParserConfig(display_links=True, display_images=True)
-    flowed = _CELL.sub("<span> ", _CELL_END.sub(" </span>", _ROW.sub(r"<\1div>", _TABLE.sub("", marked))))
+    flowed = _CELL.sub(" ", _CELL_END.sub(" ", _ROW.sub(r"<\1div>", _TABLE.sub("", marked))))
+    for with_attributes, tags_of_it in _EMPHASIS:
+        if not with_attributes.search(flowed):
+            flowed = tags_of_it.sub("", flowed)
     text = restore(_LINK.sub(lambda match: _link(match, tags), get_text(flowed, config)), tags)
     lines = [_SPACES.sub(" ", line).strip() for line in text.splitlines()]
     text = _BLANKS.sub("\n\n", "\n".join(lines)).strip()

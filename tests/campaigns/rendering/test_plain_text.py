@@ -35,3 +35,12 @@ def test_marks_come_back_exactly() -> None:
     marked, tags = protect(source)
     assert "{{" not in marked
     assert restore(marked, tags) == "a {{b}} {{{c}}} {{!-- {{d}} --}} 7"
+
+
+def test_links_beside_each_other_do_not_become_one() -> None:
+    links = '<a href="https://a.example/x">Docs</a><a href="https://b.example/">Blog</a>{{name}}, <b>so</b>.'
+    assert text_from_html(links) == "Docs: https://a.example/x Blog: https://b.example/ {{name}}, so.\n"
+
+
+def test_what_is_hidden_stays_hidden() -> None:
+    assert text_from_html('<p>a <span style="display:none">b</span> <b>c</b></p>') == "a c\n"
