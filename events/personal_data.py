@@ -51,9 +51,9 @@ MODELS: Final[Mapping[str, Description]] = {
     ),
     "SafetyStop": nobody("run_id at cause provider reason accepted hits baseline resumed_at told_at"),
     "Cursor": nobody("name at"),
-    "ReportPlan": about(
-        "users of these pages", "as long as the campaign, or until it is switched off", "campaign hours",
-        people="who gets reports by mail",
+    "ReportPlan": nobody("campaign hours"),
+    "ReportPlan_people": about(
+        "users of these pages", "as long as the plan", "reportplan", user="who gets reports by mail",
     ),
     "ReportMail": nobody("run hours people at"),
     "ReportGroup": nobody(

@@ -2,8 +2,8 @@
 // nowhere. Tabler's sheet is ten times what the pages need, and each first visit would pay for it.
 //
 // A class counts as mentioned when its name stands as a word in any of the texts, whatever for. What names one of our
-// own classes is always kept: some of these are put together at run time.
-const ours = "mp-";
+// own classes is always kept, as some of these are put together at run time, and so is what uPlot writes by itself.
+const written = ["mp-", "u-"];
 
 // Splits a sheet, or the inside of an at-rule, into {head, body} (body is null for what ends with a semicolon).
 function* rules(css) {
@@ -85,7 +85,7 @@ export function withoutUnused(css, texts) {
   const words = new Set(texts.flatMap((text) => text.match(/[A-Za-z_][\w-]*/g) ?? []));
   const keep = (selector) => {
     const names = classesOf(selector);
-    return names.some((name) => name.startsWith(ours)) || names.every((name) => words.has(name));
+    return names.some((name) => written.some((prefix) => name.startsWith(prefix))) || names.every((name) => words.has(name));
   };
   const walk = (sheet) => {
     let out = "";
