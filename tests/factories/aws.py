@@ -11,6 +11,7 @@ from mailplatform.aws.provision.engine import Ending, Provisioner
 from mailplatform.aws.provision.kinds import all_kinds
 from mailplatform.aws.provision.model import Resource, Step
 from mailplatform.aws.provision.wanted import Schedule, Wanted
+from mailplatform.aws.regions import EEA_REGIONS
 from mailplatform.aws.session import Connection
 from mailplatform.aws.steps import Outcome
 from mailplatform.sandbox import constants
@@ -63,6 +64,8 @@ class Account:
     @property
     def amazon(self) -> Amazon:
         """A new door to the same account: nothing is remembered between runs."""
+        if self.connection.region in EEA_REGIONS:
+            _listen(self.connection, self.calls)
         return Amazon(self.connection)
 
     @property
@@ -112,7 +115,7 @@ def account(sandbox: RunningSandbox, want: Wanted) -> Account:
         dict.fromkeys(SERVICES, sandbox.url),
         read_timeout=29.0,
     )
-    calls = _recorder(connection)
+    calls = _recorders.setdefault(sandbox.url, Calls())
     calls.made.clear()
     calls.fails = lambda *_: ""
     return Account(connection, want, calls)
@@ -121,12 +124,9 @@ def account(sandbox: RunningSandbox, want: Wanted) -> Account:
 _recorders: dict[str, Calls] = {}
 
 
-def _recorder(connection: Connection) -> Calls:
-    url = connection.endpoint_urls["sts"]
-    if url not in _recorders:
-        calls = _recorders[url] = Calls()
-        for service in SERVICES:
-            events = session.client(connection, service).meta.events
-            events.register_last("before-call.*.*", calls.before)
-            events.register_last("after-call.*.*", calls.after)
-    return _recorders[url]
+def _listen(connection: Connection, calls: Calls) -> None:
+    """Hook into the clients; they are kept by least use, so another test may have displaced them since."""
+    for service in connection.endpoint_urls:
+        events = session.client(connection, service).meta.events
+        events.register_last("before-call.*.*", calls.before, unique_id="recorded-before")
+        events.register_last("after-call.*.*", calls.after, unique_id="recorded-after")
