@@ -72,7 +72,7 @@ def _context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "progress": shown,
         "queue": queue,
         "parts": _parts(shown) if shown else [],
-        "reasons": _reasons(campaign, run.pk) if run else [],
+        "reasons": _reasons(campaign, shown) if shown else [],
         "poll": _poll(campaign, queue),
         "in_grace": campaign.state == CampaignState.SCHEDULED and selectors.is_in_grace(campaign),
         "is_local": selectors.is_local(campaign),
@@ -181,7 +181,7 @@ def _parts(shown: run_selectors.RunProgress) -> list[tuple[str, int, str]]:
     ]
 
 
-def _reasons(campaign: Campaign, run_id: int) -> list[dict[str, Any]]:
+def _reasons(campaign: Campaign, shown: run_selectors.RunProgress) -> list[dict[str, Any]]:
     base = reverse("campaigns:campaign_recipients", args=[campaign.public_id])
     return [
         {
@@ -190,7 +190,7 @@ def _reasons(campaign: Campaign, run_id: int) -> list[dict[str, Any]]:
             "count": count,
             "url": f"{base}?state={state}&reason={reason}",
         }
-        for state, reason, count in run_selectors.counts_by_reason(run_id)
+        for state, reason, count in shown.reasons
     ]
 
 

@@ -46,8 +46,7 @@ def make_segment(
     consent to be counted is in it no more. Raises NoSuchReaction.
     """
     link = _link(campaign, choice.link_id)
-    if run_number and not campaign.runs.filter(number=run_number).exists():
-        raise NoSuchReaction(str(run_number))
+    run_number = _narrowed_to(campaign, run_number)
     if choice == Choice("clicked", link_id=choice.link_id) and link is not None and not run_number:
         rule: dict[str, Any] = {"subject": "link", "operator": "followed", "value": str(link.pk)}
         name = "followed a link"
@@ -83,6 +82,14 @@ def _keep(campaign: Campaign, choice: Choice, run_number: int, name: str, link: 
         device=choice.device[:20] if choice.device is not None else None,
         machine=choice.machine[:40],
     )
+
+
+def _narrowed_to(campaign: Campaign, run_number: int) -> int:
+    """The number of the run, or 0 where there is no other: then the rules that a person can read say the same."""
+    numbers = list(campaign.runs.values_list("number", flat=True))
+    if run_number and run_number not in numbers:
+        raise NoSuchReaction(str(run_number))
+    return run_number if len(numbers) > 1 else 0
 
 
 def _link(campaign: Campaign, link_id: int) -> Link | None:

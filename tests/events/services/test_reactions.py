@@ -87,6 +87,15 @@ def test_every_other_number_becomes_a_segment_of_as_many_people() -> None:
         assert segments.total(segment.rules) == people.count(run, choice), choice
 
 
+def test_only_run_of_a_campaign_reads_as_the_campaign() -> None:
+    run = make_finished_campaign(12)
+    segment = reactions.make_segment(
+        campaign=run.campaign, choice=people.Choice("not_clicked"), run_number=run.number
+    )
+    assert segment.name.endswith(": did not click")
+    assert segment.rules["rules"][0]["subject"] == "campaign"
+
+
 def test_segment_of_a_number_forgets_who_withdrew() -> None:
     run = make_finished_campaign(40)
     choice = people.Choice("engaged", provider="Gmail")
