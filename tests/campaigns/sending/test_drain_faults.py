@@ -1,19 +1,24 @@
 """The loop when things around it break: Redis, the clock, the account's figures, our own code."""
 
 import datetime as dt
+import io
+import logging
+import logging.config
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import redis
+import structlog
 import time_machine
+from django.conf import settings
 
 from campaigns.models import Batch, Call
 from campaigns.sending import clients, drain, limiter
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
-from mailplatform.aws import ses
+from mailplatform.aws import errors, ses
 from mailplatform.core import clock
 from tests.factories.sending import (
     FakeSes,
@@ -189,3 +194,31 @@ def test_a_wrong_clock_parks_nobody_for_the_quota(site: Installation, fake: Fake
     installation.update(actor=None, sent_last_24_hours=0.0)
     drain_all(run, fake)
     assert fake.accepted == addresses(people)
+
+
+@pytest.mark.drill
+def test_no_line_of_the_log_names_anybody(site: Installation, fake: FakeSes) -> None:
+    """Calls that are lost, refused with an address in the words, or answered in parts, and one that breaks."""
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    configurator = logging.config.DictConfigurator(settings.LOGGING)
+    handler.setFormatter(configurator.configure_formatter(settings.LOGGING["formatters"]["line"]))
+    audience = make_list()
+    people = make_people(230, audience)
+    run = make_run(audience)
+    words = f"Invalid address {people[0].email} in /u/eyJhbGciOi.secret/"
+    fake.script = [
+        fake.drop(),
+        fake.fail(errors.RefusedCallError(errors.Verdict.REFUSED, "BadRequestException", words)),
+        fake.statuses("SUCCESS", "MAIL_FROM_DOMAIN_NOT_VERIFIED", "FAILED"),
+    ]
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        drain_all(run, fake, rounds=2)
+        structlog.get_logger("campaigns").warning("something_broke", error=words)
+    finally:
+        root.removeHandler(handler)
+    assert "something_broke" in written.getvalue()
+    assert "@" not in written.getvalue()
+    assert "eyJhbGciOi" not in written.getvalue()
