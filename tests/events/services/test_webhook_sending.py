@@ -18,10 +18,10 @@ from mailplatform.accounts.models import AuditEntry
 from mailplatform.core import clock
 from mailplatform.sandbox.constants import ACCOUNT_ID
 from subscribers.models import Profile
-from tests.factories.receiver import Receiver, receiver
 from tests.factories.accounts import AdminFactory
 from tests.factories.campaigns import make_site
 from tests.factories.events import inbound, make_person, make_run, payload
+from tests.factories.receiver import Receiver, receiver
 
 pytestmark = pytest.mark.django_db
 PLAIN = [WebhookType.DELIVERED, WebhookType.BOUNCED, WebhookType.CLICKED, WebhookType.OPENED]

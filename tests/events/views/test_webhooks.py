@@ -11,9 +11,9 @@ from events.models import WebhookDelivery, WebhookEndpoint
 from events.services import webhook_sending, webhooks
 from mailplatform.accounts.models import AuditEntry
 from mailplatform.sandbox.constants import ACCOUNT_ID
-from tests.factories.receiver import Receiver, receiver
 from tests.factories.accounts import AdminFactory, UserFactory
 from tests.factories.campaigns import make_site
+from tests.factories.receiver import Receiver, receiver
 
 pytestmark = pytest.mark.django_db
 
