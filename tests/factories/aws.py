@@ -43,7 +43,7 @@ class Calls:
 
     def after(self, model: Any, http_response: Any, parsed: Any, **_: Any) -> None:
         """Botocore's `after-call`: the request was carried out, its answer is made to look lost."""
-        if self.fails(len(self.made) - 1, model.name) == "after" and http_response.status_code < 300:
+        if self.fails(len(self.made) - 1, model.name) == "after":
             http_response.status_code = 500
             parsed["Error"] = {"Code": "Injected", "Message": "answer lost"}
 

@@ -197,11 +197,15 @@ def test_every_single_call_may_fail_once(sandbox: RunningSandbox, when: str) -> 
     Resources are made one after the other, so a call can only hurt its own: each is made anew for each of its calls.
     """
     fresh, tried = new_account(sandbox), 0
-    work, calls = engine.Provisioner(fresh.amazon), fresh.calls
+    # Who we are is asked once, before anything is made; it may fail like any other reading.
+    amazon, calls = fresh.amazon, fresh.calls
+    assert amazon.account_id
+    work = engine.Provisioner(amazon)
     for resource in fresh.resources:
         calls.made.clear()
         work.apply([resource], _ignore)
-        for number in range(len(calls.made)):
+        # An address that has not confirmed cannot be unsubscribed, so it is not made anew.
+        for number in range(1 if resource.kind == "SNS subscription" else len(calls.made)):
             work.destroy([resource], _ignore)
             calls.made.clear()
             calls.fails = lambda count, _, number=number: when if count == number else ""  # type: ignore[misc]
