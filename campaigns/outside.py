@@ -5,9 +5,10 @@ bounds on number and time, at public addresses alone (`mailplatform.core.outboun
 hour. Nothing depends on them: a launch does not wait, and where the cache or the network is away nothing is said.
 """
 
+import contextlib
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from typing import Final
@@ -19,6 +20,7 @@ import structlog
 from django.core.cache import cache
 
 from mailplatform.accounts.services import installation
+from mailplatform.core import memo
 from mailplatform.core.outbound import transport
 
 from .models import Campaign
@@ -57,25 +59,25 @@ def links_of(campaign: Campaign) -> list[str]:
 def dead_links(campaign: Campaign) -> list[tuple[str, str]]:
     """Return the links that did not answer when they were looked at in the last hour, each with what happened."""
     urls = links_of(campaign)
-    known = _known(map(_link_key, urls))
+    known = memo.recall(map(_link_key, urls))
     return [(url, error) for url in urls if (error := known.get(_link_key(url), ""))]
 
 
 def has_no_dmarc(address: str) -> bool:
     """Tell whether the domain of a sender is known to have no DMARC policy."""
     key = _domain_key(_domain(address))
-    return _known([key]).get(key, "") == "none"
+    return memo.recall([key]).get(key, "") == "none"
 
 
 def is_looking(campaign: Campaign) -> bool:
     """Tell whether a look is under way, so that it is worth to ask again soon."""
-    return bool(_known([_look_key(campaign.pk)]))
+    return bool(memo.recall([_look_key(campaign.pk)]))
 
 
 def claim(campaign: Campaign) -> bool:
     """Tell whether something is not known yet and nobody looks at it; then it is the caller's to look."""
     wanted = [*map(_link_key, links_of(campaign)), *_sender_keys(campaign)]
-    known = _known(wanted)
+    known = memo.recall(wanted)
     if all(key in known for key in wanted):
         return False
     try:
@@ -87,7 +89,7 @@ def claim(campaign: Campaign) -> bool:
 def look(campaign: Campaign) -> None:
     """Look at every link and the sender's domain, unless it was done within the hour."""
     urls = links_of(campaign)
-    known = _known(map(_link_key, urls))
+    known = memo.recall(map(_link_key, urls))
     new = [url for url in urls if _link_key(url) not in known]
     local = installation.is_sandbox()
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -95,11 +97,9 @@ def look(campaign: Campaign) -> None:
         found = {_link_key(url): error for url, error in zip(new, errors, strict=True)}
     if campaign.sender is not None and not local:
         found |= _look_at_domain(_domain(campaign.sender.address))
-    try:
-        cache.set_many(found, KEPT_S)
+    memo.keep(found, KEPT_S)
+    with contextlib.suppress(redis.RedisError):
         cache.delete(_look_key(campaign.pk))
-    except redis.RedisError as error:
-        log.warning("outside_checks.not_kept", error=str(error))
 
 
 def _error(url: str, *, allow_loopback: bool) -> str:
@@ -143,13 +143,6 @@ def _sender_keys(campaign: Campaign) -> Sequence[str]:
     if campaign.sender is None or installation.is_sandbox():
         return ()
     return (_domain_key(_domain(campaign.sender.address)),)
-
-
-def _known(keys: Iterable[str]) -> dict[str, str]:
-    try:
-        return dict(cache.get_many(list(keys)))
-    except redis.RedisError:
-        return {}
 
 
 def _domain(address: str) -> str:

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import Final, cast
 from uuid import UUID
 
-from django.core.cache import cache
 from django.db import connection
 from django.db.models import Func, OuterRef, Q, QuerySet, Subquery
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
 from mailplatform.accounts.models import Installation
-from mailplatform.core import clock
+from mailplatform.core import clock, memo
 from subscribers.selectors import audience, eligibility
 
 from ..models import Campaign, CampaignState, Run, RunPurpose, Sender
@@ -187,13 +186,13 @@ def languages_of_audience(campaign: Campaign) -> dict[str, int]:
     """
     spec = audience_spec(campaign)
     key = f"audience-languages:{campaign.public_id}:{hashlib.sha256(repr(spec).encode()).hexdigest()}"
-    found: dict[str, int] | None = cache.get(key)
+    found: dict[str, int] | None = memo.recall([key]).get(key)
     if found is None:
         sql, params = audience.audience_sql(spec)
         with connection.cursor() as cursor:
             cursor.execute(_LANGUAGES.format(audience=sql), params)
             found = dict(cursor.fetchall())
-        cache.set(key, found, LANGUAGES_KEPT_S)
+        memo.keep({key: found}, LANGUAGES_KEPT_S)
     return found
 
 

@@ -3,9 +3,10 @@
 from typing import Final
 from uuid import UUID
 
-from django.core.cache import cache
 from django.db import connection
 from django.db.models import QuerySet
+
+from mailplatform.core import memo
 
 from ..models import MailingList, SubscriptionState
 
@@ -45,11 +46,11 @@ def _count(rows: list[MailingList]) -> None:
 
 def _counts() -> dict[str, int]:
     """People by list and state. Where there are very many they are counted once a minute, not for every look."""
-    if found := cache.get(_KEPT):
+    if found := memo.recall([_KEPT]).get(_KEPT):
         return dict(found)
     with connection.cursor() as cursor:
         cursor.execute(_COUNTS)
         counts = {f"{list_id} {state}": number for list_id, state, number in cursor.fetchall()}
     if sum(counts.values()) > EXACT_BELOW:
-        cache.set(_KEPT, counts, KEPT_S)
+        memo.keep({_KEPT: counts}, KEPT_S)
     return counts
