@@ -2,6 +2,7 @@
 
 from django.contrib.auth.decorators import login_not_required
 from django.urls import URLPattern, include, path
+from django.views.generic import RedirectView
 from ninja import NinjaAPI
 
 from campaigns.api import router as campaigns
@@ -32,6 +33,8 @@ urlpatterns = [
     path("", include("subscribers.urls")),
     path("", include("mailplatform.accounts.urls")),
     path("api/v1/", api_urls),
+    # The library's page lets anybody change their address unconfirmed; here an administrator invites a new one.
+    path("account/email/", RedirectView.as_view(pattern_name="accounts:profile"), name="account_email"),
     path("account/", include("allauth.account.urls")),
     path("account/2fa/", include("allauth.mfa.urls")),
 ]

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
 from django.core import mail
@@ -128,3 +129,11 @@ def test_a_wrong_password_and_an_unknown_account_sound_the_same() -> None:
         for login in (user.email, gone.email, "nobody@example.org")
     ]
     assert pages[0] == pages[1] == pages[2]
+
+
+def test_nobody_changes_the_address_that_an_administrator_invited(client: Client) -> None:
+    user = UserFactory.create(email="ada@example.org")
+    client.force_login(user)
+    answer = client.post("/account/email/", {"action_add": "", "email": "eve@example.org"})
+    assert answer["Location"] == "/account/profile/"
+    assert not EmailAddress.objects.filter(email="eve@example.org").exists()

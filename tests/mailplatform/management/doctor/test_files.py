@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,8 @@ from tests.factories.subscribers import person
 GB = 1024**3
 
 
-def of(subject: str, found: object) -> Finding:
-    return next(each for each in found if each.subject == subject)  # type: ignore[attr-defined] # any iterator
+def of(subject: str, found: Iterable[Finding]) -> Finding:
+    return next(each for each in found if each.subject == subject)
 
 
 @pytest.mark.django_db
