@@ -66,7 +66,7 @@ def dead_links(campaign: Campaign) -> list[tuple[str, str]]:
 def has_no_dmarc(address: str) -> bool:
     """Tell whether the domain of a sender is known to have no DMARC policy."""
     key = _domain_key(_domain(address))
-    return memo.recall([key]).get(key, "") == "none"
+    return bool(memo.recall([key]).get(key, "") == "none")
 
 
 def is_looking(campaign: Campaign) -> bool:

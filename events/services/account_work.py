@@ -82,7 +82,7 @@ def begin(act: str) -> Work:
 def work(act: str, user_id: int | None) -> None:
     """Do it, noting each step; what Amazon refuses is noted as well."""
     noted = Work(act, clock.now())
-    actor = User.objects.filter(pk=user_id).first()
+    actor = None if user_id is None else User.objects.filter(pk=user_id).first()
     try:
         (_apply if act == "apply" else _plan)(noted, actor)
     except EXPECTED as error:
