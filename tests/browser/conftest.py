@@ -236,15 +236,19 @@ class Visitor:
         self.tab_to(target)
         self.page.keyboard.press(key)
 
-    def tab_through(self, where: str, *, most: int = 250) -> None:
-        """Press Tab until every control had the focus; note those that are not reached or do not show it."""
+    def tab_through(self, where: str, *, spare: int = 60) -> None:
+        """Press Tab until every control had the focus; note those that are not reached or do not show it.
+
+        What the page replaces meanwhile is not waited for.
+        """
         self.page.evaluate(_WATCH_FOCUS)
-        for _ in range(most):
+        for _ in range(self.page.evaluate("window.focusLeft.size") + spare):
             self.page.keyboard.press("Tab")
-            if self.page.evaluate("window.focusLeft.size === 0"):
+            if self.page.evaluate("![...window.focusLeft].some(each => each.isConnected)"):
                 break
         missed, unseen = self.page.evaluate(
-            "[[...window.focusLeft], window.focusUnseen].map(found => found.map(nameOf))"
+            """[[...window.focusLeft].filter(each => each.isConnected), window.focusUnseen]
+                .map(found => found.map(window.nameOf))"""
         )
         if missed:
             self.problems.append(f"{where}: Tab does not lead to {missed[:3]}")
