@@ -93,6 +93,26 @@ def test_ux_01_the_dashboard_says_how_one_is_doing_with_exact_numbers(
 
 
 @pytest.mark.drill
+def test_a_report_that_refreshes_itself_waits_while_the_keyboard_is_in_it(
+    marketer: Visitor, marketer_user: User
+) -> None:
+    audience = sending.make_list()
+    sending.make_people(3, audience)
+    run, page = sending.make_run(audience), marketer.page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "hx-request" in request.headers else None)
+    marketer.goto(address(run.campaign))
+    page.locator("#report a").first.focus()
+    page.keyboard.press("Tab")
+    page.wait_for_timeout(7_000)
+    assert not asked
+    expect(page.locator("#report :focus")).to_have_count(1)
+    page.locator("#report :focus").blur()
+    with page.expect_request(lambda request: "hx-request" in request.headers):
+        pass
+
+
+@pytest.mark.drill
 def test_ux_18_progress_moves_without_a_reload_and_stops_asking_when_it_is_over(
     marketer: Visitor, marketer_user: User
 ) -> None:

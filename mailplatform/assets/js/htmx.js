@@ -13,6 +13,12 @@ export function startHtmx() {
       event.detail.isError = false;
     }
   });
+  // What refreshes itself waits while the keyboard is in it: the focus would be gone.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const part = event.detail.elt;
+    const refreshesItself = part.getAttribute("hx-trigger")?.startsWith("every");
+    if (refreshesItself && part.querySelector(":focus-visible")) event.preventDefault();
+  });
   document.addEventListener("htmx:responseError", (event) => {
     const status = event.detail.xhr.status;
     const words = {
