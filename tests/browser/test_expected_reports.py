@@ -289,7 +289,7 @@ def test_ux_24_from_the_report_to_a_segment_of_as_many_people_in_one_click(
     page.get_by_label("Make a segment of who").select_option("not_clicked")
     with page.expect_navigation(url="**/segments/**"):
         page.get_by_role("button", name="Make it").click()
-    expect(page.locator("#content")).to_contain_text("not clicked")
+    expect(page.locator("#content")).to_contain_text("did not click")
     made = Segment.objects.latest("pk")
     assert segments.count(made.rules).total == found.not_clicked > 0
     expect(page.locator("#content")).to_contain_text(re.compile(rf"\b{found.not_clicked}\b"))
