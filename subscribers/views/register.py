@@ -66,7 +66,7 @@ def person_proof(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@require_role(Role.VIEWER)
+@require_role(Role.VIEWER, viewers_post=True)
 def register_verify(request: HttpRequest) -> HttpResponse:
     """Check the whole ledger and show what came out; a large one is for the command line."""
     if not _is_small(selectors.state()):

@@ -93,7 +93,10 @@ TABLE: dict[str, str] = {
 ROLES = ("viewer", "marketer", "admin")
 LEAST = {name: role for role, names in TABLE.items() for name in names.split()}
 # What a viewer may send all the same: about themselves, or a question that needs a body.
-MAY_POST = {"accounts:profile", "accounts:session_end", "accounts:sessions_end", "campaigns:template_check"}
+MAY_POST = {
+    "accounts:profile", "accounts:session_end", "accounts:sessions_end", "campaigns:template_check",
+    "subscribers:register_verify",
+}  # fmt: skip
 # Read by a marketer, changed by an administrator.
 ADMIN_POST = {"campaigns:sending_settings"}
 ENTRIES = dict(patterns())
