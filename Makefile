@@ -24,8 +24,9 @@ test: setup-dev ## all tests but the drills; REQUIRE_BROWSER=1 lets no browser t
 	@.ci/test $(ARGS)
 
 drills: setup-dev ## the long tests: processes killed in mid-campaign, servers restarted, every page in both themes, many examples
-	@$(PY) -m pytest -m drill $(ARGS)
+	@$(PY) -m pytest -m drill --ignore tests/browser $(ARGS)
 	@$(PY) -m pytest -m "hypothesis and not drill" --ignore tests/browser --hypothesis-profile thorough $(ARGS)
+	@$(PY) -m pytest -m drill tests/browser -n 2 --dist worksteal $(ARGS)
 
 check: setup-dev ## types, style, import directions, templates, migrations
 	$(PY) -m ruff check
