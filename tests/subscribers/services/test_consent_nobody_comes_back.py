@@ -101,7 +101,7 @@ class NobodyComesBack(RuleBasedStateMachine):
         job = self.upload("email,name\n" + "".join(f"{email},N\n" for email in emails), ImportKind.PEOPLE)
         importing.declare(
             job=job, columns=from_json(job.mapping["columns"]), mailing_list=self.news if on_list else None,
-            statement=replace(AGREED, basis=basis, reference="A-1"),
+            statement=replace(AGREED, basis=basis, reference="A-1", similar=True, opt_out=True),
         )  # fmt: skip
         self.commit(job)
 
