@@ -124,6 +124,10 @@ def paths(name: str, entry: URLPattern, world: World) -> Iterator[str]:
             yield reverse(name, kwargs={key: {**ids, "step": step}[key] for key in wanted})
 
 
+# A mail without scripts for a frame of another page, where it is looked at; by itself axe gets no answer from it.
+FRAMES = {"events:campaign_clicked_mail"}
+
+
 def visit(name: str, window: Visitor, world: World, *, themes: Sequence[str], axe: bool) -> None:
     for number, path in enumerate(paths(name, OURS[name], world)):
         answer = window.page.request.get(window.base + path, max_redirects=0)
@@ -132,6 +136,8 @@ def visit(name: str, window: Visitor, world: World, *, themes: Sequence[str], ax
         if answer.status == 404 and str(world.draft.public_id) in path:
             continue  # nobody got a draft
         assert answer.status == 200, f"{path} answered {answer.status}"
+        if name in FRAMES:
+            continue
         window.goto(path)
         window.look(f"{name} {number}" if number else name, themes=themes, axe=axe)
 
