@@ -34,8 +34,8 @@ check: setup-dev ## types, style, import directions, templates, migrations
 	$(PY) -m mypy
 	.venv/bin/lint-imports
 	.venv/bin/djlint --lint --quiet templates/pages
-	$(PY) .ci/with_services.py $(PY) manage.py makemigrations --check --dry-run
-	$(PY) .ci/with_services.py $(PY) manage.py check
+	$(PY) -m mailplatform.embedded run --data-dir .data/tests -- $(PY) manage.py makemigrations --check --dry-run
+	$(PY) -m mailplatform.embedded run --data-dir .data/tests -- $(PY) manage.py check
 	$(PY) -m pytest -q tests/architecture
 
 bench: setup-dev ## run one benchmark: make bench BENCH=send; SIZE=full for the long one

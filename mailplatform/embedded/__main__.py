@@ -1,7 +1,8 @@
-"""`python -m mailplatform.embedded start|stop|status|env|remove`: the services by hand."""
+"""`python -m mailplatform.embedded start|stop|status|env|remove|run -- COMMAND`: the services by hand."""
 
 import argparse
 import os
+import subprocess
 import sys
 
 from . import services
@@ -12,12 +13,15 @@ from .locks import exclusively, in_use
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m mailplatform.embedded", description=__doc__)
-    parser.add_argument("action", choices=["start", "stop", "status", "env", "remove"])
+    parser.add_argument("action", choices=["start", "stop", "status", "env", "remove", "run"])
     parser.add_argument("--data-dir", default=os.environ.get("MAILPLATFORM_DATA_DIR") or ".data")
     parser.add_argument("--force", action="store_true", help="stop even what another process uses")
+    parser.add_argument("command", nargs="*", help="behind `run --`: what runs while they are up, for checks")
     options = parser.parse_args(arguments)
+    if bool(options.command) != (options.action == "run"):
+        parser.error("a command belongs behind `run --`, and nowhere else")
     layout = Layout.of(options.data_dir)
-    actions = {"start": _start, "stop": _stop, "status": _status, "env": _env, "remove": _remove}
+    actions = {"start": _start, "stop": _stop, "status": _status, "env": _env, "remove": _remove, "run": _run}
     try:
         return actions[options.action](layout, options)
     except EmbeddedError as error:
@@ -63,6 +67,13 @@ def _env(layout: Layout, _: argparse.Namespace) -> int:
     for name, value in services.expected(layout.data_dir, os.environ).environment().items():
         print(f"{name}={value}")
     return 0
+
+
+def _run(layout: Layout, options: argparse.Namespace) -> int:
+    """Return the command's exit code. What it writes need not outlive a power cut."""
+    with services.start(layout.data_dir, fast_and_forgetful=True) as found:
+        environment = {**os.environ, **found.environment(), "MAILPLATFORM_DATA_DIR": str(layout.data_dir)}
+        return subprocess.run(options.command, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

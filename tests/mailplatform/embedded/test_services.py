@@ -268,3 +268,12 @@ class TestByHand:
         start(data_dir).stop()
         assert command.main(["remove", "--data-dir", str(data_dir)]) == 0
         assert not server(data_dir).home.exists()
+
+    def test_run_gives_a_command_the_servers_and_answers_with_its_exit_code(self, data_dir: Path) -> None:
+        asks = (
+            "import os, psycopg, sys;"
+            "psycopg.connect(os.environ['DATABASE_URL']).close();"
+            "sys.exit(7 if os.environ['REDIS_URL'] else 1)"
+        )
+        assert command.main(["run", "--data-dir", str(data_dir), "--", sys.executable, "-c", asks]) == 7
+        assert command.main(["status", "--data-dir", str(data_dir)]) == 3
