@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from django.core import mail
@@ -78,6 +79,8 @@ def facts(page: Page) -> str:
 def test_ux_01_the_dashboard_says_how_one_is_doing_with_exact_numbers(
     marketer: Visitor, finished: Run
 ) -> None:
+    earlier = finished.launched_at - timedelta(days=1)
+    Run.objects.exclude(pk=finished.pk).update(launched_at=earlier)  # the first page speaks of the last one
     marketer.goto(reverse("events:dashboard"))
     shown, d, last = facts(marketer.page), dashboard.dashboard(installation.get()), report.report(finished)
     for words in (
