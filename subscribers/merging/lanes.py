@@ -25,7 +25,7 @@ class OutOfTurnError(Exception):
 
 
 class MergeChunk(Protocol):
-    """Merges the rows after the first number up to the second; calls `begun` once it holds its `hold`."""
+    """Merges the rows after the first number up to the second; calls `begun` once it has its `hold` and its ids."""
 
     def __call__(self, after: int, upto: int, *, begun: Callable[[], None]) -> None: ...
 

@@ -121,9 +121,10 @@ class Merge:
         }
         with connection.cursor() as cursor:
             lanes.hold(cursor, self._job.pk, upto)
+            counts = sorting.sort_rows(cursor, params, number=True)
+            # Not earlier: the ids of a chunk's new people are a range of their own, by which an undo finds them.
             if begun:
                 begun()
-            counts = sorting.sort_rows(cursor, params, number=True)
             known = self._people(cursor, params, counts)
             cursor.execute(self._profiles, {**params, **self._slot_params})
             profiles.refresh(subscriber_ids=known)

@@ -1,6 +1,7 @@
 """Two chunks at a time: they end in the order of the file, and nothing is done after one that was not."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -108,3 +109,6 @@ def test_nothing_is_merged_after_a_chunk_that_failed(job: ImportJob, monkeypatch
     ImportJob.objects.update(state=ImportState.RUNNING)
     run.run_job(job_id=job.pk)
     whole(job)
+    # An undo finds each of them in one chunk.
+    people = sorted(made["people"] for made in job.made)
+    assert all(last < first for (_, last), (first, _) in pairwise(people)), people
