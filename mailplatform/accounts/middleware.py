@@ -80,9 +80,11 @@ class FloodMiddleware:
 
     Counted in the memory of each web process, by IPv4 address or IPv6 /64, and kept nowhere. A valid link in a mail
     acts however many others of the same network were refused: an unsubscribe must not be lost, and mailbox providers
-    send thousands from one address. Only reading is limited by number.
+    send thousands from one address. Only reading is limited by number, and what mails and pages load by themselves not
+    at all: a whole company, or the proxy of a mailbox provider, opens the same newsletter within a minute.
     """
 
+    LOADED = frozenset({"campaigns:media_file", "campaigns:media_file_double", "campaigns:brand_css"})
     MUST_ACT = frozenset({"events:unsubscribe", "events:unsubscribe_bare", "events:preferences"})
     BAD = frozenset({400, 401, 403, 404, 410, 422})
     READING = frozenset({"GET", "HEAD"})
@@ -104,7 +106,8 @@ class FloodMiddleware:
         self, request: HttpRequest, view_func: Callable[..., object], *_view_arguments: object
     ) -> HttpResponseBase | None:
         """Let the view run, or answer 429."""
-        if getattr(view_func, "login_required", True):
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        if getattr(view_func, "login_required", True) or name in self.LOADED:
             return None
         request.is_public_page = True  # type: ignore[attr-defined] # read again above
         network = _network(request)
@@ -113,7 +116,6 @@ class FloodMiddleware:
                 return _too_many()
             self.reads.refused(network)
             return None
-        name = request.resolver_match.view_name if request.resolver_match else ""
         return _too_many() if name not in self.MUST_ACT and self.guesses.is_held_back(network) else None
 
 
