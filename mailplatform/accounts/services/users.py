@@ -95,8 +95,11 @@ def password_link(user: User) -> str:
     return reverse("account_reset_password_from_key", kwargs=address)
 
 
+@transaction.atomic
 def make_link(*, actor: User, user: User) -> str:
     """Return `password_link` for `actor` to pass on; the audit log holds that it was made, not the link."""
+    if is_invited(user):
+        User.objects.filter(pk=user.pk).update(invited_at=clock.now())
     audit.record(actor=actor, action="user.link_made", obj=user, detail={"email": user.email})
     return password_link(user)
 

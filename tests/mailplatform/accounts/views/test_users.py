@@ -1,3 +1,4 @@
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -52,6 +53,14 @@ def test_an_invitation_is_sent_again_or_revoked(desk: Client, admin: User) -> No
     for act in ("invite", "revoke"):
         page = desk.post(f"/settings/users/{admin.pk}/{act}/", follow=True)
         assertContains(page, "has set a password already")
+
+
+def test_a_link_that_is_passed_on_renews_the_invitation(desk: Client, admin: User) -> None:
+    guest = service.invite(actor=admin, email="new@example.org", name="New", role="viewer")
+    User.objects.filter(pk=guest.pk).update(invited_at=dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
+    address = f"/settings/users/{guest.pk}/"
+    assertContains(desk.get(address), "The last link no longer works")
+    assertContains(desk.post(f"{address}link/", follow=True), "The last link works once, until")
 
 
 def test_a_lost_second_factor_is_reset(
