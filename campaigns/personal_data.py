@@ -61,6 +61,10 @@ MODELS: Final[Mapping[str, Description]] = {
     ),
     "Translation": nobody("campaign language template subject preheader"),
     "ScheduleTick": nobody("at"),
+    "Restore": about(
+        USERS, "as long as the installation", "taken_at restored_at runs people lost_records unlocked_at",
+        unlocked_by="who let sending go on",
+    ),
     "Drain": nobody("run_id token process lease_until started_at"),
     "SendingSettings": nobody(
         "warm_up_started_on warm_up_plan resend_by_itself late_start_minutes grace_seconds approval_needed currency "

@@ -14,6 +14,7 @@ from .views import (
     progress,
     recipients,
     repeats,
+    restoring,
     retries,
     sending_settings,
     steps,
@@ -91,5 +92,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("brand/<str:code>.css", branding.brand_css, name="brand_css"),
     path("settings/sending/", sending_settings.sending_settings_page, name="sending_settings"),
     path("settings/sending/read/", sending_settings.read_account, name="read_account"),
+    path("settings/restored/", restoring.restored, name="restored"),
     path("settings/send-test/", actions.send_me_a_test, name="send_me_a_test"),
 ]

@@ -17,6 +17,7 @@ from .ledger import (
 )
 from .media import AttachedContent, Attachment, MediaFamily, MediaFile
 from .notice import CampaignNotice
+from .restore import Restore
 from .run import PauseReason, Run, RunPurpose, RunState
 from .sending_settings import SendingSettings
 from .series import Frequency, Occurrence, Series, Skipped
@@ -47,6 +48,7 @@ __all__ = [
     "MediaFile",
     "Occurrence",
     "PauseReason",
+    "Restore",
     "Run",
     "RunPurpose",
     "RunState",

@@ -20,13 +20,14 @@ class RunState(models.TextChoices):
 
 
 class PauseReason(models.TextChoices):
-    """Who paused a run."""
+    """Who or what paused a run."""
 
     PERSON = "person", "Paused by a person"
     SAFETY_STOP = "safety_stop", "Paused by the safety stop"
     ACCOUNT = "account", "Paused because Amazon SES refuses to send"
     QUOTA = "quota", "Waiting for the daily quota"
     WARM_UP = "warm_up", "Waiting for tomorrow's step of the warm-up"
+    RESTORED = "restored", "Paused because the database was restored"
 
 
 class RunPurpose(models.TextChoices):

@@ -12,6 +12,7 @@ OWN: Final = {
     "data_too_large": "Their data is too large for one mail",
     "lost_answer": "Amazon SES's answer was lost; its events will tell",
     "worker_lost": "The process that sent it ended before the answer came; events will tell",
+    "restored": "The database was restored from a backup; they may have got it after that was taken",
     "resend": "Waits to be sent again, because nobody knows about the first mail",
     "not_resent": "Was to be sent again and may not be mailed any more; nobody knows about the first mail",
     "decided": "A person decided to count it as sent",

@@ -19,7 +19,7 @@ from mailplatform.core import clock
 
 from .. import tasks
 from ..models import Decision, DecisionAction, Run, RunState
-from ..selectors import unresolved
+from ..selectors import restores, unresolved
 from ..sending import states
 
 BATCH_SIZE: Final = 500
@@ -81,7 +81,7 @@ class NumberChanged(Exception):
 
 
 class NotResendable(Exception):
-    """The run was cancelled or failed: nothing is sent for it any more."""
+    """The run was cancelled or failed, or sending is locked after a restore: nothing is sent for it."""
 
 
 ERRORS: Final = (NothingToDecide, TooEarly, NumberChanged, NotResendable)
@@ -105,6 +105,8 @@ def decide(
     run = Run.objects.select_for_update(of=("self",)).select_related("campaign").get(pk=run_id)
     if action == DecisionAction.RESEND and run.state not in _RESENDABLE:
         raise NotResendable("This campaign was stopped; nothing is sent for it any more.")
+    if action == DecisionAction.RESEND and run.state != RunState.PAUSED and restores.is_locked():
+        raise NotResendable(restores.LOCKED)
     chosen = None if subscriber_ids is None else sorted(set(subscriber_ids))
     with connection.cursor() as cursor:
         people = _take(cursor, run, chosen)

@@ -21,6 +21,7 @@ from subscribers.services import owed_mails, signup
 
 from .. import entries, hosted_tokens
 from ..models import CallKind, Sender
+from ..selectors import restores
 from ..sending import plans, single
 from . import campaigns
 
@@ -58,7 +59,12 @@ class Written:
 
 
 def send_due(*, most: int = 20) -> int:
-    """Send what is owed now; return how many mails were accepted. Two workers never send the same one."""
+    """Send what is owed now; return how many mails were accepted. Two workers never send the same one.
+
+    While a restored database is locked they wait.
+    """
+    if restores.is_locked():
+        return 0
     return sum(_send(mail) for mail in owed_mails.claim(most=most))
 
 

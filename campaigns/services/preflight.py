@@ -19,7 +19,7 @@ from .. import languages, outside
 from ..models import Campaign, CampaignKind, Run
 from ..rendering import Checked, Finding, Level, Part
 from ..rendering.spam import find_spam
-from ..selectors import approvals, attachments, forecast, media, recurring, sending_settings
+from ..selectors import approvals, attachments, forecast, media, recurring, restores, sending_settings
 from ..selectors import campaigns as selectors
 from ..selectors import templates as template_selectors
 from ..sending import zones
@@ -96,6 +96,7 @@ def check(campaign: Campaign, *, actor: User | None = None) -> Preflight:
     _check_local_time(result, campaign)
     _check_repeat(result, campaign)
     _check_approval(result, campaign, actor)
+    _check_restored(result, campaign)
     order = list(Level)
     result.items.sort(key=lambda item: order.index(item.level))
     return result
@@ -360,3 +361,18 @@ def missing_variables(campaign: Campaign) -> list[str]:
     names = template_selectors.campaign_names(campaign.template.defaults)
     values = publishing.campaign_variables(campaign)
     return [name for name in names if values[name] in ("", None)]
+
+
+def _check_restored(result: Preflight, campaign: Campaign) -> None:
+    """A restored database is locked first; later it does not know of what was launched after its backup."""
+    last = restores.latest()
+    if last is None:
+        return
+    if last.unlocked_at is None:
+        result.add(Level.BLOCKING, "restored", restores.LOCKED)
+    elif campaign.created_at <= last.taken_at:
+        message = (
+            f"The database was restored to {last.taken_at:%d %b %Y, %H:%M} UTC. Whether this campaign was sent between "
+            f"then and {last.restored_at:%d %b, %H:%M} is not known here: look into the mailbox of somebody on the list."
+        )
+        result.add(Level.WARNING, "restored", message)

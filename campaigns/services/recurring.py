@@ -18,7 +18,7 @@ from mailplatform.accounts.services import audit
 
 from ..models import Campaign, CampaignState, Frequency, Occurrence, Series, Skipped
 from ..recurrence import Rule, next_after
-from ..selectors import approvals
+from ..selectors import approvals, restores
 from ..selectors import campaigns as selectors
 from ..selectors import recurring as reads
 from . import approval, campaigns, sending_settings
@@ -85,7 +85,12 @@ def skip_next(*, campaign: Campaign, actor: User | None) -> None:
 
 
 def make_due() -> list[Campaign]:
-    """Make the copies whose time has come; returns them. For beat; may run twice at once."""
+    """Make the copies whose time has come; returns them. For beat; may run twice at once.
+
+    While a restored database is locked there are none.
+    """
+    if restores.is_locked():
+        return []
     now = selectors.trusted_now()
     due = Series.objects.filter(active=True, next_at__lte=now, campaign__archived_at=None)
     made = [_make(series_id, now) for series_id in due.order_by("next_at").values_list("pk", flat=True)]
@@ -101,7 +106,7 @@ def _make(series_id: int, now: dt.datetime) -> Campaign | None:
     rule = reads.rule_of(series)
     series.next_at = next_after(rule, now)
     content = approvals.content_fingerprint(series.campaign)
-    reason = _reason_to_skip(series, content, late=now - due)
+    reason = _reason_to_skip(series, content, due=due, now=now)
     copy = None if reason else _copy(series, due)
     if copy:
         series.last_fingerprint = content
@@ -113,9 +118,11 @@ def _make(series_id: int, now: dt.datetime) -> Campaign | None:
     return copy
 
 
-def _reason_to_skip(series: Series, content: str, *, late: dt.timedelta) -> str:
+def _reason_to_skip(series: Series, content: str, *, due: dt.datetime, now: dt.datetime) -> str:
     settings = sending_settings.get()
-    if late > dt.timedelta(minutes=settings.late_start_minutes):
+    late = now - due
+    # What was due between a backup and its unlocking may have gone out before the restore.
+    if late > dt.timedelta(minutes=settings.late_start_minutes) or restores.covers(due):
         return Skipped.TOO_LATE
     if series.occurrences.filter(campaign__state__in=_UNFINISHED).exists():
         return Skipped.STILL_RUNNING

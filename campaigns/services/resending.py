@@ -9,12 +9,16 @@ from mailplatform.core import clock
 
 from .. import tasks
 from ..models import Campaign, CampaignState, Run, RunPurpose, RunState
-from ..selectors import failed
+from ..selectors import failed, restores
 from ..sending import states
 
 
 class StillSending(Exception):
     """The run, or another run of its campaign, is not over: whoever failed may not be all."""
+
+
+class SendingLocked(Exception):
+    """The database was restored, and nobody unlocked sending yet."""
 
 
 class NobodyFailed(Exception):
@@ -38,8 +42,10 @@ def retry_failed(*, run_id: int, actor: User | None, confirmed_count: int | None
     """Launch another run for the failed people of a run that is over; returns it, preparing.
 
     Content, sender and tracking are those of the first; whether each may be mailed is asked again. Raises
-    StillSending, NobodyFailed, AlreadyRetried, NumberChanged; nothing is changed then.
+    SendingLocked, StillSending, NobodyFailed, AlreadyRetried, NumberChanged; nothing is changed then.
     """
+    if restores.is_locked():
+        raise SendingLocked(restores.LOCKED)
     campaign = Campaign.objects.select_for_update(of=("self",)).get(runs__pk=run_id)
     source = Run.objects.get(pk=run_id)
     before = failed.retry_of(source)

@@ -20,7 +20,7 @@ from subscribers.selectors import audience
 from .. import tasks, utm
 from ..models import Campaign, CampaignKind, CampaignState, PauseReason, Run, RunState, TemplateVersion
 from ..rendering import Level
-from ..selectors import attachments
+from ..selectors import attachments, restores
 from ..selectors import campaigns as selectors
 from ..sending import quota, states
 from . import preflight, publishing
@@ -109,8 +109,18 @@ def pause_run(*, run_id: int, by: str, reason: str, actor: User | None = None) -
 
 
 def resume_run(*, run_id: int, actor: User | None = None) -> None:
-    """Go on where the run stopped. Raises NotPossible when it is not paused."""
+    """Go on where the run stopped. Raises NotPossible when it is not paused.
+
+    Nor may it go on while a restored database is locked, or does not know who of the run got the mail since its backup.
+    """
     with transaction.atomic():
+        if restores.is_locked():
+            raise NotPossible(restores.LOCKED)
+        if people := restores.in_doubt(run_id):
+            raise NotPossible(
+                f"The database was restored, and {people:,} people may have got this mail after its backup. "
+                "Decide about the unresolved people first."
+            )
         if not states.resume(run_id):
             raise NotPossible("Only a paused campaign can be resumed.")
         _audit(run_id, actor, "campaign.resumed", {})

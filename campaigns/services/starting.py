@@ -11,6 +11,7 @@ from mailplatform.core import clock
 
 from ..models import Campaign, CampaignState, Run
 from ..selectors import campaigns as selectors
+from ..selectors import restores
 from ..sending import ticks
 from . import publishing, runs, sending_settings
 
@@ -21,8 +22,11 @@ def start_due() -> list[int]:
     """Launch the campaigns whose time has come; returns the ids of their runs.
 
     One that is late by more than the installation allows, or that was perhaps sent before the database was
-    restored from a backup, waits visibly for a person instead. May run twice at once.
+    restored from a backup, waits visibly for a person instead. While a restored database is locked, nothing starts.
+    May run twice at once.
     """
+    if restores.is_locked():
+        return []
     now = selectors.trusted_now()
     gap = ticks.look(now)
     found = [_start(campaign, now, gap) for campaign in selectors.due_campaigns(now)]

@@ -9,7 +9,7 @@ from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit, installation
 
 from ..models import Campaign, CampaignState
-from ..selectors import approvals
+from ..selectors import approvals, restores
 from . import approval, campaigns, sending_settings
 
 
@@ -41,6 +41,8 @@ def start_copy(
 
 
 def _reason_not_to(campaign: Campaign, *, late: dt.timedelta) -> str:
+    if restores.is_locked():
+        return restores.LOCKED
     settings = sending_settings.get()
     if campaign.archived_at or campaign.state != CampaignState.DRAFT:
         return f"“{campaign.name}” is not a draft: only copies of a draft are started by a schedule."

@@ -21,6 +21,7 @@ from .. import tasks
 from ..languages import choose as choose_language
 from ..models import Batch, Campaign, CampaignState, Run, RunPurpose, RunState, Sender, Template, Welcome
 from ..selectors import campaigns as selectors
+from ..selectors import restores
 from ..sending import states
 from . import campaigns, publishing
 from . import runs as launching
@@ -61,7 +62,12 @@ def choose(*, form: SignupForm, template: Template | None, actor: User | None) -
 
 
 def greet_newcomers() -> int:
-    """Put whoever confirmed since into their form's welcome run; return how many people. For beat."""
+    """Put whoever confirmed since into their form's welcome run; return how many people. For beat.
+
+    While a restored database is locked they wait.
+    """
+    if restores.is_locked():
+        return 0
     waiting = SignupRequest.objects.filter(welcome_due_at__lte=clock.now())
     forms = waiting.order_by("form_id").values_list("form_id", flat=True).distinct()
     return sum(_greet(form_id) for form_id in list(forms))

@@ -17,7 +17,7 @@ from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
 
 from ..models import Campaign, CampaignState, PauseReason, Run, RunState
-from ..selectors import approvals, recipients, recurring, sending_settings
+from ..selectors import approvals, recipients, recurring, restores, sending_settings
 from ..selectors import campaigns as selectors
 from ..selectors import forecast as forecasts
 from ..selectors import runs as run_selectors
@@ -38,6 +38,7 @@ _WHAT_TO_DO: Final = {
     "Nobody is lost or mailed twice meanwhile.",
     PauseReason.QUOTA: "It goes on by itself as soon as the quota has room again. Amazon raises it on request.",
     PauseReason.WARM_UP: "It goes on by itself with the next day of the warm-up plan (days are counted in UTC).",
+    PauseReason.RESTORED: "It goes on when somebody presses Resume.",
 }
 
 
@@ -111,6 +112,8 @@ def _paused(campaign: Campaign, run: Run | None) -> dict[str, Any] | None:
     if campaign.state != CampaignState.PAUSED or run is None:
         return None
     by = PauseReason(run.paused_by) if run.paused_by else PauseReason.PERSON
+    if by is PauseReason.RESTORED:
+        return _restored(campaign, run)
     links = {
         PauseReason.SAFETY_STOP: (
             reverse("events:campaign_report", args=[campaign.public_id]),
@@ -129,6 +132,29 @@ def _paused(campaign: Campaign, run: Run | None) -> dict[str, Any] | None:
     }
 
 
+def _restored(campaign: Campaign, run: Run) -> dict[str, Any]:
+    """What a restore left open, and the page on which it is settled."""
+    unresolved = f"{reverse('events:unresolved', args=[campaign.public_id])}?run={run.number}"
+    people = restores.in_doubt(run.pk)
+    if people:
+        who = "1 person" if people == 1 else f"{people:,} people"
+        text = f"{who} may have got it after that. Settle or decide about them first: events that still come settle them."
+        link = unresolved, "Look at them and decide"
+    elif restores.is_locked():
+        text, link = restores.LOCKED, (reverse("campaigns:restored"), "Open the restore")
+    else:
+        text, link = "Nobody is in doubt any more. " + _WHAT_TO_DO[PauseReason.RESTORED], ("", "")
+    return {
+        "level": "warning",
+        "title": PauseReason.RESTORED.label,
+        "text": f"{run.pause_reason} {text}",
+        "until": None,
+        "link_url": link[0],
+        "link_label": link[1],
+        "may_not_resume": bool(link[0]),
+    }
+
+
 def _missed(campaign: Campaign) -> dict[str, Any]:
     """What is known of a campaign that was due while nobody could start it, and how many would get it now."""
     known = campaign.steps_done.get("missed", {})
@@ -136,6 +162,7 @@ def _missed(campaign: Campaign) -> dict[str, Any]:
         "due_at": _moment(known.get("due_at")),
         "down_since": _moment(known.get("down_since")),
         "restored": bool(known.get("restored")),
+        "restored_to": _moment(known.get("restored_to")),
         "audience": selectors.count_audience(campaign),
     }
 

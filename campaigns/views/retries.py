@@ -25,7 +25,12 @@ def campaign_retry_failed(request: HttpRequest, public_id: UUID) -> HttpResponse
         )
     except resending.AlreadyRetried as error:
         messages.info(request, str(error))
-    except (resending.StillSending, resending.NobodyFailed, resending.NumberChanged) as error:
+    except (
+        resending.SendingLocked,
+        resending.StillSending,
+        resending.NobodyFailed,
+        resending.NumberChanged,
+    ) as error:
         messages.error(request, str(error))
     else:
         messages.success(request, f"Run {made.number} is being prepared for those who failed.")

@@ -17,7 +17,8 @@ from mailplatform.core import clock
 _SOON: Final = dt.timedelta(days=7)
 _FOR_ADMINS: Final = """
     SELECT (SELECT count(*) FROM subscribers_rightscase WHERE state = 'open' AND due_on <= %s),
-           (SELECT count(*) FROM events_deadletter WHERE replayed_at IS NULL)
+           (SELECT count(*) FROM events_deadletter WHERE replayed_at IS NULL),
+           EXISTS (SELECT 1 FROM campaigns_restore WHERE unlocked_at IS NULL)
 """
 
 
@@ -86,8 +87,11 @@ def _of_doubt(doubt: attention.Doubt) -> Need:
 def _for_admins() -> list[Need]:
     with connection.cursor() as cursor:
         cursor.execute(_FOR_ADMINS, [clock.now().date() + _SOON])
-        cases, letters = cursor.fetchone() or (0, 0)
+        cases, letters, is_locked = cursor.fetchone() or (0, 0, False)
     found = []
+    if is_locked:
+        text = "Nothing is sent to readers until you have looked at what that left open, and unlock it."
+        found.append(Need("The database was restored", text, reverse("campaigns:restored"), "error"))
     if cases:
         title = f"{cases} privacy request{'s' if cases != 1 else ''} due within a week"
         text = "The law gives a month; the page has the last day of each."

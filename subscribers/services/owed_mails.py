@@ -84,6 +84,12 @@ def lost(*, mail_id: int, error: str) -> None:
     )
 
 
+def lose_waiting(*, error: str) -> int:
+    """Nobody knows any more whether the mails that wait went out; return how many."""
+    waiting = OwedMail.objects.filter(state__in=(OwedState.DUE, OwedState.SENDING))
+    return waiting.update(state=OwedState.LOST, error=error[:300])
+
+
 def not_sent(*, mail: OwedMail, error: str, is_final: bool = False) -> None:
     """Nothing was accepted: try again later, or give up after a day or for good."""
     now = clock.now()

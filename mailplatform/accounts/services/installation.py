@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 
 from mailplatform.aws import session
 
@@ -94,6 +95,12 @@ def update(*, actor: User | None, **changes: Any) -> Installation:
     if noted:
         audit.record(actor=actor, action="settings.changed", obj=row, detail=noted)
     return row
+
+
+def begin_epoch() -> None:
+    """Let mails from now on bear another mark than all before: the database was put back to an earlier time."""
+    get()
+    Installation.objects.filter(id=1).update(epoch=F("epoch") + 1)
 
 
 def _plain(value: Any) -> Any:

@@ -84,7 +84,7 @@ TABLE: dict[str, str] = {
         accounts:papers accounts:paper_questions accounts:paper accounts:paper_markdown accounts:paper_pdf
         events:amazon events:dead_letters events:replay_dead_letter events:policy events:webhook_list events:webhook_add
         events:webhook_detail events:webhook_test events:webhook_rotate events:webhook_replay events:webhook_remove
-        campaigns:send_me_a_test
+        campaigns:send_me_a_test campaigns:restored
         subscribers:person_proof subscribers:subscriber_merge subscribers:subscriber_erase subscribers:suppression_sync
         subscribers:retention subscribers:rights_list subscribers:rights_add subscribers:rights_case
         subscribers:rights_act subscribers:rights_data subscribers:register_export
