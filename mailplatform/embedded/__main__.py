@@ -16,8 +16,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("action", choices=["start", "stop", "status", "env", "remove", "run"])
     parser.add_argument("--data-dir", default=os.environ.get("MAILPLATFORM_DATA_DIR") or ".data")
     parser.add_argument("--force", action="store_true", help="stop even what another process uses")
-    parser.add_argument("command", nargs="*", help="behind `run --`: what runs while they are up, for checks")
-    options = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    ours = given[: given.index("--")] if "--" in given else given
+    options = parser.parse_args(ours)
+    options.command = given[len(ours) + 1 :]
     if bool(options.command) != (options.action == "run"):
         parser.error("a command belongs behind `run --`, and nowhere else")
     layout = Layout.of(options.data_dir)
