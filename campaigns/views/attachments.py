@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from mailplatform.accounts.access import current_user, require_role
+from mailplatform.core.numbers import whole
 
 from ..media import kinds
 from ..models import MediaFile
@@ -48,12 +49,11 @@ def campaign_attach(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def campaign_detach(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Take an attachment off; the file stays in the library."""
     campaign = selectors.access_campaign(public_id)
-    number = request.POST.get("attachment", "")
     try:
         attachments.detach(
             campaign_id=campaign.pk,
             revision=campaign.revision,
-            attachment_id=int(number) if number.isdecimal() and len(number) < 19 else 0,
+            attachment_id=whole(request.POST.get("attachment")),
         )
     except (campaigns.StaleCampaign, campaigns.NotEditable) as error:
         messages.error(request, str(error))

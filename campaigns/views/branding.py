@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from mailplatform.accounts.access import current_user, require_role
 from mailplatform.accounts.services import installation
 from mailplatform.accounts.views.tabs import settings_tabs
+from mailplatform.core.numbers import whole
 
 from ..forms.branding import BrandForm, SenderChangeForm
 from ..media import kinds
@@ -79,8 +80,7 @@ def _saved(request: HttpRequest, form: BrandForm) -> bool:
 @require_POST
 def brand_senders(request: HttpRequest) -> HttpResponse:
     """Change a sender's name or reply address, or remove one that no campaign uses."""
-    number = request.POST.get("sender", "")
-    sender = get_object_or_404(Sender, pk=int(number) if number.isdecimal() and len(number) < 19 else 0)
+    sender = get_object_or_404(Sender, pk=whole(request.POST.get("sender")))
     actor = current_user(request)
     form = SenderChangeForm(request.POST, instance=sender, prefix=f"sender{sender.pk}")
     try:

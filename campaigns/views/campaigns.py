@@ -11,6 +11,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_http_methods
 
 from mailplatform.accounts.access import current_user, require_role
+from mailplatform.core.numbers import whole
 
 from ..forms.campaigns import FilingForm, NewCampaignForm, NewSenderForm
 from ..models import CampaignState
@@ -26,8 +27,7 @@ def campaign_list(request: HttpRequest) -> HttpResponse:
     """All campaigns, newest first."""
     given = {name: request.GET.get(name, "").strip() for name in ("search", "state", "tag", "archived")}
     is_archived = given["archived"] == "1"
-    start = request.GET.get("from", "")
-    number = int(start) if start.isdecimal() and len(start) < 10 else 0
+    number = whole(request.GET.get("from"), digits=9)
     matching = selectors.list_campaigns(
         search=given["search"], state=given["state"], tag=given["tag"], archived=is_archived
     )

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from mailplatform.accounts.access import current_user, require_role
 from mailplatform.accounts.services import installation
+from mailplatform.core.numbers import whole
 
 from ..forms.media import ACCEPT, DescribeForm, OnePictureForm, UploadForm
 from ..media import kinds
@@ -60,7 +61,7 @@ def media_add(request: HttpRequest) -> HttpResponse:
 
 def _list_page(request: HttpRequest, form: UploadForm, *, status: int = 200) -> HttpResponse:
     given = {name: request.GET.get(name, "").strip() for name in ("search", "family", "missing")}
-    number = _offset(request.GET.get("from", ""))
+    number = whole(request.GET.get("from"), digits=9)
     matching = selectors.list_media(
         search=given["search"], family=given["family"], without_alt=given["missing"] == "alt"
     )
@@ -80,10 +81,6 @@ def _list_page(request: HttpRequest, form: UploadForm, *, status: int = 200) -> 
         "next_url": f"{query}{number + PAGE}" if len(found) > PAGE else "",
     }
     return render(request, "campaigns/media_list.html", context, status=status)
-
-
-def _offset(text: str) -> int:
-    return int(text) if text.isdecimal() and len(text) < 10 else 0
 
 
 def _tile(media: MediaFile) -> dict[str, Any]:

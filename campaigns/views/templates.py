@@ -9,6 +9,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from mailplatform.accounts.access import current_user, require_role
+from mailplatform.core.numbers import whole
 
 from ..forms.templates import ImportTemplateForm, NewTemplateForm
 from ..models import Template, TemplateDraft, TemplateVersion
@@ -186,8 +187,7 @@ def draft_restore(request: HttpRequest, public_id: UUID, revision: int) -> HttpR
 
 
 def _revision(request: HttpRequest) -> int:
-    sent = request.POST.get("revision", "")
-    return int(sent) if sent.isdecimal() else 0
+    return whole(request.POST.get("revision"))
 
 
 def _stale(request: HttpRequest, public_id: UUID) -> HttpResponse:

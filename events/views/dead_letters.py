@@ -9,6 +9,7 @@ from events.models import DeadLetter
 from events.selectors import intake
 from events.services import replay, retention
 from mailplatform.accounts.access import current_user, require_role
+from mailplatform.core.numbers import whole
 
 PAGE = 50
 CHOICES = (3, 6, 12, 24, 36, 60, 120)
@@ -21,10 +22,9 @@ def dead_letters(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         _set_months(request)
         return redirect("events:dead_letters")
-    text = request.GET.get("before", "")
     found = DeadLetter.objects.order_by("-pk").defer("body")
-    if text.isascii() and text.isdecimal() and len(text) < 18:
-        found = found.filter(pk__lt=int(text))
+    if before := whole(request.GET.get("before")):
+        found = found.filter(pk__lt=before)
     rows = list(found[: PAGE + 1])
     next_url = f"{request.path}?before={rows[PAGE - 1].pk}" if len(rows) > PAGE else ""
     state = intake.intake()
@@ -43,9 +43,8 @@ def dead_letters(request: HttpRequest) -> HttpResponse:
 
 
 def _set_months(request: HttpRequest) -> None:
-    text = request.POST.get("months", "")
     try:
-        number = int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else 0
+        number = whole(request.POST.get("months"), digits=3)
         retention.set_months(number=number, actor=current_user(request))
     except retention.InvalidRetention as error:
         messages.error(request, str(error))

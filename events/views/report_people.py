@@ -22,20 +22,21 @@ from events.services import bouncing, reactions
 from mailplatform.accounts.access import current_user, require_role
 from mailplatform.accounts.services import audit
 from mailplatform.core import clock, downloads
+from mailplatform.core.numbers import whole
 from mailplatform.core.sheets import csv_rows
 from subscribers.models import MailingList, Segment, Subscriber
 
 from . import report_scope
-from .report_scope import number, whole
 
 
 @require_role("viewer")
 def campaign_people(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """List the people behind one number."""
     campaign, scope = report_scope.launched(request, public_id)
-    choice = choice_of(request.GET)
-    page = people.page(scope, choice, after=number(request, "after"), before=number(request, "before"))
-    query = request.GET.copy()
+    given = request.GET
+    choice = choice_of(given)
+    page = people.page(scope, choice, after=whole(given.get("after")), before=whole(given.get("before")))
+    query = given.copy()
     for name in ("after", "before"):
         query.pop(name, None)
     base = f"{request.path}?{query.urlencode()}"
@@ -80,7 +81,7 @@ def _lines(scope: list[Run], choice: people.Choice) -> Iterator[list[str]]:
 def campaign_segment(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Make a segment of the people behind a number."""
     campaign = campaigns.access_campaign(public_id)
-    run_number = whole(request.POST.get("run", ""))
+    run_number = whole(request.POST.get("run"))
     scope = [run for run in campaign.runs.all() if run_number in {0, run.number}]
     choice = choice_of(request.POST)
     try:
@@ -149,10 +150,10 @@ def choice_of(given: QueryDict) -> people.Choice:
         who,
         _text(given.get("reason", "")),
         "reason" in given,
-        whole(given.get("link", "")),
+        whole(given.get("link")),
         provider=_text(given.get("provider", "")) if "provider" in given else None,
-        list_id=whole(given.get("list", "")),
-        segment_id=whole(given.get("segment", "")),
+        list_id=whole(given.get("list")),
+        segment_id=whole(given.get("segment")),
         device=_text(given.get("device", "")) if "device" in given else None,
         machine=_text(given.get("machine", "")),
     )

@@ -7,13 +7,14 @@ from django.http import Http404, HttpRequest
 from campaigns.models import Campaign, Run
 from campaigns.selectors import campaigns
 from events.selectors import report
+from mailplatform.core.numbers import whole
 
 
 def chosen(request: HttpRequest, public_id: UUID) -> tuple[Campaign, list[Run], list[Run]]:
     """Return the campaign, its runs, and those that the report is about: one, or the launch with its retries."""
     campaign = campaigns.access_campaign(public_id)
     runs = list(campaign.runs.order_by("-number"))
-    wanted = number(request, "run")
+    wanted = whole(request.GET.get("run"))
     if not wanted:
         return campaign, runs, report.scope_of(runs)
     found = [run for run in runs if run.number == wanted]
@@ -28,13 +29,3 @@ def launched(request: HttpRequest, public_id: UUID) -> tuple[Campaign, list[Run]
     if not scope:
         raise Http404
     return campaign, scope
-
-
-def number(request: HttpRequest, name: str) -> int:
-    """Read a number of the address; 0 for anything else."""
-    return whole(request.GET.get(name, ""))
-
-
-def whole(text: str) -> int:
-    """Read a number; 0 for anything else."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else 0

@@ -16,6 +16,7 @@ from events.services import webhooks
 from mailplatform.accounts import vault
 from mailplatform.accounts.access import current_user, require_role
 from mailplatform.accounts.views.tabs import settings_tabs
+from mailplatform.core.numbers import whole
 
 
 @require_role("admin")
@@ -69,7 +70,7 @@ def webhook_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
             return redirect("events:webhook_detail", public_id)
     state = request.GET.get("state", "")
     state = state if state in WebhookState.values else ""
-    page = webhook_log.page(endpoint, state=state, before=_number(request, "before"))
+    page = webhook_log.page(endpoint, state=state, before=whole(request.GET.get("before")))
     here = reverse("events:webhook_detail", args=[public_id])
     context = {
         "endpoint": endpoint,
@@ -106,8 +107,7 @@ def webhook_rotate(request: HttpRequest, public_id: UUID) -> HttpResponse:
 @require_POST
 def webhook_replay(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Send one message again, or all that were given up."""
-    text = request.POST.get("delivery", "")
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else 0
+    number = whole(request.POST.get("delivery"))
     found = webhooks.replay(endpoint=_endpoint(public_id), delivery_id=number, actor=current_user(request))
     messages.success(
         request, f"{found:,} messages go out again." if found != 1 else "The message goes out again."
@@ -152,8 +152,3 @@ def _tabs(endpoint: WebhookEndpoint, here: str, state: str) -> list[dict[str, ob
             for value in WebhookState
         ),
     ]
-
-
-def _number(request: HttpRequest, name: str) -> int:
-    text = request.GET.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else 0

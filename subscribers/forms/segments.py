@@ -11,6 +11,8 @@ from typing import Any
 
 from django.http import QueryDict
 
+from mailplatform.core.numbers import whole
+
 from ..segments.catalogue import DAYS, NO_VALUE, OPERATORS, SEVERAL, WITHIN, Catalogue, Kind, Subject
 
 MAX_ROWS = 40
@@ -131,7 +133,7 @@ def _add(builder: Builder, groups: Mapping[int, RowGroup], action: str) -> None:
 
 
 def _number(text: str, most: int) -> int:
-    return min(int(text), most) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
+    return min(whole(text, digits=5), most)
 
 
 def _match(text: str, otherwise: str) -> str:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from mailplatform.accounts.access import current_user, require_role
 from mailplatform.core import clock
+from mailplatform.core.numbers import whole
 
 from ..forms import bulk as forms
 from ..models import BulkJob
@@ -38,7 +39,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
                 selection=selection,
                 target=forms.target(form),
                 actor=current_user(request),
-                count=int(confirmed) if confirmed.isascii() and confirmed.isdecimal() else 0,
+                count=whole(confirmed),
             )
         except service.BulkError as error:
             form.add_error(None, str(error))

@@ -7,6 +7,7 @@ from django.views.decorators.http import require_http_methods
 
 from mailplatform.accounts.access import current_user, require_role
 from mailplatform.accounts.models import Role, User
+from mailplatform.core.numbers import whole
 
 from ..forms.suppressions import BlockForm, LiftForm
 from ..importing.addresses import AddressRefusedError, normalise_email
@@ -62,7 +63,7 @@ def _found(request: HttpRequest) -> dict[str, object]:
         "tabs": audience_tabs("suppression_list"),
     }
     if not q:
-        number = int(before) if before.isascii() and before.isdecimal() and len(before) < 19 else 0
+        number = whole(before)
         page = selector.page(reason=reason, before=number)
         return context | {"rows": page.rows, "next_before": page.next_before, "paged": bool(number)}
     try:

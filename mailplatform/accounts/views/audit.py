@@ -6,6 +6,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from mailplatform.core import clock, sheets
 from mailplatform.core.downloads import download
+from mailplatform.core.numbers import whole
 
 from .. import selectors
 from ..access import current_user, require_role
@@ -42,4 +43,4 @@ def audit_log_export(request: HttpRequest) -> StreamingHttpResponse:
 
 
 def _id(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 19 else None
+    return whole(text) or None

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ..numbers import whole
 from . import addresses
 
 CONNECT_S: Final = 5.0
@@ -119,7 +120,7 @@ def _cut(wire: socket.socket) -> None:
 
 
 def _retry_after(text: str) -> int:
-    return min(int(text), MAX_RETRY_AFTER_S) if text.isascii() and text.isdecimal() and len(text) < 9 else 0
+    return min(whole(text, digits=8), MAX_RETRY_AFTER_S)
 
 
 def _words(error: Exception) -> str:
