@@ -7,10 +7,13 @@ consent as it is now.
 from collections.abc import Iterator
 from typing import Final
 
-from campaigns.models import Campaign
+from django.db.models import Exists, OuterRef, Value
+
+from campaigns.models import Campaign, Run
 from events.machines import TRAP_PATH
 from events.models import Link, ReportGroup
 from subscribers.segments.catalogue import Kind, Subject
+from subscribers.selectors import catalogue
 
 from . import report_groups
 
@@ -54,27 +57,22 @@ LINK: Final = {
 
 
 def subjects() -> Iterator[Subject]:
-    """Return what can be asked here and now (three queries); nothing before the first campaign went out."""
-    sent = Campaign.objects.exclude(runs=None).order_by("-pk").distinct()[:CAMPAIGNS]
-    names = [(str(pk), name) for pk, name in sent.values_list("pk", "name")]
-    if names:
+    """Return what can be asked here and now (one query); nothing before the first campaign went out."""
+    found = _newest()
+    if names := found["campaign"]:
         yield Subject(
             "campaign", "Campaign: they", Kind.REACTION, choices=tuple(names), reactions=CAMPAIGN, known=KNOWN
         )
-    links = Link.objects.exclude(url__endswith=TRAP_PATH).order_by("-pk").values_list("pk", "url")[:LINKS]
-    found = [(str(pk), url) for pk, url in links]
-    if found:
+    if links := found["link"]:
         yield Subject(
             "link",
             "Link: they",
             Kind.LINK,
-            choices=tuple(found),
+            choices=tuple(links),
             reactions=LINK,
             known={"followed": "p.clicks_allowed"},
         )
-    groups = ReportGroup.objects.order_by("-pk").values_list("pk", "name")[:GROUPS]
-    kept = [(str(pk), name) for pk, name in groups]
-    if kept:
+    if kept := found["report"]:
         yield Subject(
             "report",
             "Report: they",
@@ -83,3 +81,19 @@ def subjects() -> Iterator[Subject]:
             reactions={"counted_in": report_groups.CONDITION},
             known={"counted_in": report_groups.KNOWN},
         )
+
+
+def _newest() -> dict[str, list[tuple[str, str]]]:
+    """Return id and name of the campaigns that went out, their links and the kept numbers, the newest first."""
+    sent = Campaign.objects.filter(Exists(Run.objects.filter(campaign=OuterRef("pk"))))
+    links = Link.objects.exclude(url__endswith=TRAP_PATH)
+    found = catalogue.read_together(
+        sent.order_by("-pk").values_list(Value("campaign"), catalogue.as_text("pk"), "name")[:CAMPAIGNS],
+        links.order_by("-pk").values_list(Value("link"), catalogue.as_text("pk"), "url")[:LINKS],
+        ReportGroup.objects.order_by("-pk").values_list(Value("report"), catalogue.as_text("pk"), "name")[
+            :GROUPS
+        ],
+    )
+    for rows in found.values():
+        rows.sort(key=lambda row: -int(row[0]))
+    return found

@@ -1,6 +1,11 @@
 """What segments can be made of here and now: the built-in subjects, the custom fields, the lists and tags."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.db.models import QuerySet, TextField, Value
+from django.db.models.functions import Cast
 
 from ..models import CustomField, MailingList, OrderCurrency, Tag
 from ..segments.catalogue import (
@@ -24,11 +29,8 @@ def register(provider: Provider) -> None:
 
 
 def current() -> Catalogue:
-    """Return the catalogue of this installation (four queries, and those of other apps' subjects)."""
-    fields = CustomField.objects.all()
-    lists = MailingList.objects.filter(archived_at=None).values_list("pk", "name")
-    currencies = OrderCurrency.objects.order_by("code").values_list("code", flat=True)
-    tags = Tag.objects.values_list("pk", "name")
+    """Return the catalogue of this installation (two queries, and those of other apps' subjects)."""
+    fields, names = CustomField.objects.all(), _names()
     return Catalogue(
         [
             *(
@@ -36,9 +38,34 @@ def current() -> Catalogue:
                 for field in fields
             ),
             *BUILT_IN,
-            *(spent_subject(code) for code in currencies),
-            list_subject([(str(key), name) for key, name in lists]),
-            tag_subject([(str(key), name) for key, name in tags]),
+            *(spent_subject(code) for code, _ in names["currency"]),
+            list_subject(names["list"]),
+            tag_subject(names["tag"]),
             *(subject for provider in _providers for subject in provider()),
         ]
     )
+
+
+def _names() -> dict[str, list[tuple[str, str]]]:
+    """Return id and name of lists, tags and currencies, by name."""
+    found = read_together(
+        MailingList.objects.filter(archived_at=None).values_list(Value("list"), as_text("pk"), "name"),
+        Tag.objects.values_list(Value("tag"), as_text("pk"), "name"),
+        OrderCurrency.objects.values_list(Value("currency"), as_text("pk"), as_text("code")),
+    )
+    for rows in found.values():
+        rows.sort(key=lambda row: row[1].casefold())
+    return found
+
+
+def as_text(column: str) -> Cast:
+    """Return a column as text, for `read_together`."""
+    return Cast(column, TextField())
+
+
+def read_together(*parts: QuerySet[Any, tuple[Any, ...]]) -> defaultdict[str, list[tuple[str, str]]]:
+    """Read several tables by one query. Each part gives its own name, an id and a label; the order is lost."""
+    found = defaultdict[str, list[tuple[str, str]]](list)
+    for part, key, label in parts[0].union(*parts[1:], all=True):
+        found[part].append((key, label))
+    return found

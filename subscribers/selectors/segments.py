@@ -1,7 +1,8 @@
 """Reading segments: the saved ones, and how many people a rule tree chooses right now."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,12 +10,15 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import OperationalError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
 
+from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
 from mailplatform.core import clock
 
 from ..models import Segment
+from ..segments.catalogue import Catalogue
 from ..segments.compiler import Condition, compile_contrary, compile_rules, select_ids, source
 from ..segments.rules import RuleError, parse_rules
 from . import catalogue
@@ -30,26 +34,30 @@ _SETTINGS = "SELECT set_config('statement_timeout', %s, true), set_config('rando
 
 
 @dataclass(frozen=True)
-class SegmentCount:
-    """People chosen by a rule tree; each number is None where counting it took too long and was given up."""
-
-    total: int | None = None
-    mailable: int | None = None
-    unknown: int | None = None
-
-    @property
-    def is_whole(self) -> bool:
-        """Return whether every number is there."""
-        return None not in {self.total, self.mailable, self.unknown}
-
-
-@dataclass(frozen=True)
 class SamplePerson:
     """One of the people of a segment, to look at."""
 
     public_id: str
     email: str
     name: str
+
+
+@dataclass(frozen=True)
+class SegmentCount:
+    """People chosen by a rule tree; each number is None where counting it took too long and was given up.
+
+    `sample` are some of them, the newest first, where they were asked for.
+    """
+
+    total: int | None = None
+    mailable: int | None = None
+    unknown: int | None = None
+    sample: tuple[SamplePerson, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether every number is there."""
+        return None not in {self.total, self.mailable, self.unknown}
 
 
 def live() -> QuerySet[Segment]:
@@ -93,26 +101,41 @@ def compile_several(trees: Sequence[dict[str, Any]]) -> list[Condition | None]:
     return found
 
 
-def _now() -> datetime:
-    return clock.now().astimezone(ZoneInfo(installation.get().time_zone))
+def _now(site: Installation | None = None) -> datetime:
+    return clock.now().astimezone(ZoneInfo((site or installation.get()).time_zone))
 
 
-def count(rules: dict[str, Any], *, timeout_ms: int = COUNT_TIMEOUT_MS) -> SegmentCount:
-    """Count the people a rule tree chooses, in ``timeout_ms`` altogether; what is not done then is cancelled.
+def count(
+    rules: dict[str, Any],
+    *,
+    timeout_ms: int = COUNT_TIMEOUT_MS,
+    sample: int = 0,
+    known: Catalogue | None = None,
+    site: Installation | None = None,
+) -> SegmentCount:
+    """Count the people a rule tree chooses, in ``timeout_ms``; what is not done then is cancelled.
 
     And those of them who may get marketing mail; and, apart, those whose engagement is unknown, so that nobody can say
     whether the rules hold. All in one look at the profiles; only whom something else keeps back is looked up, and
-    taken off. Raises RuleError.
+    taken off; and `sample` of them to look at. These two have the time that is left, each. `known` and `site` are
+    what the caller has read already. Raises RuleError.
     """
-    tree, now = parse_rules(rules, catalogue.current()), _now()
+    tree, now = parse_rules(rules, known or catalogue.current()), _now(site)
     condition, contrary = compile_rules(tree, now=now), compile_contrary(tree, now=now)
     ends = time.monotonic() + timeout_ms / 1000
-    found = _in_time(*_scan(condition, contrary, now), timeout_ms)
-    if not found:
-        return SegmentCount()
-    total, allowed, unknown = found[0]
-    kept = _number(_kept_back_sql(condition, now), condition, _left(ends)) if allowed else 0
-    return SegmentCount(total, None if kept is None else allowed - kept, unknown)
+    total: int | None = None
+    mailable: int | None = None
+    unknown: int | None = None
+    people: tuple[SamplePerson, ...] = ()
+    with _in_time(timeout_ms) as cursor:
+        cursor.execute(*_scan(condition, contrary, now))
+        total, allowed, unknown = cursor.fetchone()
+        if allowed or (sample and total):
+            cursor.execute(_SETTINGS, [str(_left(ends))])
+        if sample and total:
+            people = tuple(_some(cursor, condition, sample))
+        mailable = allowed - _kept_back(cursor, condition, now) if allowed else 0
+    return SegmentCount(total, mailable, unknown, people)
 
 
 def _scan(condition: Condition, contrary: Condition | None, now: datetime) -> tuple[str, list[Any]]:
@@ -135,13 +158,16 @@ def _scan(condition: Condition, contrary: Condition | None, now: datetime) -> tu
     return sql, [*condition.params * 4, *contrary.params]
 
 
-def _kept_back_sql(condition: Condition, now: datetime) -> str:
-    """Return the query of how many a rule tree chooses whose profile allows mail, and something else does not."""
-    return f"""
+def _kept_back(cursor: CursorWrapper, condition: Condition, now: datetime) -> int:
+    """Return how many a rule tree chooses whose profile allows mail, and something else does not."""
+    sql = f"""
         SELECT count(*) FROM subscribers_profile p JOIN subscribers_subscriber s ON s.id = p.subscriber_id
         WHERE p.subscriber_id IN ({kept_back_among_sql("marketing")}) AND {profile_allows_sql("marketing", now=now)}
         AND {condition.sql} AND {reason_sql("marketing", now=now)} <> ''
     """  # noqa: S608 - the condition's values are parameters
+    cursor.execute(sql, condition.params)
+    number: int = cursor.fetchone()[0]
+    return number
 
 
 def _left(ends: float) -> int:
@@ -152,31 +178,25 @@ def _left(ends: float) -> int:
 def total(rules: dict[str, Any], *, timeout_ms: int = COUNT_TIMEOUT_MS) -> int | None:
     """Return how many people a rule tree chooses; None when that takes too long. Raises RuleError."""
     condition = compile_tree(rules)
-    return _number(_total_sql(condition), condition, timeout_ms)
+    with _in_time(timeout_ms) as cursor:
+        sql = f"SELECT count(*) FROM {source(condition)} WHERE {condition.sql}"  # noqa: S608 - values are parameters
+        cursor.execute(sql, condition.params)
+        number: int = cursor.fetchone()[0]
+        return number
+    return None
 
 
-def _number(sql: str, condition: Condition, timeout_ms: int) -> int | None:
-    rows = _in_time(sql, condition.params, timeout_ms)
-    return rows[0][0] if rows else None
-
-
-def _total_sql(condition: Condition) -> str:
-    return f"SELECT count(*) FROM {source(condition)} WHERE {condition.sql}"  # noqa: S608 - values are parameters
-
-
-def _in_time(sql: str, params: Sequence[Any], timeout_ms: int) -> list[Any]:
-    """Return the rows, or none where the database did not answer in time and the query was cancelled."""
+@contextmanager
+def _in_time(timeout_ms: int) -> Iterator[CursorWrapper]:
+    """Let each query inside take so long; the first one that does not answer in time ends the block, silently."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_SETTINGS, [str(timeout_ms)])
-            cursor.execute(sql, params)
-            rows: list[Any] = cursor.fetchall()
+            yield cursor
             cursor.execute("SET LOCAL statement_timeout TO DEFAULT; SET LOCAL random_page_cost TO DEFAULT")
-            return rows
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", "") != "57014":  # query_canceled
             raise
-        return []
 
 
 def sample(
@@ -187,12 +207,19 @@ def sample(
     Raises RuleError.
     """
     condition = compile_tree(rules)
+    with _in_time(timeout_ms) as cursor:
+        return _some(cursor, condition, limit)
+    return []
+
+
+def _some(cursor: CursorWrapper, condition: Condition, limit: int) -> list[SamplePerson]:
     sql = f"""
         SELECT s.public_id::text, s.email, s.name FROM ({select_ids(condition)}
             ORDER BY p.subscriber_id DESC LIMIT %s) chosen
         JOIN subscribers_subscriber s ON s.id = chosen.subscriber_id ORDER BY s.id DESC
     """  # noqa: S608 - the condition's values are parameters
-    return [SamplePerson(*row) for row in _in_time(sql, [*condition.params, limit], timeout_ms)]
+    cursor.execute(sql, [*condition.params, limit])
+    return [SamplePerson(*row) for row in cursor.fetchall()]
 
 
 def ids_sql(rules: dict[str, Any]) -> tuple[str, list[Any]]:

@@ -8,8 +8,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from mailplatform.accounts.access import current_user, require_role
-from mailplatform.accounts.models import Role
+from mailplatform.accounts.access import current_site, current_user, require_role
+from mailplatform.accounts.models import Installation, Role
 
 from ..forms import segments as forms
 from ..models import Segment
@@ -95,7 +95,7 @@ def _build(request: HttpRequest, segment: Segment | None) -> HttpResponse:
         "error": error,
         "matches": MATCHES,
         **_shown(builder, segment, known),
-        **_counted(_rules(builder, segment), patient=target == "segment-count"),
+        **_counted(_rules(builder, segment), known, current_site(request), patient=target == "segment-count"),
     }
     page = FRAGMENTS.get(target, "subscribers/segment_form.html")
     return render(request, page, context, status=422 if error else 200)
@@ -123,15 +123,14 @@ def _shown(builder: forms.Builder, segment: Segment | None, known: Catalogue) ->
     }
 
 
-def _counted(rules: dict[str, Any], *, patient: bool) -> dict[str, Any]:
+def _counted(rules: dict[str, Any], known: Catalogue, site: Installation, *, patient: bool) -> dict[str, Any]:
     """Count quickly, or patiently once the page is there; ``again`` asks the page to come back for the rest."""
     limit = selector.COUNT_TIMEOUT_MS if patient else selector.QUICK_MS
     try:
-        count = selector.count(rules, timeout_ms=limit)
-        sample = selector.sample(rules, timeout_ms=limit) if count.total else []
+        count = selector.count(rules, timeout_ms=limit, sample=selector.SAMPLE, known=known, site=site)
     except RuleError as error:
-        return {"count": None, "sample": [], "incomplete": str(error)}
-    return {"count": count, "sample": sample, "incomplete": "", "again": not (patient or count.is_whole)}
+        return {"count": None, "incomplete": str(error)}
+    return {"count": count, "incomplete": "", "again": not (patient or count.is_whole)}
 
 
 def _segment(public_id: UUID) -> Segment:
