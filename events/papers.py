@@ -2,13 +2,14 @@
 
 from urllib.parse import urlsplit
 
+from mailplatform.accounts.models import Installation
 from mailplatform.accounts.papers import facts
 from mailplatform.accounts.papers.facts import Fact
 
 from .models import WebhookEndpoint
 
 
-def webhooks() -> list[Fact]:
+def webhooks(_site: Installation) -> list[Fact]:
     """Which systems are told of events, and of which."""
     active = WebhookEndpoint.objects.filter(is_active=True).order_by("pk")
     return [

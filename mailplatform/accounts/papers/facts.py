@@ -8,9 +8,13 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
-Provider = Callable[[], "Sequence[Fact]"]
+from ..models import Installation
+from ..services import installation
+
+Provider = Callable[[Installation], "Sequence[Fact]"]
 SHOWN: Final = 12
 
 
@@ -33,12 +37,12 @@ _providers: dict[str, Provider] = {}
 
 
 def register(group: str, provider: Provider) -> None:
-    """Let an app say how a group of facts is read."""
+    """Let an app say how a group of facts is read; it is given the installation's settings."""
     _providers[group] = provider
 
 
 class Facts:
-    """Groups of facts, each read once when it is first asked for."""
+    """Groups of facts and the installation's settings, each read once when it is first asked for."""
 
     def __init__(self, given: Mapping[str, Sequence[Fact]] | None = None) -> None:
         """Begin with what is `given`; the rest is read."""
@@ -49,8 +53,12 @@ class Facts:
         if name not in self._groups:
             if name not in _providers:
                 raise UnknownGroup(name)
-            self._groups[name] = tuple(_providers[name]())
+            self._groups[name] = tuple(_providers[name](self._site))
         return self._groups[name]
+
+    @cached_property
+    def _site(self) -> Installation:
+        return installation.get()
 
     def only(self, names: Iterable[str]) -> "Facts":
         """Return these groups alone; asking for another one raises UnknownGroup."""

@@ -7,6 +7,7 @@ from django.conf import settings
 
 from mailplatform.aws import regions
 
+from ..models import Installation
 from ..services import installation
 from . import facts
 from .facts import Fact, yes
@@ -16,9 +17,8 @@ HERE: Final = "on this machine"
 OWN_SOURCES: Final = frozenset({"'self'", "'none'", "data:", "'unsafe-inline'"})
 
 
-def controller() -> list[Fact]:
+def controller(row: Installation) -> list[Fact]:
     """Who sends."""
-    row = installation.get()
     return [
         Fact("company", "Company", row.company),
         Fact("address", "Postal address", ", ".join(row.postal_address.splitlines())),
@@ -27,9 +27,8 @@ def controller() -> list[Fact]:
     ]
 
 
-def amazon() -> list[Fact]:
+def amazon(row: Installation) -> list[Fact]:
     """Where Amazon works for us."""
-    row = installation.get()
     region = installation.region(row)
     exceptions = sorted(regions.exceptions())
     found = [
@@ -55,9 +54,8 @@ def amazon() -> list[Fact]:
     ]
 
 
-def tracking() -> list[Fact]:
+def tracking(row: Installation) -> list[Fact]:
     """What is measured."""
-    row = installation.get()
     at = row.ses_tracking_acknowledged_at
     return [
         Fact("opens", "Measure opens", yes(row.track_opens)),
@@ -67,7 +65,7 @@ def tracking() -> list[Fact]:
     ]
 
 
-def hosting() -> list[Fact]:
+def hosting(_site: Installation) -> list[Fact]:
     """Where our own data are, as far as the addresses say it."""
     database = settings.DATABASES["default"]
     return [
@@ -84,7 +82,7 @@ def _place(host: str) -> str:
     return HERE if near else f"on the host {host}"
 
 
-def browser() -> list[Fact]:
+def browser(_site: Installation) -> list[Fact]:
     """Cookies and foreign hosts that a browser meets on our pages, from the settings that make them so."""
     days = settings.SESSION_COOKIE_AGE // 86_400
     secure = "by https alone" if settings.SESSION_COOKIE_SECURE else "also by plain http"

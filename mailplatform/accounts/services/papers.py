@@ -1,7 +1,7 @@
 """The papers of data protection: written from what is set up now, kept when they are approved or exported."""
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,15 +55,16 @@ class Draft:
 
 def drafts(only: Collection[str] | None = None) -> list[Draft]:
     """Write every paper, or only those with these keys; the facts are read once."""
-    shared, told = Facts(), answers()
-    return [_draft(kind, shared, told) for kind in KINDS.values() if not only or kind.key in only]
+    kinds = [kind for kind in KINDS.values() if not only or kind.key in only]
+    shared, told, last = Facts(), answers(), _last_versions(kind.key for kind in kinds)
+    return [_draft(kind, shared, told, last.get(kind.key)) for kind in kinds]
 
 
 def draft(key: str) -> Draft:
     """Write one paper. Raises UnknownPaper."""
     if key not in KINDS:
         raise UnknownPaper(key)
-    return _draft(KINDS[key], Facts(), answers())
+    return _draft(KINDS[key], Facts(), answers(), _last_versions([key]).get(key))
 
 
 def answers() -> dict[str, str]:
@@ -147,12 +148,17 @@ def _clean(key: str, text: str) -> str:
     return text
 
 
-def _draft(kind: Kind, shared: Facts, told: Mapping[str, str]) -> Draft:
+def _last_versions(keys: Iterable[str]) -> dict[str, PaperVersion]:
+    """Return the newest version of each paper that was ever kept."""
+    newest = PaperVersion.objects.filter(key__in=list(keys)).order_by("key", "-number").distinct("key")
+    return {version.key: version for version in newest}
+
+
+def _draft(kind: Kind, shared: Facts, told: Mapping[str, str], last: PaperVersion | None) -> Draft:
     seen = shared.only(kind.groups)
     used = Answers(told)
     body = kind.write(seen, used)
     settings = facts.snapshot(seen, kind.groups) | used.snapshot()
-    last = PaperVersion.objects.filter(key=kind.key).first()
     moved = facts.changes(last.settings, settings) if last else []
     paper = Paper(
         key=kind.key,

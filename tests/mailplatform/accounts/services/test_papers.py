@@ -33,7 +33,7 @@ def test_all_of_them_are_written_with_few_queries(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     InstallationFactory.create()
-    with django_assert_max_num_queries(45):
+    with django_assert_max_num_queries(12):
         assert [made.kind.key for made in papers.drafts()] == list(KINDS)
 
 
