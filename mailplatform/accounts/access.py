@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from .models import Role, User
+from .models import Installation, Role, User
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=HttpRequest)
@@ -72,6 +72,12 @@ def to_sign_in(request: HttpRequest) -> HttpResponse:
     if request.headers.get("HX-Request") == "true":
         return HttpResponse(status=204, headers={"HX-Refresh": "true"})
     return redirect_to_login(request.get_full_path())
+
+
+def current_site(request: HttpRequest) -> Installation:
+    """Return the settings as this request found them: read once for everything that a page shows."""
+    site: Installation = request.installation  # type: ignore[attr-defined] # set by ZoneMiddleware
+    return site
 
 
 def current_user(request: HttpRequest) -> User:
