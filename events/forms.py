@@ -62,6 +62,49 @@ class PolicyForm(forms.Form):
         return values | {name: round(values[name] / 100, 6) for name in _RATES}
 
 
+class SunsetForm(forms.Form):
+    """When somebody counts as inactive, and what follows."""
+
+    sunset_is_on = forms.BooleanField(
+        label="Look for people who stopped reading",
+        required=False,
+        help_text="Once a day. Alone it keeps nothing back: it fills a segment.",
+    )
+    sunset_months = forms.IntegerField(
+        label="After so many months without an open or click", min_value=3, max_value=60
+    )
+    sunset_mails = forms.IntegerField(
+        label="and at least so many mails in that time",
+        min_value=3,
+        max_value=1_000,
+        help_text="Only mails that arrived and that the person let us count.",
+    )
+    sunset_stops = forms.BooleanField(
+        label="Keep marketing mail back from those who were asked and did not answer",
+        required=False,
+        help_text="Contract and service mail still goes out. Whoever reacts to any mail gets marketing mail again.",
+    )
+    sunset_answer_days = forms.IntegerField(label="Days to answer", min_value=7, max_value=365)
+
+    @classmethod
+    def of(cls, policy: Policy, data: Any = None) -> "SunsetForm":
+        """Return the form of a policy."""
+        return cls(data, initial={name: getattr(policy, name) for name in cls.base_fields})
+
+
+class TakeOffForm(forms.Form):
+    """An address to take off Amazon's list, and why."""
+
+    email = forms.CharField(max_length=320, widget=forms.HiddenInput)
+    because = forms.CharField(label="Why", max_length=200, help_text="Kept in the history and the audit log.")
+
+
+class ReleaseForm(forms.Form):
+    """Why everybody who is kept back gets mail again."""
+
+    because = forms.CharField(label="Why", max_length=200, help_text="Kept in the history and the audit log.")
+
+
 class WebhookForm(forms.Form):
     """An endpoint."""
 
@@ -199,4 +242,5 @@ class SignupWelcomeForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Offer the templates in use."""
         super().__init__(*args, **kwargs)
-        self.fields["template"].queryset = Template.objects.filter(archived_at=None, variant_of=None)  # type: ignore[attr-defined]
+        offered = Template.objects.filter(archived_at=None, variant_of=None)
+        self.fields["template"].queryset = offered.only("name", "archived_at")  # type: ignore[attr-defined] # a model's field has one, django-stubs knows the base class alone

@@ -12,12 +12,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from campaigns.models import Welcome
 from campaigns.services import welcoming
 from events.forms import NewSignupForm, SignupSettingsForm, SignupWelcomeForm, SignupWordsForm
-from events.selectors import hosted, signup_pages
-from mailplatform.accounts.access import current_user, require_role
+from events.selectors import signup_pages
+from mailplatform.accounts.access import current_site, current_user, require_role
 from mailplatform.accounts.models import Role
 from mailplatform.accounts.services import installation
 from subscribers import words
-from subscribers.models import MailingList, SignupForm
+from subscribers.models import MailingList, SignupForm, SignupText
 from subscribers.services import signup_forms as service
 
 from .signup import HONEYPOT
@@ -38,7 +38,8 @@ def form_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def form_add(request: HttpRequest) -> HttpResponse:
     """Make a form; it begins with words in its first language."""
-    initial = {"language": words.choose(hosted.site_language()), "mailing_list": request.GET.get("list", "")}
+    site = current_site(request)
+    initial = {"language": words.choose(site.language), "mailing_list": request.GET.get("list", "")}
     form = NewSignupForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
@@ -46,7 +47,7 @@ def form_add(request: HttpRequest) -> HttpResponse:
         try:
             made = service.create(
                 mailing_list=data["mailing_list"], settings=_settings(data), language=language,
-                wording=_first_words(data["mailing_list"], language), actor=current_user(request),
+                wording=_first_words(data["mailing_list"], language, site.company), actor=current_user(request),
             )  # fmt: skip
         except service.SignupFormError as error:
             form.add_error(error.field or None, str(error))
@@ -132,35 +133,33 @@ def _detail(
     welcome: SignupWelcomeForm | None = None,
     language: str = "",
 ) -> HttpResponse:
-    texts = {text.language: text for text in signup_form.texts.all()}
+    site, texts = current_site(request), {text.language: text for text in signup_form.texts.all()}
     language = language or request.GET.get("language", "")
-    language = language if language in words.LANGUAGES else words.choose(hosted.site_language(), among=texts)
+    language = language if language in words.LANGUAGES else words.choose(site.language, among=texts)
     settings = {name: getattr(signup_form, name) for name in SignupSettingsForm.base_fields}
     greeting = Welcome.objects.select_related("campaign").filter(form=signup_form).first()
-    text = texts.get(language)
+    text = texts.get(language) or _first_words(signup_form.mailing_list, language, site.company)
+    address = installation.public_url(site) + reverse("events:signup", args=[signup_form.public_id])
     context = {
         "signup_form": signup_form, "can_edit": _can_edit(request), "language": language,
         "language_name": words.LANGUAGES[language], "is_spoken": language in texts, "texts": texts,
         "languages": [(code, name, code in texts) for code, name in words.LANGUAGES.items()],
         "form": form or SignupSettingsForm(initial=settings),
-        "worded": worded or SignupWordsForm(initial=_words_of(signup_form, text, language)),
+        "worded": worded or SignupWordsForm(initial=_words_of(text)),
         "welcome": welcome or SignupWelcomeForm(initial={"template": greeting and greeting.template_id}),
-        "greeting": greeting, "address": _address(signup_form), "snippet": _snippet(signup_form, language),
+        "greeting": greeting, "address": address, "snippet": _snippet(signup_form, language, address),
         "figures": signup_pages.figures(signup_form), "needs_click": signup_pages.needs_click(signup_form),
     }  # fmt: skip
     invalid = any(each is not None and each.errors for each in (form, worded, welcome))
     return render(request, "events/signup_forms/detail.html", context, status=422 if invalid else 200)
 
 
-def _words_of(signup_form: SignupForm, text: object, language: str) -> dict[str, str]:
-    names = ("title", "text", "wording", "thanks")
-    source = text or _first_words(signup_form.mailing_list, language)
-    return {name: getattr(source, name) for name in names}
+def _words_of(text: SignupText | service.Wording) -> dict[str, str]:
+    return {name: getattr(text, name) for name in ("title", "text", "wording", "thanks")}
 
 
-def _first_words(mailing_list: MailingList, language: str) -> service.Wording:
+def _first_words(mailing_list: MailingList, language: str, company: str) -> service.Wording:
     """What a form says before anybody changes it."""
-    company = installation.get().company
     key = "form_wording" if company else "form_wording_plain"
     values = {"list": mailing_list.name, "company": company}
     return service.Wording(
@@ -168,21 +167,17 @@ def _first_words(mailing_list: MailingList, language: str) -> service.Wording:
     )
 
 
-def _snippet(signup_form: SignupForm, language: str) -> str:
+def _snippet(signup_form: SignupForm, language: str, address: str) -> str:
     """Plain HTML for one's own website: no script, no style, nothing loaded from us."""
     texts = {text.language: text for text in signup_form.texts.all()}
     text = texts.get(language) or next(iter(texts.values()))
     context = {
         "form": signup_form, "text": text, "lang": text.language, "honeypot": HONEYPOT,
         "shown": signup_pages.shown(signup_form, text),
-        "address": _address(signup_form), "fields": signup_pages.fields_of(signup_form, {}),
+        "address": address, "fields": signup_pages.fields_of(signup_form, {}),
     }  # fmt: skip
     made = render_to_string("events/signup_forms/snippet.html", context)
     return "\n".join(line for line in made.splitlines() if line.strip())
-
-
-def _address(signup_form: SignupForm) -> str:
-    return installation.public_url() + reverse("events:signup", args=[signup_form.public_id])
 
 
 def _settings(data: dict[str, object]) -> service.Settings:
