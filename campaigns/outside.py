@@ -13,15 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from typing import Final
 
-import dns.exception
-import dns.resolver
 import redis
 import structlog
 from django.core.cache import cache
 
 from mailplatform.accounts.services import installation
 from mailplatform.core import memo
-from mailplatform.core.outbound import transport
+from mailplatform.core.outbound import names, transport
 
 from .models import Campaign
 from .rendering.links import is_local
@@ -33,7 +31,6 @@ KEPT_S: Final = 3_600
 LOOKS_S: Final = 45
 MOST_LINKS: Final = 50
 AT_ONCE: Final = 8
-DNS_S: Final = 5.0
 _HREF: Final = re.compile(r"href\s*=\s*[\"'](https://[^\"'{}\s]+)[\"']", re.IGNORECASE)
 _URL: Final = re.compile(r"https://[^\"'{}\s<>]+", re.IGNORECASE)
 _HEADERS: Final = {"User-Agent": "mailplatform (looks whether links of a mail answer)", "Accept": "*/*"}
@@ -125,18 +122,14 @@ def _look_at_domain(domain: str) -> dict[str, str]:
     parents = [".".join(domain.split(".")[start:]) for start in range(max(1, domain.count(".")))]
     try:
         has_policy = any(_policy(f"_dmarc.{name}") for name in (parents[0], parents[-1]))
-    except dns.exception.DNSException as error:
-        log.info("outside_checks.no_dns", error=type(error).__name__)
+    except names.Unanswered as error:
+        log.info("outside_checks.no_dns", error=str(error))
         return {}
     return {_domain_key(domain): "some" if has_policy else "none"}
 
 
 def _policy(name: str) -> bool:
-    try:
-        answer = dns.resolver.resolve(name, "TXT", lifetime=DNS_S)
-    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-        return False
-    return any(b"".join(row.strings).lower().startswith(b"v=dmarc1") for row in answer)
+    return any(text.lower().startswith("v=dmarc1") for text in names.look_up(name, "TXT"))
 
 
 def _sender_keys(campaign: Campaign) -> Sequence[str]:
