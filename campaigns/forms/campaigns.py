@@ -5,6 +5,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
 from django import forms
+from django.db.models import QuerySet
 
 from subscribers.models import MailingList, Segment
 from subscribers.selectors import segments
@@ -16,6 +17,18 @@ from ..selectors import templates as template_selectors
 from ..services import campaigns
 
 VARIABLE_PREFIX: Final = "variable:"
+
+
+def _offer(field: forms.Field, rows: QuerySet[Any], *, names: QuerySet[Any] | None = None) -> None:
+    """Let a field choose among rows, which are read when they are first shown, and once for all that share them.
+
+    `names` are the same rows with nothing but what they are called by.
+    """
+    assert isinstance(field, forms.ModelChoiceField)
+    shown = rows if names is None else names
+    nothing = [] if field.empty_label is None else [("", field.empty_label)]
+    field.queryset = rows
+    field.choices = lambda: [*nothing, *((row.pk, str(row)) for row in shown)]
 
 
 class NewCampaignForm(forms.Form):
@@ -87,27 +100,24 @@ class ToForm(StepForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        lists = MailingList.objects.filter(archived_at=None)
-        for name, queryset in (
-            ("lists", lists),
-            ("excluded_lists", lists),
-            ("segments", segments.live()),
-            ("excluded_segments", segments.live()),
-        ):
-            field = self.fields[name]
-            assert isinstance(field, forms.ModelMultipleChoiceField)
-            field.queryset = queryset
+        self.known_lists = MailingList.objects.filter(archived_at=None)
+        self.known_segments = segments.live()
+        _offer(self.fields["lists"], self.known_lists)
+        _offer(self.fields["excluded_lists"], self.known_lists)
+        _offer(self.fields["segments"], self.known_segments)
+        _offer(self.fields["excluded_segments"], self.known_segments)
 
     @staticmethod
     def initial_of(campaign: Campaign) -> dict[str, Any]:
         """What the step shows at first."""
+        spec = selectors.audience_spec(campaign)
         return {
             "revision": campaign.revision,
             "kind": campaign.kind,
-            "lists": campaign.lists.all(),
-            "segments": campaign.segments.all(),
-            "excluded_lists": campaign.excluded_lists.all(),
-            "excluded_segments": campaign.excluded_segments.all(),
+            "lists": spec.list_ids,
+            "segments": spec.segment_ids,
+            "excluded_lists": spec.excluded_list_ids,
+            "excluded_segments": spec.excluded_segment_ids,
         }
 
     def changes(self) -> dict[str, Any]:
@@ -183,9 +193,7 @@ class ContentForm(StepForm):
         found = Template.objects.filter(archived_at=None, variant_of=None)
         if campaign.template_id:
             found = found | Template.objects.filter(pk=campaign.template_id)
-        field = self.fields["template"]
-        assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = found
+        _offer(self.fields["template"], found, names=found.only("name"))
 
     @staticmethod
     def initial_of(campaign: Campaign) -> dict[str, Any]:
@@ -223,12 +231,17 @@ class LanguageForm(forms.Form):
 
     language = forms.CharField(max_length=10, label="Language", help_text="A code such as de or pt-br.")
     template = forms.ModelChoiceField(
-        Template.objects.filter(archived_at=None), label="Template", empty_label="Choose a template"
+        Template.objects.none(), label="Template", empty_label="Choose a template"
     )
     subject = forms.CharField(
         max_length=250, required=False, label="Subject", help_text="Empty: the subject of the template."
     )
     preheader = forms.CharField(max_length=250, required=False, label="Preheader")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        found = Template.objects.filter(archived_at=None)
+        _offer(self.fields["template"], found, names=found.only("name"))
 
     def clean_language(self) -> str:
         """Return the code as campaigns hold it."""

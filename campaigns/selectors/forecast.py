@@ -94,13 +94,18 @@ def for_run(run: Run) -> Forecast:
 
 
 def for_people(
-    count: int, *, cap: float | None = None, kind: str = "marketing", start: dt.datetime | None = None
+    count: int,
+    *,
+    cap: float | None = None,
+    kind: str = "marketing",
+    start: dt.datetime | None = None,
+    site: Installation | None = None,
 ) -> Forecast:
     """For a campaign that is not launched yet, to so many people, starting now or at `start`."""
     with connection.cursor() as cursor:
         cursor.execute(_WAITING, [0])
         others = [(str(row[1] or "marketing"), int(row[2])) for row in cursor.fetchall()]
-    return _make(count, others, kind=kind, cap=cap, start=start)
+    return _make(count, others, kind=kind, cap=cap, start=start, site=site)
 
 
 def _make(
@@ -111,10 +116,11 @@ def _make(
     cap: float | None,
     not_before: dt.datetime | None = None,
     start: dt.datetime | None = None,
+    site: Installation | None = None,
 ) -> Forecast:
     now = clock.now()
     begins = max(now, start or now)
-    limits = _limits(installation.get(), now, cap)
+    limits = _limits(site or installation.get(), now, cap)
     found = simulate(people, shared_work(people, others, kind), limits, begins)
     if not_before and found.finishes_at and not_before > found.finishes_at:
         return Forecast(people, begins, not_before, "local_time", found.rate)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import transaction
 
-from mailplatform.accounts.models import User
+from mailplatform.accounts.models import Installation, User
 from mailplatform.accounts.services import audit, installation
 from mailplatform.core import clock
 from subscribers.models import MailingList, Segment
@@ -69,9 +69,9 @@ def create(*, actor: User | None, name: str, kind: str = CampaignKind.MARKETING)
     return campaign
 
 
-def default_sender() -> Sender | None:
+def default_sender(site: Installation | None = None) -> Sender | None:
     """The sender of the settings page, as a row; None while there is none."""
-    site = installation.get()
+    site = site or installation.get()
     if not site.sender_address:
         return None
     sender, _ = Sender.objects.get_or_create(

@@ -7,6 +7,7 @@ from html import unescape
 from typing import Any
 from urllib.parse import urlsplit
 
+from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
 from mailplatform.aws import control
 from mailplatform.aws import templates as ses_templates
@@ -90,10 +91,18 @@ def preview(
     subject: str = "",
     preheader: str = "",
     variables: dict[str, Any] | None = None,
+    site: Installation | None = None,
+    fields: dict[str, Any] | None = None,
 ) -> Preview:
-    """Render a draft as `person` would get it. Never raises for a bad template: look at `findings`."""
-    checked = templates.check(template, subject=subject, preheader=preheader, public_host=_own_host())
-    data = test_data(checked.variables, template, person, variables or {})
+    """Render a draft as `person` would get it. Never raises for a bad template: look at `findings`.
+
+    A page that has read the settings, or the custom fields with their defaults, hands them down.
+    """
+    site = site or installation.get()
+    fields = selectors.custom_field_defaults() if fields is None else fields
+    host = urlsplit(installation.public_url(site)).hostname or ""
+    checked = templates.check(template, subject=subject, preheader=preheader, public_host=host, fields=fields)
+    data = test_data(checked.variables, template, person, variables or {}, site=site, fields=fields)
     try:
         rendered = render(checked, data)
     except TemplateError as error:
@@ -127,12 +136,20 @@ def _preheader(source: str, data: dict[str, Any]) -> str:
 
 
 def test_data(
-    names: TemplateVariables, template: Template, person: entries.Person, variables: dict[str, Any]
+    names: TemplateVariables,
+    template: Template,
+    person: entries.Person,
+    variables: dict[str, Any],
+    *,
+    site: Installation,
+    fields: dict[str, Any],
 ) -> dict[str, Any]:
     """The data that a test mail or preview for `person` is rendered with; its links change nobody."""
-    site = installation.get()
-    custom = {k: v for k, v in selectors.custom_field_defaults().items() if v}
-    own = {n: variables.get(n) or template.defaults[n] for n in selectors.campaign_names(template.defaults)}
+    custom = {k: v for k, v in fields.items() if v}
+    own = {
+        n: variables.get(n) or template.defaults[n]
+        for n in selectors.campaign_names(template.defaults, fields)
+    }
     builder = entries.make_builder(
         names,
         campaign_variables=own,
@@ -170,11 +187,16 @@ def _version_sent(run: Run, subscriber_id: int) -> TemplateVersion:
     return TemplateVersion.objects.filter(pk=version_id).first() or run.template_version
 
 
+def _version_data(version: TemplateVersion, person: entries.Person) -> dict[str, Any]:
+    names = TemplateVariables.from_json(version.variables)
+    draft = Template(defaults=version.defaults)
+    fields = selectors.custom_field_defaults()
+    return test_data(names, draft, person, {}, site=installation.get(), fields=fields)
+
+
 def version_preview(version: TemplateVersion, person: entries.Person) -> Rendered | None:
     """A published version as `person` would get it; None if it cannot be rendered."""
-    template = version.template
-    names = TemplateVariables.from_json(version.variables)
-    data = test_data(names, Template(defaults=version.defaults, name=template.name), person, {})
+    data = _version_data(version, person)
     parts = {Part.SUBJECT: version.subject, Part.HTML: version.html, Part.TEXT: version.text}
     try:
         return render_stored(parts, data)
@@ -184,8 +206,7 @@ def version_preview(version: TemplateVersion, person: entries.Person) -> Rendere
 
 def version_by_ses(version: TemplateVersion, person: entries.Person) -> Rendered:
     """A published version as Amazon SES itself renders it for `person`. Raises `NotRendered`."""
-    names = TemplateVariables.from_json(version.variables)
-    data = test_data(names, Template(defaults=version.defaults), person, {})
+    data = _version_data(version, person)
     try:
         publishing.ensure_stored(version=version)
         mime = ses_templates.test_render(installation.aws_connection(), version.ses_name, data)
@@ -201,7 +222,3 @@ def version_by_ses(version: TemplateVersion, person: entries.Person) -> Rendered
 def recent_people(limit: int = 20) -> list[Subscriber]:
     """A few real people to look at a mail as."""
     return list(Subscriber.objects.only("email", "name").order_by("-created_at", "-pk")[:limit])
-
-
-def _own_host() -> str:
-    return urlsplit(installation.public_url()).hostname or ""

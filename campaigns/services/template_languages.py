@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from mailplatform.accounts.models import User
+from mailplatform.accounts.models import Installation, User
 from mailplatform.accounts.services import audit, installation
 
 from ..languages import language_code, language_name
@@ -14,9 +14,9 @@ class LanguageTaken(Exception):
     """The template is written in this language already."""
 
 
-def own_language(template: Template) -> str:
+def own_language(template: Template, site: Installation | None = None) -> str:
     """What a template is written in: what was said, else the installation's language."""
-    return template.language or installation.get().language
+    return template.language or (site or installation.get()).language
 
 
 @transaction.atomic

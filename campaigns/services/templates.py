@@ -1,6 +1,7 @@
 """Write templates: create, save a draft without overwriting anybody, copy, archive, restore, starters."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
@@ -144,8 +145,18 @@ def _restore(template_id: int, source: dict[str, Any], actor: User | None, revis
     )
 
 
-def check(template: Template, *, subject: str = "", preheader: str = "", public_host: str = "") -> Checked:
-    """Guard and check a draft, optionally under a campaign's own subject and preheader."""
+def check(
+    template: Template,
+    *,
+    subject: str = "",
+    preheader: str = "",
+    public_host: str = "",
+    fields: Mapping[str, Any] | None = None,
+) -> Checked:
+    """Guard and check a draft, optionally under a campaign's own subject and preheader.
+
+    `fields` are the defaults of the custom fields, where they were read already.
+    """
     source = Source(
         subject=subject or template.subject,
         html=template.html,
@@ -153,7 +164,8 @@ def check(template: Template, *, subject: str = "", preheader: str = "", public_
         preheader=preheader or template.preheader,
         kind=template.source_format,
     )
-    return check_template(source, known=selectors.known_names(template.defaults), public_host=public_host)
+    known = selectors.known_names(template.defaults, fields)
+    return check_template(source, known=known, public_host=public_host)
 
 
 def blank(kind: SourceKind) -> str:

@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from mailplatform.accounts.access import current_user, require_role
+from mailplatform.accounts.access import current_site, current_user, require_role
+from mailplatform.accounts.models import Installation
 
 from .. import languages
 from ..entries import BUILT_IN, BUILT_IN_DEFAULTS
@@ -47,8 +48,11 @@ def template_edit(request: HttpRequest, public_id: UUID) -> HttpResponse:
     form.speak(template.source_format)
     if form.is_bound and form.is_valid():
         return _save(request, template, form)
-    status = 422 if form.is_bound else 200
-    return render(request, "campaigns/template_edit.html", _context(template, form, user), status=status)
+    return _shown(request, template, form, status=422 if form.is_bound else 200)
+
+
+def _shown(request: HttpRequest, template: Template, form: TemplateForm, *, status: int) -> HttpResponse:
+    return render(request, "campaigns/template_edit.html", _context(request, template, form), status=status)
 
 
 def _initial(template: Template) -> dict[str, Any]:
@@ -67,7 +71,6 @@ def _store(request: HttpRequest, template: Template, form: TemplateForm, content
 
 
 def _save(request: HttpRequest, template: Template, form: TemplateForm) -> HttpResponse:
-    user = current_user(request)
     content = form.content()
     defaults = form.defaults(template.defaults)
     if name := request.POST.get("declare", "").strip():
@@ -85,10 +88,10 @@ def _save(request: HttpRequest, template: Template, form: TemplateForm) -> HttpR
         return _conflict(request, error.current, form)
     except templates.TemplateNameTaken as error:
         form.add_error("name", str(error))
-        return render(request, "campaigns/template_edit.html", _context(template, form, user), status=422)
+        return _shown(request, template, form, status=422)
     except templates.InvalidVariableName as error:
         form.add_error(None, str(error))
-        return render(request, "campaigns/template_edit.html", _context(template, form, user), status=422)
+        return _shown(request, template, form, status=422)
     if request.POST.get("action") == "publish":
         _publish(request, saved)
     else:
@@ -145,16 +148,17 @@ def _conflict(request: HttpRequest, current: Template, form: TemplateForm) -> Ht
     return render(request, "campaigns/template_conflict.html", context, status=409)
 
 
-def _context(template: Template, form: TemplateForm, user: Any) -> dict[str, Any]:
-    shown = previews.preview(template, previews.sample_person())
+def _context(request: HttpRequest, template: Template, form: TemplateForm) -> dict[str, Any]:
+    user, site = current_user(request), current_site(request)
     fields = selectors.custom_field_defaults()
+    shown = previews.preview(template, previews.sample_person(), site=site, fields=fields)
     return {
         "template": template,
         "form": form,
         "may_edit": user.has_role("marketer"),
-        **language_context(template),
+        **language_context(template, site),
         "shown": shown,
-        "sender": campaigns.default_sender(),
+        "sender": campaigns.default_sender(site),
         "variables": variable_rows(template, shown.checked.variables.roots(), fields),
         "version": selectors.newest_version(template),
         "people": previews.recent_people(),
@@ -168,10 +172,10 @@ def _context(template: Template, form: TemplateForm, user: Any) -> dict[str, Any
     }
 
 
-def language_context(template: Template) -> dict[str, Any]:
+def language_context(template: Template, site: Installation) -> dict[str, Any]:
     """The languages of a template for its tabs and for the card that adds one."""
     first, *variants = selectors.family(template)
-    own = template_languages.own_language(first)
+    own = template_languages.own_language(first, site)
     spoken = [(first, own), *((variant, variant.language) for variant in variants)]
     return {
         "first": first,
@@ -223,13 +227,14 @@ def template_check(request: HttpRequest, public_id: UUID) -> HttpResponse:
     template.defaults = TemplateForm(request.POST).defaults(template.defaults)
     person = chosen_person(request.POST.get("person", ""))
     chosen = previews.person_of(person) if person else previews.sample_person()
-    shown = previews.preview(template, chosen)
+    site = current_site(request)
+    shown = previews.preview(template, chosen, site=site)
     cache.set(_preview_key(request, public_id), (shown.rendered,), PREVIEW_TTL_S)
     context = {
         "template": template,
         "shown": shown,
         "foreign": template_importing.has_foreign(form.content()),
-        "sender": campaigns.default_sender(),
+        "sender": campaigns.default_sender(site),
         "findings_json": json.dumps([finding.as_dict() for finding in shown.findings]),
     }
     return render(request, "campaigns/_check.html", context)

@@ -1,6 +1,7 @@
 """The five steps of a campaign: To, From, Content, Schedule, Review; in any order, saved as one types."""
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import UUID
@@ -13,8 +14,9 @@ from django.urls import reverse
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_http_methods
 
-from mailplatform.accounts.access import current_user, require_role
-from mailplatform.accounts.services import installation
+from mailplatform.accounts.access import current_site, current_user, require_role
+from mailplatform.accounts.models import Installation
+from subscribers.selectors.audience import AudienceSpec
 
 from .. import languages, outside
 from ..forms.campaigns import (
@@ -147,11 +149,10 @@ def _lists(request: HttpRequest) -> dict[str, Any]:
     return {k: request.POST.getlist(k) if k in many else v for k, v in request.POST.items()}
 
 
-def step_links(campaign: Campaign, current: str) -> list[dict[str, Any]]:
+def step_links(campaign: Campaign, current: str, spec: AudienceSpec) -> list[dict[str, Any]]:
     """The steps with their ticks: what is done is read from the campaign, not remembered."""
-    chosen = campaign.lists.exists() or campaign.segments.exists()
     done = {
-        "to": chosen,
+        "to": bool(spec.list_ids or spec.segment_ids),
         "from": campaign.sender_id is not None,
         "content": campaign.template_id is not None,
         "schedule": bool(campaign.steps_done.get("schedule")),
@@ -169,36 +170,44 @@ def step_links(campaign: Campaign, current: str) -> list[dict[str, Any]]:
 
 def _context(request: HttpRequest, campaign: Campaign, step: str, form: forms.Form) -> dict[str, Any]:
     names = [name for name, _ in STEPS]
+    spec = selectors.audience_spec(campaign)
     context = {
         "campaign": campaign,
         "step": step,
         "form": form,
-        "steps": step_links(campaign, step),
+        "steps": step_links(campaign, step, spec),
         "next_step": names[names.index(step) + 1] if step != "review" else "",
         "may_edit": current_user(request).has_role("marketer"),
     }
-    return {**context, **_EXTRA[step](campaign)}
+    return {**context, **_extra(campaign, step, spec, current_site(request))}
 
 
-def _to_extra(campaign: Campaign) -> dict[str, Any]:
-    return {"audience": selectors.count_audience(campaign)}
+def _extra(campaign: Campaign, step: str, spec: AudienceSpec, site: Installation) -> dict[str, Any]:
+    """What one step shows beside its form; what all of them need is handed down, so that it is read once."""
+    extra: dict[str, Callable[[], dict[str, Any]]] = {
+        "to": lambda: {"audience": selectors.count_audience(campaign, spec)},
+        "from": lambda: _from_extra(campaign, site),
+        "content": lambda: _content_extra(campaign, site),
+        "schedule": lambda: _schedule_extra(campaign, spec, site),
+    }
+    return extra[step]() if step in extra else {}
 
 
-def _from_extra(campaign: Campaign) -> dict[str, Any]:
+def _from_extra(campaign: Campaign, site: Installation) -> dict[str, Any]:
     template = campaign.template
-    site = installation.get()
     return {
         "senders": sender_choices(site),
         "template_subject": template.subject if template else "",
         "template_preheader": template.preheader if template else "",
         "tracking_acknowledged": site.ses_tracking_acknowledged_at is not None,
-        **_inbox(campaign),
+        **_inbox(campaign, site),
     }
 
 
-def _content_extra(campaign: Campaign) -> dict[str, Any]:
+def _content_extra(campaign: Campaign, site: Installation) -> dict[str, Any]:
     template = campaign.template
-    names = template_selectors.campaign_names(template.defaults) if template else []
+    fields = template_selectors.custom_field_defaults()
+    names = template_selectors.campaign_names(template.defaults, fields) if template else []
     values = [
         {
             "name": name,
@@ -217,7 +226,7 @@ def _content_extra(campaign: Campaign) -> dict[str, Any]:
         "attached": attachments.of_campaign(campaign),
         "attachable": media.list_media(family=MediaFamily.DOCUMENT)[:100],
         "link_parameters": urlencode(publishing.link_parameters(campaign), quote_via=quote),
-        **_inbox(campaign),
+        **_inbox(campaign, site, fields),
     }
 
 
@@ -229,31 +238,34 @@ def spoken_rows(campaign: Campaign) -> list[dict[str, Any]]:
     ]
 
 
-def _schedule_extra(campaign: Campaign) -> dict[str, Any]:
-    site = installation.get()
-    audience = selectors.count_audience(campaign)
+def _schedule_extra(campaign: Campaign, spec: AudienceSpec, site: Installation) -> dict[str, Any]:
+    audience = selectors.count_audience(campaign, spec)
+    by_zone = selectors.is_local(campaign) and not audience.problem
     rate = min(site.max_send_rate or 1.0, campaign.rate_limit or site.max_send_rate or 1.0)
     left = site.max_24_hour_send - site.sent_last_24_hours
     return {
         "eligible": audience.eligible,
         "forecast": forecasts.for_people(
-            audience.eligible, cap=campaign.rate_limit, kind=campaign.kind, start=campaign.scheduled_at
+            audience.eligible,
+            cap=campaign.rate_limit,
+            kind=campaign.kind,
+            start=campaign.scheduled_at,
+            site=site,
         ),
         "rate": rate,
         "quota_left": max(0, int(left)) if site.max_24_hour_send >= 0 and site.quota_read_at else None,
-        "spread": _spread(campaign) if selectors.is_local(campaign) and not audience.problem else [],
+        "spread": _spread(campaign, spec, site.time_zone) if by_zone else [],
         "own_zone": site.time_zone,
         "repeats": repeats_words(campaign),
     }
 
 
-def _spread(campaign: Campaign) -> list[dict[str, Any]]:
+def _spread(campaign: Campaign, spec: AudienceSpec, own: str) -> list[dict[str, Any]]:
     """When people of which zones get a campaign that goes by local time, the first ones first."""
     assert campaign.scheduled_at is not None
     wall = campaign.scheduled_at.astimezone(ZoneInfo(campaign.schedule_zone)).replace(tzinfo=None)
-    own = installation.get().time_zone
     found: dict[dt.datetime, dict[str, Any]] = {}
-    for zone, count in sorted(selectors.zones_of_audience(campaign).items()):
+    for zone, count in sorted(selectors.zones_of_audience(campaign, spec).items()):
         at = zones.instant(wall, zone, fallback=own)
         row = found.setdefault(at, {"at": at, "count": 0, "zones": []})
         row["count"] += count
@@ -261,7 +273,7 @@ def _spread(campaign: Campaign) -> list[dict[str, Any]]:
     return [found[at] for at in sorted(found)]
 
 
-def _inbox(campaign: Campaign) -> dict[str, Any]:
+def _inbox(campaign: Campaign, site: Installation, fields: dict[str, Any] | None = None) -> dict[str, Any]:
     """What an inbox would show: sender, subject, preheader; for an invented person."""
     if campaign.template is None:
         return {"inbox": None}
@@ -271,6 +283,8 @@ def _inbox(campaign: Campaign) -> dict[str, Any]:
         subject=campaign.subject,
         preheader=campaign.preheader,
         variables=campaign.variables,
+        site=site,
+        fields=fields,
     )
     subject = shown.rendered.subject if shown.rendered else campaign.subject or campaign.template.subject
     return {
@@ -283,21 +297,12 @@ def _inbox(campaign: Campaign) -> dict[str, Any]:
     }
 
 
-_EXTRA: dict[str, Any] = {
-    "to": _to_extra,
-    "from": _from_extra,
-    "content": _content_extra,
-    "schedule": _schedule_extra,
-    "review": lambda _: {},
-}
-
-
 def _review_context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
     user = current_user(request)
     found = preflight.check(campaign, actor=user)
     return {
         **_context(request, campaign, "review", forms.Form()),
-        **_inbox(campaign),
+        **_inbox(campaign, current_site(request)),
         "preflight": found,
         "audience": found.audience,
         "fix_urls": fix_urls(campaign),

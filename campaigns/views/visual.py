@@ -7,7 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
-from mailplatform.accounts.access import require_role
+from mailplatform.accounts.access import current_site, require_role
+from mailplatform.accounts.models import Installation
 
 from ..branding import logo_block, social_links
 from ..entries import BUILT_IN
@@ -28,11 +29,11 @@ def template_visual(request: HttpRequest, public_id: UUID) -> HttpResponse:
     template = selectors.access_template(public_id)
     if template.source_format != SourceKind.MJML:
         return redirect("campaigns:template_edit", public_id)
-    fields = selectors.custom_field_defaults()
+    fields, site = selectors.custom_field_defaults(), current_site(request)
     context = {
         "template": template,
-        **language_context(template),
-        "brand": _brand(),
+        **language_context(template, site),
+        "brand": _brand(site),
         "problems": compile_mjml(template.html).findings,
         "kept": {f"{DEFAULT_PREFIX}{k}": v for k, v in template.defaults.items() if isinstance(v, str)},
         "completions": sorted(BUILT_IN | set(fields) | set(template.defaults)),
@@ -40,9 +41,9 @@ def template_visual(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return render(request, "campaigns/template_visual.html", context)
 
 
-def _brand() -> dict[str, str]:
+def _brand(site: Installation) -> dict[str, str]:
     """What the editor's blocks are made of."""
-    look = brand.look()
+    look = brand.look(site=site)
     return {
         "main": look.main,
         "on_main": look.on_main,

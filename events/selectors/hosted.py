@@ -9,6 +9,7 @@ from django.urls import reverse
 from campaigns.models import Run
 from campaigns.selectors import brand
 from campaigns.tokens import UnsubscribeClaim
+from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
 from mailplatform.core import clock
 from subscribers.models import MailingList, Profile, Purpose, Subscriber, Subscription, SubscriptionState
@@ -151,20 +152,20 @@ def site_zone() -> ZoneInfo:
     return ZoneInfo(installation.get().time_zone)
 
 
-def local_day(moment: datetime | None) -> str:
+def local_day(moment: datetime | None, site: Installation) -> str:
     """Return a moment's day in the installation's zone as 2026-12-31, which every language reads."""
-    return f"{moment.astimezone(site_zone()):%Y-%m-%d}" if moment else ""
+    return f"{moment.astimezone(ZoneInfo(site.time_zone)):%Y-%m-%d}" if moment else ""
 
 
-def imprint() -> dict[str, str]:
+def imprint(site: Installation) -> dict[str, str]:
     """Who stands behind the page: company, postal address, where to write to, and the brand's looks."""
-    row, looks = installation.get(), brand.get()
+    looks = brand.get()
     style = brand.page_css(looks)
     return {
         "logo": brand.file_path(looks.logo) if looks.logo else "",
         "logo_width": str(looks.logo_width),
         "brand_css": reverse("campaigns:brand_css", args=[style.code]) if style else "",
-        "company": row.company,
-        "postal_address": row.postal_address,
-        "contact": row.reply_to or row.sender_address,
+        "company": site.company,
+        "postal_address": site.postal_address,
+        "contact": site.reply_to or site.sender_address,
     }

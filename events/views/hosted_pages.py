@@ -11,6 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from events.selectors import hosted
+from mailplatform.accounts.access import current_site
 from subscribers import words
 
 Page = Callable[..., HttpResponse]
@@ -28,13 +29,13 @@ def open_page(*methods: str) -> Callable[[Page], Page]:
 def language_for(request: HttpRequest, *wishes: str, among: list[str] | None = None) -> str:
     """Return the person's language, else the browser's, else the installation's."""
     browser = words.accepted(request.headers.get("Accept-Language", ""))
-    site = hosted.site_language()
-    return words.choose(*filter(None, wishes), *browser, site, among=among or words.LANGUAGES)
+    site = current_site(request)
+    return words.choose(*filter(None, wishes), *browser, site.language, among=among or words.LANGUAGES)
 
 
 def show(request: HttpRequest, page: str, *, lang: str, status: int = 200, **more: Any) -> HttpResponse:
     """Render `templates/pages/<page>.html` in one language."""
-    context: dict[str, object] = {**hosted.imprint(), "lang": lang, **more}
+    context: dict[str, object] = {**hosted.imprint(current_site(request)), "lang": lang, **more}
     response = render(request, f"{page}.html", context, status=status)
     response["Referrer-Policy"] = "no-referrer"
     response["X-Robots-Tag"] = "noindex, nofollow"

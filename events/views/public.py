@@ -18,6 +18,8 @@ from campaigns.services import previews
 from campaigns.tokens import InvalidToken, UnsubscribeClaim, read_unsubscribe_token
 from events.selectors import hosted
 from events.services import asking, leaving, preferences
+from mailplatform.accounts.access import current_site
+from mailplatform.core.numbers import whole
 from subscribers import words
 from subscribers.models import OwedKind
 from subscribers.services import pausing
@@ -113,11 +115,7 @@ def preference_page(request: HttpRequest, claim: UnsubscribeClaim) -> HttpRespon
 
 def _save(request: HttpRequest, claim: UnsubscribeClaim, action: str) -> HttpResponse:
     before = hosted.preferences_of(claim)
-    list_ids = {
-        int(value)
-        for value in request.POST.getlist("list")
-        if value.isascii() and value.isdecimal() and len(value) < 19
-    }
+    list_ids = set(map(whole, request.POST.getlist("list")))
     changed = preferences.save(
         claim=claim, list_ids=list_ids, opens="opens" in request.POST, clicks="clicks" in request.POST,
         language=_language_of(request, claim), ip=address_of(request),
@@ -172,10 +170,11 @@ def _step_up(request: HttpRequest, claim: UnsubscribeClaim) -> HttpResponse:
 def _preferences(
     request: HttpRequest, claim: UnsubscribeClaim, *, status: int = 200, **more: object
 ) -> HttpResponse:
-    chosen = hosted.preferences_of(claim)
+    chosen, reader = hosted.preferences_of(claim), hosted.reader_of(claim)
     return _render(
-        request, "preferences", claim, status=status, chosen=chosen, pause_end=hosted.local_day(chosen.paused_until),
-        languages=words.LANGUAGES.items(), pauses=pausing.DAYS, gaps=_gaps(request, claim),
+        request, "preferences", claim, status=status, reader=reader, chosen=chosen,
+        pause_end=hosted.local_day(chosen.paused_until, current_site(request)), languages=words.LANGUAGES.items(),
+        pauses=pausing.DAYS, gaps=_gaps(language_for(request, reader.language)),
         minutes=hosted_tokens.STEP_UP_MINUTES, **more,
     )  # fmt: skip
 
@@ -194,9 +193,8 @@ def view_in_browser(request: HttpRequest, claim: UnsubscribeClaim) -> HttpRespon
     return response
 
 
-def _gaps(request: HttpRequest, claim: UnsubscribeClaim) -> list[tuple[int, str]]:
+def _gaps(lang: str) -> list[tuple[int, str]]:
     """How often mail may come, in the reader's words."""
-    lang = _language_of(request, claim)
     return [(days, words.say(lang, f"often_{days}")) for days in pausing.GAPS]
 
 
@@ -210,12 +208,14 @@ def _render(
     claim: UnsubscribeClaim | None = None,
     *,
     status: int = 200,
+    reader: hosted.Reader | None = None,
     **more: object,
 ) -> HttpResponse:
     context: dict[str, object] = {**more, "claim": claim}
     if request.resolver_match is not None:
         context["token"] = request.resolver_match.kwargs.get("token", "")
-    reader = hosted.reader_of(claim) if claim is not None else hosted.Reader(exists=False)
+    if reader is None:
+        reader = hosted.reader_of(claim) if claim is not None else hosted.Reader(exists=False)
     lang = language_for(request, reader.language)
     context |= {"reader": reader, "what": ", ".join(reader.lists) or words.say(lang, "this_mailing")}
     return show(request, f"public/{page}", lang=lang, status=status, **context)

@@ -44,7 +44,7 @@ def require_role(
                 raise PermissionDenied("The role “Viewer” reads everything and changes nothing.")
             return view(request, *args, **kwargs)
 
-        guarded.required_role = needed  # type: ignore[attr-defined]
+        guarded.required_role = needed  # type: ignore[attr-defined] # a function may carry it: tests read who may open what
         return guarded
 
     return decorate

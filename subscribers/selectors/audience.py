@@ -6,8 +6,9 @@ is written to gets no such mail by another door; so the sender decides, too. Peo
 or in an excluded segment are not part of the audience at all.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -38,12 +39,18 @@ class SegmentBrokenError(ValueError):
 
 @dataclass(frozen=True)
 class AudienceSpec:
-    """The choice of a campaign, as ids."""
+    """The choice of a campaign, as ids. Its segments are read once, when the first question is asked about it."""
 
     list_ids: tuple[int, ...] = ()
     segment_ids: tuple[int, ...] = ()
     excluded_list_ids: tuple[int, ...] = ()
     excluded_segment_ids: tuple[int, ...] = ()
+
+    @cached_property
+    def conditions(self) -> dict[int, Condition]:
+        """The conditions of its segments by their ids, as of now. Raises SegmentBrokenError."""
+        wanted = [*self.segment_ids, *self.excluded_segment_ids]
+        return _compiled(wanted) if wanted else {}
 
 
 @dataclass(frozen=True)
@@ -73,8 +80,8 @@ def _members(spec: AudienceSpec) -> tuple[str, list[Any]]:
     if spec.list_ids:
         parts.append(_LIST_MEMBERS)
         params.append(list(spec.list_ids))
-    for condition in _conditions(spec.segment_ids):
-        parts.append(f"SELECT subscriber_id, NULL::boolean AS way FROM ({select_ids(condition)}) m")  # noqa: S608 - as above
+    for condition in (spec.conditions[number] for number in spec.segment_ids):
+        parts.append(f"SELECT subscriber_id, NULL::boolean AS way FROM ({select_ids(condition)}) m")  # noqa: S608 - made of our own fragments; every value is a parameter
         params += condition.params
     where, excluded_params = _exclusion(spec)
     members = " UNION ALL ".join(parts or [_NOBODY])
@@ -82,7 +89,7 @@ def _members(spec: AudienceSpec) -> tuple[str, list[Any]]:
     if len(parts) == 1 and len(spec.list_ids) < 2:
         # Nobody is on one list or in one segment twice: a million people need not be compared with each other.
         way, grouped = "way", ""
-    sql = f"SELECT subscriber_id, {way} FROM ({members}) m {where} {grouped}"  # noqa: S608 - as above
+    sql = f"SELECT subscriber_id, {way} FROM ({members}) m {where} {grouped}"  # noqa: S608 - made of our own fragments; every value is a parameter
     return sql, params + excluded_params
 
 
@@ -91,7 +98,7 @@ def _exclusion(spec: AudienceSpec) -> tuple[str, list[Any]]:
     if spec.excluded_list_ids:
         parts.append(_EXCLUDED_MEMBERS)
         params.append(list(spec.excluded_list_ids))
-    for condition in _conditions(spec.excluded_segment_ids):
+    for condition in (spec.conditions[number] for number in spec.excluded_segment_ids):
         parts.append(select_ids(condition))
         params += condition.params
     if not parts:
@@ -101,23 +108,20 @@ def _exclusion(spec: AudienceSpec) -> tuple[str, list[Any]]:
     return where, params
 
 
-def _conditions(segment_ids: Sequence[int]) -> list[Condition]:
-    if not segment_ids:
-        return []
+def _compiled(segment_ids: Sequence[int]) -> dict[int, Condition]:
     segments = Segment.objects.in_bulk(list(segment_ids))
     missing = [str(number) for number in segment_ids if number not in segments]
     if missing:
         raise SegmentBrokenError(f"Segment {', '.join(missing)} does not exist any more.")
-    return list(_compiled(segments[number] for number in segment_ids))
-
-
-def _compiled(segments: Iterable[Segment]) -> Iterable[Condition]:
     known, now = catalogue.current(), clock.now().astimezone(ZoneInfo(installation.get().time_zone))
-    for segment in segments:
+    found: dict[int, Condition] = {}
+    for number in segment_ids:
         try:
-            yield compile_rules(parse_rules(segment.rules, known), now=now)
+            found[number] = compile_rules(parse_rules(segments[number].rules, known), now=now)
         except RuleError as error:
-            raise SegmentBrokenError(f"The segment “{segment.name}” cannot be used: {error}") from None
+            words = f"The segment “{segments[number].name}” cannot be used: {error}"
+            raise SegmentBrokenError(words) from None
+    return found
 
 
 def count(spec: AudienceSpec, kind: Kind) -> AudienceCount:

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from mailplatform.core import clock
 
 from .. import selectors
-from ..access import current_user, require_recent_sign_in, require_role
+from ..access import current_site, current_user, require_recent_sign_in, require_role
 from ..forms import InviteForm, RoleForm
 from ..models import Role, User
 from ..services import second_factor
@@ -38,7 +38,7 @@ def users(request: HttpRequest) -> HttpResponse:
     context = {
         "people": selectors.users(),
         "form": form,
-        "site": request.installation,  # type: ignore[attr-defined] # set by ZoneMiddleware
+        "site": current_site(request),
         "tabs": settings_tabs("accounts:users"),
     }
     return render(request, "account/users.html", context, status=422 if form.errors else 200)
