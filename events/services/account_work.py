@@ -1,14 +1,12 @@
 """Comparing and provisioning from the browser: a worker does it, the page looks how far it is.
 
-Amazon takes about one call per second, so a look takes half a minute and a first apply two. The state is in the cache:
-what was done stands in the audit log.
+Amazon takes about one call per second, so a look takes half a minute and a first apply two. How far it is may be
+forgotten, and a worker goes on without Redis: what was done stands in the audit log.
 """
 
 import dataclasses
 import datetime as dt
 from typing import Any, Final
-
-from django.core.cache import cache
 
 from campaigns.models import Campaign
 from events.models import Trigger
@@ -21,7 +19,7 @@ from mailplatform.aws.provision.model import Action, Fixed
 from mailplatform.aws.provision.wanted import BadChoice
 from mailplatform.aws.session import AwsConfigurationError
 from mailplatform.aws.steps import AwsCallError, Outcome
-from mailplatform.core import clock
+from mailplatform.core import clock, memo
 
 from . import provisioning
 
@@ -64,7 +62,7 @@ class Work:
 
 def state() -> Work | None:
     """Return the last work, if it was within a day."""
-    found: Work | None = cache.get(KEY)
+    found: Work | None = memo.recall([KEY]).get(KEY)
     return found
 
 
@@ -74,9 +72,14 @@ def begin(act: str) -> Work:
         raise ValueError(act)
     if (before := state()) and before.is_running:
         raise AlreadyWorking
-    work = Work(act, clock.now())
-    cache.set(KEY, work, KEPT_SECONDS)
-    return work
+    begun = Work(act, clock.now())
+    _note(begun)
+    return begun
+
+
+def forget() -> None:
+    """Take back what `begin` noted: no worker could be asked."""
+    memo.forget(KEY)
 
 
 def work(act: str, user_id: int | None) -> None:
@@ -89,7 +92,7 @@ def work(act: str, user_id: int | None) -> None:
         noted.error = str(error)
     finally:
         noted.is_done = True
-        cache.set(KEY, noted, KEPT_SECONDS)
+        _note(noted)
 
 
 def schedules() -> list[dict[str, Any]]:
@@ -108,6 +111,10 @@ def schedules() -> list[dict[str, Any]]:
     ]
 
 
+def _note(noted: Work) -> None:
+    memo.keep({KEY: noted}, KEPT_SECONDS)
+
+
 def _plan(noted: Work, _: User | None) -> None:
     steps = []
     for step in provisioning.plan(provisioning.wanted()):
@@ -115,7 +122,7 @@ def _plan(noted: Work, _: User | None) -> None:
         detail = ", ".join(step.changes) if step.action is Action.CHANGE else ""
         cost = step.resource.cost if step.action is Action.CREATE else ""
         noted.rows.append((step.action.value, step.resource.key, detail, cost))
-        cache.set(KEY, noted, KEPT_SECONDS)
+        _note(noted)
     noted.summary = words.summary(steps)
 
 
@@ -123,7 +130,7 @@ def _apply(noted: Work, actor: User | None) -> None:
     def report(outcome: Outcome, what: str) -> None:
         resource, _, detail = what.partition(": ")
         noted.rows.append((outcome.value, resource, detail, ""))
-        cache.set(KEY, noted, KEPT_SECONDS)
+        _note(noted)
 
     row = provisioning.apply(provisioning.wanted(), report, actor=actor)
     changed = sum(what in {"created", "changed", "removed"} for what, *_ in noted.rows)

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
+from kombu.exceptions import OperationalError
 
 from events import periodic
 from events.services import account_work, provisioning
@@ -21,12 +22,16 @@ def amazon(request: HttpRequest) -> HttpResponse:
         act = request.POST.get("act", "")
         try:
             account_work.begin(act)
+            periodic.work_on_account.delay(act=act, user_id=current_user(request).pk)
         except ValueError:
             return HttpResponse("Choose compare or apply.", status=400, content_type="text/plain")
         except account_work.AlreadyWorking:
             messages.info(request, "A worker is at it already.")
-        else:
-            periodic.work_on_account.delay(act=act, user_id=current_user(request).pk)
+        except OperationalError:
+            account_work.forget()
+            messages.error(
+                request, "The queue cannot be reached. Nothing was started; try again in a moment."
+            )
         return redirect("events:amazon")
     row = installation.get()
     want = provisioning.wanted()

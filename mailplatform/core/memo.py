@@ -25,3 +25,11 @@ def keep(found: Mapping[str, Any], seconds: float) -> None:
         cache.set_many(dict(found), seconds)
     except redis.RedisError as error:
         log.warning("memo.away", error=str(error))
+
+
+def forget(key: str) -> None:
+    """Keep this no longer; where Redis does not answer, it ends by itself."""
+    try:
+        cache.delete(key)
+    except redis.RedisError as error:
+        log.warning("memo.away", error=str(error))

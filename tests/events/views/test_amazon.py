@@ -5,6 +5,7 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
+from kombu.exceptions import OperationalError
 
 from campaigns.models import Campaign
 from events import periodic
@@ -104,6 +105,22 @@ def test_two_at_once_and_unknown_acts_are_refused(admin: Client) -> None:
     assert "A worker is at it already." in response.content.decode()
     cache.delete(account_work.KEY)
     assert admin.post(reverse("events:amazon"), {"act": "destroy"}).status_code == 400
+
+
+def test_without_redis_the_page_opens_and_work_goes_on(
+    admin: Client, settings: Any, monkeypatch: Any
+) -> None:
+    def away(**_: Any) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(periodic.work_on_account, "delay", away)
+    response = admin.post(reverse("events:amazon"), {"act": "plan"}, follow=True)
+    assert "Nothing was started" in response.content.decode()
+    assert account_work.state() is None
+    backend = settings.CACHES["default"]["BACKEND"]
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": "unix:///nonexistent/redis.sock"}}
+    periodic.work_on_account(act="plan")
+    assert "Not compared yet" in page(admin)
 
 
 def test_a_schedule_shows_its_campaign_and_why_it_was_refused(admin: Client) -> None:

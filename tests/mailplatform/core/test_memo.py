@@ -8,6 +8,8 @@ from mailplatform.core import memo
 def test_what_was_kept_is_recalled() -> None:
     memo.keep({"memo:a": {"en": 2}, "memo:b": ""}, 30)
     assert memo.recall(["memo:a", "memo:b", "memo:c"]) == {"memo:a": {"en": 2}, "memo:b": ""}
+    memo.forget("memo:a")
+    assert memo.recall(["memo:a", "memo:b"]) == {"memo:b": ""}
 
 
 def test_without_redis_nothing_is_known_and_nobody_is_held_up(settings: Settings) -> None:
@@ -18,4 +20,5 @@ def test_without_redis_nothing_is_known_and_nobody_is_held_up(settings: Settings
         }
     }
     memo.keep({"memo:a": 1}, 30)
+    memo.forget("memo:a")
     assert memo.recall(["memo:a"]) == {}
