@@ -25,29 +25,26 @@ def connect() -> None:
 
 
 def _events() -> list[Sample]:
-    return [Sample(intake.intake().events)]
+    return [Sample(intake.lag().events)]
 
 
 def _lag() -> list[Sample]:
-    state = intake.intake()
-    if state.typical_lag_s is None or state.worst_lag_s is None:
+    found = intake.lag()
+    if found.typical_s is None or found.worst_s is None:
         return []
-    return [
-        Sample(state.typical_lag_s, {"quantile": "0.5"}),
-        Sample(state.worst_lag_s, {"quantile": "0.99"}),
-    ]
+    return [Sample(found.typical_s, {"quantile": "0.5"}), Sample(found.worst_s, {"quantile": "0.99"})]
 
 
 def _listening() -> list[Sample]:
-    return [Sample(intake.intake().is_listening)]
+    return [Sample(intake.is_alive(intake.listening_at()))]
 
 
 def _refused() -> list[Sample]:
-    return [Sample(intake.intake().refused)]
+    return [Sample(intake.refused())]
 
 
 def _dead() -> list[Sample]:
-    return [Sample(intake.intake().waiting)]
+    return [Sample(intake.dead_letters().count())]
 
 
 def _webhooks() -> list[Sample]:
