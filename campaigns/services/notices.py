@@ -19,10 +19,17 @@ def people_to_tell(*wanted: User | None) -> list[str]:
 
 
 def send(*, to: list[str], subject: str, text: str) -> bool:
-    """Send one notice to users of this installation; False when it could not be sent now."""
+    """Send one notice to each of these users; False when none of them could be told now.
+
+    One who cannot be told never keeps it from the others, and does not make a second try tell them again.
+    """
+    told = [_is_told(address, subject, text) for address in to]
+    return any(told) or not told
+
+
+def _is_told(address: str, subject: str, text: str) -> bool:
     try:
-        for address in to:
-            EmailMessage(subject, text, settings.DEFAULT_FROM_EMAIL, [address]).send()
+        EmailMessage(subject, text, settings.DEFAULT_FROM_EMAIL, [address]).send()
     except errors.SesError as error:
         log.warning("notice_not_sent", error=str(error))
         return error.verdict is errors.Verdict.LOST  # it may have left: better once than twice

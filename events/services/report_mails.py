@@ -88,10 +88,10 @@ def _send(run: Run, hours: int, plan: ReportPlan) -> bool:
     people = [user.email for user in plan.people.all() if user.is_active]
     if not people:
         return False
+    subject, text = letter(run, hours)
     claim, is_ours = ReportMail.objects.get_or_create(run=run, hours=hours, defaults={"people": len(people)})
     if not is_ours:
         return False
-    subject, text = letter(run, hours)
     if notices.send(to=sorted(people), subject=subject, text=text):
         return True
     claim.delete()
