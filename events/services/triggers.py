@@ -88,7 +88,8 @@ def parse(text: str) -> Firing:
 
 
 def _start(row: Trigger, firing: Firing) -> None:
-    row.campaign = Campaign.objects.filter(public_id=firing.campaign).first()
+    # Held, so that two rules for the same moment do not both find that no copy is under way.
+    row.campaign = Campaign.objects.select_for_update(of=("self",)).filter(public_id=firing.campaign).first()
     try:
         row.copy = _copy(row, firing)
     except triggered.NotStarted as error:
