@@ -41,15 +41,20 @@ def render(content: bytes, kind: Kind, name: str) -> list[Rendition]:
     A WebP becomes JPEG or PNG: not every mail program knows it. Raises `UnusableFile`.
     """
     try:
-        return _render(content, kind, name)
+        with warnings.catch_warnings():
+            # Pillow counts pixels, too; ours is the stricter limit and has words.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return _render(content, kind, name)
     except UnusableFile:
         raise
+    except Image.DecompressionBombError as error:
+        raise UnusableFile(_too_large(name)) from error
     except _BROKEN as error:
         raise UnusableFile(f"“{name}” is damaged: it cannot be read as a picture.") from error
 
 
 def _render(content: bytes, kind: Kind, name: str) -> list[Rendition]:
-    with _open(content, kind) as image:
+    with Image.open(io.BytesIO(content), formats=[_FORMATS[kind]]) as image:
         _check_size(image, 1, name)
         frames = getattr(image, "n_frames", 1) if kind in {GIF, WEBP} else 1
         _check_size(image, frames, name)
@@ -58,7 +63,7 @@ def _render(content: bytes, kind: Kind, name: str) -> list[Rendition]:
                 raise UnusableFile(
                     f"“{name}” is a moving WebP, which mail programs do not show. Save it as GIF."
                 )
-            return [_moving(image)]
+            return [_moving(image, name)]
         if kind is JPEG:
             image.draft("RGB", (DOUBLE, DOUBLE))  # decodes a large photograph at a fraction of its size
         still = _plain(image)
@@ -67,29 +72,19 @@ def _render(content: bytes, kind: Kind, name: str) -> list[Rendition]:
         return [_written(still, target, width) for width in widths]
 
 
-def _open(content: bytes, kind: Kind) -> Image.Image:
-    with warnings.catch_warnings():
-        # Pillow counts pixels, too; ours is the stricter limit and has words.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            return Image.open(io.BytesIO(content), formats=[_FORMATS[kind]])
-        except Image.DecompressionBombError as error:
-            raise UnusableFile(_too_large("The picture")) from error
-
-
 def _check_size(image: Image.Image, frames: int, name: str) -> None:
     pixels = image.width * image.height
     if pixels > MAX_MEGAPIXELS * 1_000_000:
-        raise UnusableFile(_too_large(f"“{name}”", image.width, image.height))
+        raise UnusableFile(_too_large(name, image.width, image.height))
     if frames > MAX_FRAMES or pixels * frames > MAX_MEGAPIXELS * 1_000_000:
         raise UnusableFile(
             f"“{name}” is too long a film for a mail: {frames} frames. Cut it, or make it smaller."
         )
 
 
-def _too_large(what: str, width: int = 0, height: int = 0) -> str:
-    has = f" has {width:,} × {height:,} pixels" if width else " has too many pixels"  # noqa: RUF001 (a sign of size)
-    return f"{what}{has}: {MAX_MEGAPIXELS} megapixels are the most. Make it smaller first."
+def _too_large(name: str, width: int = 0, height: int = 0) -> str:
+    size = f"{width:,} by {height:,} pixels" if width else "too many pixels"
+    return f"“{name}” has {size}: {MAX_MEGAPIXELS} megapixels are the most. Make it smaller first."
 
 
 def _plain(image: Image.Image) -> Image.Image:
@@ -141,13 +136,14 @@ def _png(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
-def _moving(image: Image.Image) -> Rendition:
+def _moving(image: Image.Image, name: str) -> Rendition:
     """A GIF whose frames move, each written anew, at most `WIDE` pixels wide."""
     width = min(WIDE, image.width)
     height = max(1, round(image.height * width / image.width))
     frames, durations = [], []
     for number in range(getattr(image, "n_frames", 1)):
         image.seek(number)
+        _check_size(image, 1, name)  # a frame may reach beyond the first and make the picture larger
         durations.append(int(image.info.get("duration", 100)))
         frames.append(image.convert("RGBA").resize((width, height), Image.Resampling.BILINEAR))
     out = io.BytesIO()

@@ -18,7 +18,7 @@ MAX_DOCUMENT_BYTES: Final = 5 * 1024 * 1024
 LONGEST_NAME: Final = 120
 _ZIP: Final = b"PK\x03\x04"
 # What a PDF needs to run something by itself; what is packed inside a stream is not seen here.
-_PDF_PROGRAM: Final = re.compile(rb"/(?:JavaScript|JS|Launch|EmbeddedFile)\b")
+_PDF_PROGRAM: Final = re.compile(rb"/(?:JavaScript|JS|Launch|EmbeddedFiles?)\b")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f<>:\"/\\|?*]+")
 
 
@@ -95,6 +95,12 @@ def clean_name(name: str) -> str:
     return f"{stem[: LONGEST_NAME - len(path.suffix)]}{path.suffix.lower()}"
 
 
+def check_size(name: str, size: int, most: int = MAX_IMAGE_BYTES) -> None:
+    """Raise `UnusableFile` for a file of more than `most` bytes."""
+    if size > most:
+        raise UnusableFile(f"“{name[:60]}” is larger than {most // 1024**2} MB.")
+
+
 def kind_of(content: bytes, name: str) -> Kind:
     """The kind of a file by its bytes. Raises `UnusableFile` for what is unknown, risky or wrongly named."""
     ending = PurePosixPath(name).suffix.lower().lstrip(".")
@@ -105,9 +111,7 @@ def kind_of(content: bytes, name: str) -> Kind:
         raise UnusableFile(
             f"“{name}” is named .{ending}, but holds {kind.content_type}. Save it again under the right ending."
         )
-    limit = MAX_IMAGE_BYTES if kind.family is Family.IMAGE else MAX_DOCUMENT_BYTES
-    if len(content) > limit:
-        raise UnusableFile(f"“{name}” is larger than {limit // 1024**2} MB.")
+    check_size(name, len(content), MAX_IMAGE_BYTES if kind.family is Family.IMAGE else MAX_DOCUMENT_BYTES)
     if kind is PDF and _PDF_PROGRAM.search(content):
         raise UnusableFile(f"“{name}” holds a program or another file. Print it to a plain PDF first.")
     return kind

@@ -28,7 +28,8 @@ def attach(*, campaign_id: int, revision: int, file: MediaFile) -> Campaign:
     with transaction.atomic():
         campaign = campaigns.locked(campaign_id, revision)
         # Whoever deletes the file waits, and then finds it in use.
-        MediaFile.objects.select_for_update().get(pk=file.pk)
+        if MediaFile.objects.select_for_update().filter(pk=file.pk).first() is None:
+            raise media.FileGone(f"“{file.name}” was deleted meanwhile.")
         AttachedContent.objects.get_or_create(content_hash=file.content_hash, defaults={"content": content})
         Attachment.objects.get_or_create(campaign=campaign, media=file)
         _check(campaign)

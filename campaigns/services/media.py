@@ -7,11 +7,12 @@ it is. A file that is there already is not kept twice.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import UploadedFile
 from django.db import connection, transaction
 from django.db.models import Q
 
@@ -71,11 +72,21 @@ def add(*, actor: User | None, name: str, content: bytes, alt: str = "") -> Adde
     return _add(actor, name, alt, source_hash, made)
 
 
+def add_upload(
+    *, actor: User | None, file: "UploadedFile[Any]", alt: str = "", most: int = kinds.MAX_IMAGE_BYTES
+) -> Added:
+    """Add what somebody sent; more than `most` bytes are refused before they are read into memory. Raises as `add`."""
+    name = file.name or ""
+    kinds.check_size(name, file.size or 0, most)
+    return add(actor=actor, name=name, content=file.read(), alt=alt)
+
+
 @transaction.atomic
 def _add(actor: User | None, name: str, alt: str, source_hash: str, made: Sequence[Rendition]) -> Added:
     first, second = made[0], made[1] if len(made) > 1 else None
     content_hash = hashlib.sha256(first.content).hexdigest()
-    _lock(content_hash)
+    double_hash = hashlib.sha256(second.content).hexdigest() if second else ""
+    _lock(content_hash, double_hash)
     known = MediaFile.objects.filter(Q(source_hash=source_hash) | Q(content_hash=content_hash)).first()
     if known is not None:
         return Added(_with_alt(known, alt), is_new=False)
@@ -93,9 +104,9 @@ def _add(actor: User | None, name: str, alt: str, source_hash: str, made: Sequen
         uploaded_by=actor,
     )
     if second is not None:
-        media.double_hash = hashlib.sha256(second.content).hexdigest()
+        media.double_hash = double_hash
         media.double_type, media.double_width = second.kind.content_type, second.width
-        _store(media.double_hash, second)
+        _store(double_hash, second)
     media.save()
     audit.record(actor=actor, action="media.added", obj=media, detail={"name": media.name})
     return Added(media, is_new=True)
@@ -156,10 +167,11 @@ def storage_name(content_hash: str, content_type: str) -> str:
     return f"media/{content_hash[:2]}/{content_hash}.{endings[content_type]}"
 
 
-def _lock(content_hash: str) -> None:
-    """Until the end of the transaction nobody else adds or forgets a file of this content."""
+def _lock(*hashes: str) -> None:
+    """Until the end of the transaction nobody else adds or forgets a file of one of these contents."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"media {content_hash}"])
+        for content_hash in sorted(filter(None, hashes)):
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"media {content_hash}"])
 
 
 def _store(content_hash: str, made: Rendition) -> None:

@@ -62,11 +62,8 @@ def campaign_detach(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 def _chosen(request: HttpRequest) -> MediaFile | None:
     if file := request.FILES.get("file"):
-        if (file.size or 0) > kinds.MAX_DOCUMENT_BYTES:  # before it is read into memory
-            raise kinds.UnusableFile(
-                f"“{file.name}” is larger than {kinds.MAX_DOCUMENT_BYTES // 1024**2} MB."
-            )
-        return media.add(actor=current_user(request), name=file.name or "", content=file.read()).media
+        most = kinds.MAX_DOCUMENT_BYTES
+        return media.add_upload(actor=current_user(request), file=file, most=most).media
     if not (number := request.POST.get("media", "")):
         return None
     try:

@@ -66,7 +66,7 @@ def _saved(request: HttpRequest, form: BrandForm) -> bool:
     try:
         if file := form.cleaned_data["new_logo"]:
             alt = installation.get().company
-            logo = media.add(actor=actor, name=file.name, content=file.read(), alt=alt).media
+            logo = media.add_upload(actor=actor, file=file, alt=alt).media
         branding.save(actor=actor, logo=logo, social=form.links(), **form.values())
     except (kinds.UnusableFile, media.StorageAway) as error:
         form.add_error("new_logo", str(error))

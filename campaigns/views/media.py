@@ -92,12 +92,8 @@ def _take(
 ) -> tuple[list[service.Added], list[str]]:
     added, refused = [], []
     for file in files:
-        name = file.name or ""
-        if (file.size or 0) > kinds.MAX_IMAGE_BYTES:  # before it is read into memory
-            refused.append(f"“{name[:60]}” is larger than {kinds.MAX_IMAGE_BYTES // 1024**2} MB.")
-            continue
         try:
-            added.append(service.add(actor=current_user(request), name=name, content=file.read(), alt=alt))
+            added.append(service.add_upload(actor=current_user(request), file=file, alt=alt))
         except (kinds.UnusableFile, service.InvalidDescription) as error:
             refused.append(str(error))
         except service.StorageAway as error:

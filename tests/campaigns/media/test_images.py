@@ -1,4 +1,5 @@
 import io
+import struct
 
 import pytest
 from PIL import Image
@@ -12,6 +13,10 @@ def opened(content: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(content))
     image.load()
     return image
+
+
+def picture_of(colour: str) -> Image.Image:
+    return Image.new("RGB", (10, 10), colour)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +82,16 @@ def test_a_photograph_saved_as_png_becomes_a_light_jpeg() -> None:
 def test_100_megapixels_are_refused_before_they_are_unpacked(size: tuple[int, int]) -> None:
     with pytest.raises(kinds.UnusableFile, match="50 megapixels are the most"):
         render(claimed_png(*size), kinds.PNG, "a.png")
+
+
+@pytest.mark.parametrize("side", [12_000, 20_000])
+def test_a_gif_that_grows_with_its_second_frame_is_refused(side: int) -> None:
+    content = encoded(picture_of("red"), "GIF", save_all=True, append_images=[picture_of("blue")])
+    before, mark, rest = content.rpartition(b"\x2c" + struct.pack("<4H", 0, 0, 10, 10))
+    assert mark
+    grown = before + b"\x2c" + struct.pack("<4H", 0, 0, side, side) + rest
+    with pytest.raises(kinds.UnusableFile, match="50 megapixels are the most"):
+        render(grown, kinds.GIF, "a.gif")
 
 
 def test_a_gif_that_is_a_film_is_refused() -> None:

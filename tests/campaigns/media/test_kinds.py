@@ -41,6 +41,7 @@ BAD = [
         PDF.replace(b"/Type", b"/OpenAction<</S/JavaScript/JS(app.alert(1))>>/Type"),
         "holds a program",
     ),
+    ("a.pdf", PDF.replace(b"/Type", b"/Names<</EmbeddedFiles 2 0 R>>/Type"), "or another file"),
     ("a.pdf", PDF + b" " * kinds.MAX_DOCUMENT_BYTES, "larger than 5 MB"),
     ("a.png", picture() + b" " * kinds.MAX_IMAGE_BYTES, "larger than 20 MB"),
 ]

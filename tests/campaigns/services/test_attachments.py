@@ -7,7 +7,7 @@ from django.conf import settings as site_settings
 
 from campaigns import entries
 from campaigns.entry_writer import EntryWriter
-from campaigns.models import AttachedContent, Attachment, Campaign, SendingSettings, Translation
+from campaigns.models import AttachedContent, Attachment, Campaign, MediaFile, SendingSettings, Translation
 from campaigns.selectors import approvals, costs
 from campaigns.selectors import attachments as selectors
 from campaigns.sending.cut import PreparedCall
@@ -73,6 +73,14 @@ def test_a_stale_page_attaches_nothing(campaign: Campaign) -> None:
     with pytest.raises(campaigns.StaleCampaign):
         attachments.attach(campaign_id=campaign.pk, revision=99, file=file)
     assert Attachment.objects.count() == 0
+
+
+def test_a_file_that_was_deleted_meanwhile_is_not_attached(campaign: Campaign) -> None:
+    file = make_media("a.pdf", PDF)
+    MediaFile.objects.filter(pk=file.pk).delete()  # the storage still has it
+    with pytest.raises(media.FileGone, match="deleted meanwhile"):
+        attachments.attach(campaign_id=campaign.pk, revision=campaign.revision, file=file)
+    assert not AttachedContent.objects.exists()
 
 
 def test_where_the_storage_is_away_it_says_so(campaign: Campaign, settings: Any, storage: Path) -> None:
