@@ -5,6 +5,7 @@ so nothing that was acknowledged can be lost.
 """
 
 import asyncio
+import functools
 import queue
 import threading
 import time
@@ -166,12 +167,12 @@ def _answer(group: list[_Post], *, is_stored: bool) -> None:
         by_loop.setdefault(post.loop, []).append(post.done)
     for loop, futures in by_loop.items():
         try:
-            loop.call_soon_threadsafe(_resolve, futures, is_stored)
+            loop.call_soon_threadsafe(functools.partial(_resolve, futures, is_stored=is_stored))
         except RuntimeError:  # the loop was closed meanwhile: nobody waits
             log.info("answer_not_wanted", messages=len(futures))
 
 
-def _resolve(futures: "list[asyncio.Future[bool]]", is_stored: bool) -> None:  # noqa: FBT001 - a callback
+def _resolve(futures: "list[asyncio.Future[bool]]", *, is_stored: bool) -> None:
     for future in futures:
         if not future.done():
             future.set_result(is_stored)

@@ -50,7 +50,7 @@ def to_escaped(path: Path, depth: int) -> Path:
     return Path((ESCAPED_ROOT, *path.segments), path.ups, path.data)
 
 
-def unchanged(path: Path, depth: int) -> Path:  # noqa: ARG001 - has the shape of every rewrite
+def unchanged(path: Path, _depth: int) -> Path:
     """The rewrite of subject and text: none."""
     return path
 

@@ -152,31 +152,35 @@ def _mailchimp(result: Converted) -> None:
     _replace(result, _MAILCHIMP, change)
 
 
+def _go_block(blocks: _Blocks, word: str, rest: str) -> str | None:
+    if word == "end":
+        return blocks.close()
+    name = name_of(rest) if rest.startswith(".") and word != "with" else ""
+    return blocks.open("each" if word == "range" else word, name)
+
+
 def _go(result: Converted) -> None:
     blocks = _Blocks()
 
-    def change(match: re.Match[str]) -> str | None:  # noqa: PLR0911 - one return per kind of tag
+    def value(body: str, word: str) -> str | None:
+        is_link = word in {"UnsubscribeURL", "ManageURL", "MessageURL"}
+        if is_link or body.startswith((".Subscriber.", ".UnsubscribeURL")):
+            return _value(name_of(word))
+        if "each" in blocks.stack and body.startswith("."):
+            return "{{this}}" if body == "." else _value(name_of(body))
+        return None
+
+    def change(match: re.Match[str]) -> str | None:
         body = match["body"].strip()
         word, _, rest = body.partition(" ")
-        if word in {"if", "range"}:
-            name = name_of(rest) if rest.startswith(".") else ""
-            return blocks.open("if" if word == "if" else "each", name)
-        if word == "with":
-            return blocks.open("with", "")
-        if body == "end":
-            return blocks.close()
+        if word in {"if", "range", "with", "end"}:
+            return _go_block(blocks, word, rest)
         if word == "TrackView":
             return ""
         if word == "TrackLink":
             address = re.match(r"^[\"'`](https?://[^\"'`]+)[\"'`]", rest)
             return address[1] if address else None
-        if body == ".":
-            return "{{this}}" if "each" in blocks.stack else None
-        if word in {"UnsubscribeURL", "ManageURL", "MessageURL"} or body.startswith(
-            (".Subscriber.", ".UnsubscribeURL")
-        ):
-            return _value(name_of(word))
-        return _value(name_of(body)) if "each" in blocks.stack and body.startswith(".") else None
+        return value(body, word)
 
     # An `{{else}}` is written alike in Go and here, and closes with the block around it.
     if _GO.search(result.source):

@@ -7,7 +7,7 @@ Limit: ReplacementTemplateData is a JSON string of at most 262,144 characters (S
 
 import html
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -54,27 +54,27 @@ def escaped(value: Value) -> Value:
     return escape_html(value) if isinstance(value, str) else _deep(value, escape_html)
 
 
-def _deep(value: Value, leaf: Any) -> Value:  # noqa: PLR0911 - one return per kind of value
-    if isinstance(value, str):
-        return leaf(value)
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        # What a number of JavaScript cannot hold is shown as it was written.
-        return value if abs(value) <= _MAX_INTEGER else str(value)
-    if isinstance(value, float):
-        return int(value) if value.is_integer() and abs(value) <= _MAX_INTEGER else value
+def _deep(value: Value, leaf: Callable[[str], str]) -> Value:
     if isinstance(value, list | tuple):
         return [_deep(item, leaf) for item in value]
     if isinstance(value, Mapping):
         return {str(key): _deep(item, leaf) for key, item in value.items()}
+    single = _single(value)
+    return leaf(single) if isinstance(single, str) else single
+
+
+def _single(value: Value) -> Value:
+    if value is None:
+        return ""
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, Decimal):
         return format(value.normalize(), "f")
-    return leaf(str(value))
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) <= _MAX_INTEGER else value
+    # What a number of JavaScript cannot hold is shown as it was written.
+    is_number = isinstance(value, int) and abs(value) <= _MAX_INTEGER
+    return value if is_number else str(value)
 
 
 def shape_of(root: str, names: Iterable[str]) -> Value:

@@ -43,13 +43,13 @@ SELECT count(*), count(*) FILTER (WHERE reason = 'resend'),
     max(opens_at) FILTER (WHERE reason <> 'resend' AND opens_at > least(clock_timestamp(), %(now)s)),
     min(at)
 FROM judged
-"""  # noqa: S608 - constants of this module
+"""  # noqa: S608 - put together with DOUBTFUL above; every value is a parameter
 _PAGE: Final = f"""{DOUBTFUL}
 SELECT j.subscriber_id, s.public_id, coalesce(s.email, ''), coalesce(s.name, ''), j.reason, j.at, j.opens_at,
     j.calls::int, j.reason <> 'resend' AND j.opens_at <= least(clock_timestamp(), %(now)s)
 FROM judged j LEFT JOIN subscribers_subscriber s ON s.id = j.subscriber_id
 WHERE j.subscriber_id > %(after)s ORDER BY j.subscriber_id LIMIT %(limit)s
-"""  # noqa: S608 - constants of this module
+"""  # noqa: S608 - put together with DOUBTFUL above; every value is a parameter
 _CALLS: Final = """
 SELECT configuration_set, count(*), min(started_at), max(lease_until), sum(cardinality(subscriber_ids))
 FROM campaigns_call WHERE run_id = %s AND state = 'lost' GROUP BY 1 ORDER BY 1

@@ -34,7 +34,7 @@ LEFT JOIN campaigns_batch b ON b.id = j.batch_id
 WHERE j.reason <> 'resend' AND j.opens_at <= least(clock_timestamp(), %(now)s)
     AND d.state = 'unresolved' AND d.reason <> 'resend'
 ORDER BY d.run_id, d.subscriber_id FOR UPDATE OF d
-"""  # noqa: S608 - constants
+"""  # noqa: S608 - put together with DOUBTFUL of the selector; every value is a parameter
 _MARK: Final = """
 UPDATE campaigns_delivery SET state = %s, reason = %s, at = %s
 WHERE run_id = %s AND subscriber_id = ANY(%s::bigint[]) AND state = 'unresolved'

@@ -20,15 +20,15 @@ _LOCK: Final = f"""
     SELECT {", ".join(f"o.{name}" for name in COLUMNS)} FROM events_outcome o
     JOIN unnest(%s::bigint[], %s::bigint[]) AS x (r, s) ON o.run_id = x.r AND o.subscriber_id = x.s
     ORDER BY o.run_id, o.subscriber_id FOR NO KEY UPDATE OF o
-"""  # noqa: S608 - names of columns
+"""  # noqa: S608 - put together from names of columns in our code; every value is a parameter
 _INSERT: Final = f"""
     INSERT INTO events_outcome ({_NAMES}) SELECT * FROM unnest({_ARRAYS}) AS x ({_NAMES})
     ORDER BY run_id, subscriber_id ON CONFLICT DO NOTHING RETURNING run_id, subscriber_id
-"""  # noqa: S608 - names of columns
+"""  # noqa: S608 - put together from names of columns in our code; every value is a parameter
 _UPDATE: Final = f"""
     UPDATE events_outcome o SET {", ".join(f"{name} = x.{name}" for name in COLUMNS[2:])}
     FROM unnest({_ARRAYS}) AS x ({_NAMES}) WHERE o.run_id = x.run_id AND o.subscriber_id = x.subscriber_id
-"""  # noqa: S608 - names of columns
+"""  # noqa: S608 - put together from names of columns in our code; every value is a parameter
 
 
 def raise_outcomes(cursor: psycopg.Cursor[Any], merges: dict[Key, Merge], people: People) -> None:

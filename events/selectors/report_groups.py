@@ -54,5 +54,5 @@ KNOWN: Final = f"""(SELECT CASE
     WHEN {_any_of(_OPENS)} THEN p.opens_allowed
     WHEN {_any_of(_CLICKS)} THEN p.clicks_allowed
     WHEN {_any_of(_EITHER)} THEN p.opens_allowed OR p.clicks_allowed ELSE true END
-    FROM events_reportgroup g WHERE g.id = %s::bigint)"""  # noqa: S608 (as above: constants, and the id as a parameter)
+    FROM events_reportgroup g WHERE g.id = %s::bigint)"""  # noqa: S608 (put together from the constants above; the id is a parameter)
 CONDITION: Final = f"{KNOWN} AND {_COUNTED}"

@@ -38,7 +38,7 @@ _COMPARE = f"""
            OR (p.last_clicked_at IS NULL AND t.last_clicked_at IS NOT NULL)
            OR (p.last_sent_at IS NULL AND t.last_sent_at IS NOT NULL))
     ORDER BY 1 LIMIT %(most)s
-"""  # noqa: S608 - constants of this module
+"""  # noqa: S608 - put together with _TOLD above; every value is a parameter
 _FIRST_MONTH = """
     SELECT to_regclass('events_event_' || to_char(coalesce(min(created_at), now()) AT TIME ZONE 'UTC', 'YYYYMM'))
            IS NOT NULL FROM accounts_installation

@@ -34,7 +34,7 @@ def start(dsn: str, *, transport: Any = None) -> None:
         max_breadcrumbs=0,
         server_name="",
         release="",
-        before_send=discreet,  # type: ignore[arg-type] # dicts to us
+        before_send=discreet,  # type: ignore[arg-type] # the SDK has a TypedDict for events, whose names change with it
     )
 
 
