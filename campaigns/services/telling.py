@@ -104,7 +104,10 @@ def _acts(campaign: Campaign) -> QuerySet[AuditEntry]:
 def _letter(campaign: Campaign, run: Run | None) -> Letter | None:
     name, page = f"“{campaign.name}”", _address("campaigns:campaign_detail", campaign)
     if campaign.missed_at and campaign.state == CampaignState.SCHEDULED:
-        text = f"{name} was due while nothing could start it, and it is too late to start without asking. Nothing has left."
+        text = (
+            f"{name} was due while nothing could start it, and it is too late to start without asking. "
+            "Nothing has left."
+        )
         if "restored_to" in campaign.steps_done.get("missed", {}):
             text = f"The database was restored from a backup. {name} was planned, and perhaps it was sent after that."
         return Letter(

@@ -138,7 +138,7 @@ def _restored(campaign: Campaign, run: Run) -> dict[str, Any]:
     people = restores.in_doubt(run.pk)
     if people:
         who = "1 person" if people == 1 else f"{people:,} people"
-        text = f"{who} may have got it after that. Settle or decide about them first: events that still come settle them."
+        text = f"{who} may have got it after that. Events that still come settle them; decide about the rest first."
         link = unresolved, "Look at them and decide"
     elif restores.is_locked():
         text, link = restores.LOCKED, (reverse("campaigns:restored"), "Open the restore")

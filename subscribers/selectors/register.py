@@ -188,15 +188,40 @@ def verify() -> Report:
     Checkpoints are read first and the ledger in one snapshot after them: it may only have grown in between.
     """
     audit = checkpoints.audit(_checkpoint_lines(), {key.key_id: key.public_key for key in public_keys()})
+    report = verify_against(audit)
+    storage_copies.compare_checkpoints(report, audit)
+    return report
+
+
+def verify_restored() -> tuple[Report, int | None]:
+    """Check a ledger that was put back to an earlier time: up to its end it must be what the checkpoints say.
+
+    Returns the report, and how many records they know of beyond its end; None where there are no checkpoints.
+    """
+    head = ConsentBlock.objects.order_by("-number").defer("leaves").first()
+    end = head.number if head else 0
+    lines = list(_checkpoint_lines())
+    points = [checkpoints.parse(line) for line in lines]
+    ours = [number for number, point in enumerate(points, start=1) if point and point.block <= end]
+    known = {key.key_id: key.public_key for key in public_keys()}
+    # Lines of later blocks may be signed by a key that this ledger does not know any more.
+    audit = checkpoints.audit(lines[: ours[-1] if ours else 0], known)
+    audit.hashes = {block: hash_ for block, hash_ in audit.hashes.items() if block <= end}
+    audit.newest = checkpoints.newest(lines[number - 1] for number in ours)
+    newest = checkpoints.newest(lines)
+    lost = None if newest is None else max(0, newest.last_id - (head.last_id if head else 0))
+    return verify_against(audit), lost
+
+
+def verify_against(audit: checkpoints.Audit) -> Report:
+    """Check the whole ledger, in one snapshot, against its seals and what checkpoints say."""
     is_outermost = not connection.in_atomic_block
     with transaction.atomic(), connection.cursor() as cursor:
         if is_outermost:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        report = verify_ledger(
+        return verify_ledger(
             blocks=_sealed(), rows=_rows(), public_keys=public_keys(), notices=notices(), audit=audit
         )
-    storage_copies.compare_checkpoints(report, audit)
-    return report
 
 
 def public_keys() -> list[keys.PublicKey]:

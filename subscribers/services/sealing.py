@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from mailplatform.core import clock
 
 from ..ledger import blocks, checkpoints, encoding, keys, merkle, sql, writing
-from ..models import SigningKey
+from ..models import ConsentBlock, SigningKey
 
 LEDGER_LOCK = 7301
 log = structlog.get_logger(__name__)
@@ -144,6 +144,28 @@ def read_head(cursor: Any) -> blocks.Head:
 def checkpoint_store() -> checkpoints.CheckpointFile:
     """Return the store of the settings."""
     return checkpoints.CheckpointFile(Path(settings.LEDGER_CHECKPOINT_FILE))
+
+
+def begin_checkpoints_anew() -> Path | None:
+    """After a restore: set the checkpoint file aside and begin another with the head of the ledger.
+
+    The old one names blocks that the ledger does not hold any more, and new blocks get their numbers. Returns where it
+    is now; None where there was none. Raises KeyFileError and LedgerKeyError; then nothing was changed.
+    """
+    store = checkpoint_store()
+    head = ConsentBlock.objects.order_by("-number").defer("leaves").first()
+    signer = load_signer() if head else None
+    aside = None
+    if store.path.exists():
+        aside = store.path.with_name(f"{store.path.name}.until-{clock.now():%Y%m%dT%H%M%S}")
+        store.path.rename(aside)
+    if head and signer:
+        now = encoding.format_time(clock.now())
+        point = checkpoints.Checkpoint(
+            head.number, head.last_id, bytes(head.block_hash).hex(), now, signer.key_id
+        )
+        store.append(point, signer)
+    return aside
 
 
 def load_signer() -> keys.Signer:

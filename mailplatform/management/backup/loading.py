@@ -1,0 +1,127 @@
+"""A dump into an empty database, in one transaction: all of it or nothing.
+
+The application's role may read nothing of it at first. Workers that run all the same find closed doors, until the
+restored database is locked and `setup_database` gives them their rights back.
+"""
+
+import contextlib
+import subprocess
+import tempfile
+import threading
+from shutil import copyfileobj
+from typing import IO, Any, Final
+
+import psycopg
+from django.db import connections
+from psycopg import sql
+
+from . import tools
+from .archive import CHUNK
+from .errors import BackupError
+
+_THINGS: Final = """
+SELECT count(*) FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace
+    AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+"""
+_OTHERS: Final = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
+
+
+def check_empty(database: tools.Database) -> int:
+    """Return the server's major version. Raises BackupError unless the database is empty and nobody works in it."""
+    with database.connect() as connection:
+        if _number(connection, _THINGS):
+            raise BackupError(
+                f"The database “{database.name}” is not empty. A restore needs a new one and never overwrites: "
+                "see “Restore” in docs/operations.md."
+            )
+        if others := _number(connection, _OTHERS):
+            raise BackupError(
+                f"{others} other connection(s) to “{database.name}”: stop the site, the workers and beat first."
+            )
+        return _number(connection, "SELECT current_setting('server_version_num')::int / 10000")
+
+
+def load(database: tools.Database, dump: IO[bytes], *, server_major: int) -> None:
+    """Fill the empty database. Raises BackupError; then it is as empty as before."""
+    folder = tools.folder(server_major)
+    with tempfile.TemporaryFile() as words:
+        reading = subprocess.Popen(
+            [str(folder / "pg_restore"), "--no-owner", "--no-privileges", "--no-comments", "--file=-"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words, env=database.environment,
+        )  # fmt: skip
+        writing = subprocess.Popen(
+            [str(folder / "psql"), "-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-d", database.conninfo],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=words, env=database.environment,
+        )  # fmt: skip
+        try:
+            is_whole = _pump(dump, reading, writing, _last_words(database))
+        finally:
+            for process in (reading, writing):
+                process.kill()
+                process.wait()
+        if not is_whole:
+            words.seek(0)
+            said = " ".join(words.read().decode(errors="replace").split())[-600:]
+            raise BackupError(f"The dump could not be loaded, and the database is as empty as before: {said}")
+
+
+def _pump(
+    dump: IO[bytes], reading: "subprocess.Popen[bytes]", writing: "subprocess.Popen[bytes]", last_words: str
+) -> bool:
+    """Dump → pg_restore → psql; only what pg_restore ended well is committed. True when it was."""
+    assert reading.stdin is not None
+    assert reading.stdout is not None
+    assert writing.stdin is not None
+    feeding = threading.Thread(target=_feed, args=(dump, reading.stdin), daemon=True)
+    feeding.start()
+    try:
+        writing.stdin.write(b"BEGIN;\n")
+        copyfileobj(reading.stdout, writing.stdin, CHUNK)
+        if reading.wait() == 0:
+            writing.stdin.write(last_words.encode())
+        writing.stdin.close()  # the end of psql's input
+    except BrokenPipeError:  # psql gave up, and says why
+        return False
+    finally:
+        reading.stdout.close()
+        feeding.join()
+        with contextlib.suppress(BrokenPipeError):
+            writing.stdin.close()
+    return writing.wait() == 0 and reading.returncode == 0
+
+
+def _feed(dump: IO[bytes], pipe: IO[bytes]) -> None:
+    # Where pg_restore gave up, it says why.
+    with contextlib.suppress(BrokenPipeError):
+        copyfileobj(dump, pipe, CHUNK)
+    with contextlib.suppress(BrokenPipeError):
+        pipe.close()
+
+
+def _last_words(database: tools.Database) -> str:
+    """Shut the application's role out, and commit."""
+    app = connections["default"].settings_dict["USER"]
+    commit = "\nCOMMIT;\n"
+    if app == connections["owner"].settings_dict["USER"]:
+        return commit
+    with database.connect() as connection:
+        revoke = sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {};").format(sql.Identifier(app))
+        return f"\n{revoke.as_string(connection)}{commit}"
+
+
+def _number(connection: psycopg.Connection[tuple[Any, ...]], statement: str) -> int:
+    row = connection.execute(statement.encode()).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def fits(server_major: int, dumped_from: int) -> None:
+    """Raise BackupError where the server is older than the one that the dump comes from."""
+    if server_major < dumped_from:
+        raise BackupError(
+            f"The backup comes from Postgres {dumped_from}, and this server is version {server_major}: "
+            f"use {dumped_from} or newer."
+        )
