@@ -372,7 +372,8 @@ def _check_restored(result: Preflight, campaign: Campaign) -> None:
         result.add(Level.BLOCKING, "restored", restores.LOCKED)
     elif campaign.created_at <= last.taken_at:
         message = (
-            f"The database was restored to {last.taken_at:%d %b %Y, %H:%M} UTC. Whether this campaign was sent between "
-            f"then and {last.restored_at:%d %b, %H:%M} is not known here: look into the mailbox of somebody on the list."
+            f"The database was restored to {last.taken_at:%d %b %Y, %H:%M} UTC. Whether this campaign was sent "
+            f"between then and {last.restored_at:%d %b, %H:%M} is not known here: look into the mailbox of somebody "
+            "on the list."
         )
         result.add(Level.WARNING, "restored", message)
