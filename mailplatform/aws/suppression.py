@@ -45,6 +45,21 @@ def listed(connection: Connection, *, since: dt.datetime | None = None) -> Itera
             return
 
 
+def find(connection: Connection, *, email: str, patience: float = PATIENCE_SECONDS) -> Listed | None:
+    """Look for an address, as it is written and in small letters. Raises SuppressionListUnreachable."""
+    ses = client(connection, "sesv2")
+    for spelling in dict.fromkeys((email, email.lower())):
+        try:
+            wait_turn(connection, patience=patience)
+            found = ses.get_suppressed_destination(EmailAddress=spelling)["SuppressedDestination"]
+        except ses.exceptions.NotFoundException:
+            continue
+        except (BotoCoreError, ClientError, ControlQueueBusy) as error:
+            raise SuppressionListUnreachable(str(error)) from error
+        return Listed(found["EmailAddress"], found["Reason"], found["LastUpdateTime"])
+    return None
+
+
 def put(connection: Connection, *, email: str, reason: str) -> None:
     """Add an address; `reason` is BOUNCE or COMPLAINT. Raises Refused, SuppressionListUnreachable."""
     ses = client(connection, "sesv2")
