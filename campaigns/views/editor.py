@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -14,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from mailplatform.accounts.access import current_site, current_user, require_role
 from mailplatform.accounts.models import Installation
+from mailplatform.core import memo
 
 from .. import languages
 from ..entries import BUILT_IN, BUILT_IN_DEFAULTS
@@ -71,7 +71,7 @@ def _store(request: HttpRequest, template: Template, form: TemplateForm, content
 
 
 def _save(request: HttpRequest, template: Template, form: TemplateForm) -> HttpResponse:
-    content = form.content()
+    content = form.content(template)
     defaults = form.defaults(template.defaults)
     if name := request.POST.get("declare", "").strip():
         defaults.setdefault(name, "")
@@ -109,7 +109,7 @@ def template_autosave(request: HttpRequest, public_id: UUID) -> JsonResponse:
         errors = " ".join(str(words) for found in form.errors.values() for words in found)
         return JsonResponse({"message": f"Not saved: {errors}"}, status=422)
     try:
-        saved = _store(request, template, form, form.content())
+        saved = _store(request, template, form, form.content(template))
     except templates.StaleTemplate as error:
         who = str(error.current.updated_by or "Somebody")
         return JsonResponse({"message": f"{who} saved this template meanwhile."}, status=409)
@@ -134,7 +134,7 @@ def _publish(request: HttpRequest, template: Template) -> None:
 
 def _conflict(request: HttpRequest, current: Template, form: TemplateForm) -> HttpResponse:
     """Both texts side by side: nothing that was typed is lost."""
-    mine, theirs = form.content(), _initial(current)
+    mine, theirs = form.content(current), _initial(current)
     again = TemplateForm(initial={**mine, "revision": current.revision})
     kept = {k: v for k, v in request.POST.items() if k.startswith("default:") or k == "source_format"}
     context = {
@@ -197,7 +197,8 @@ def language_context(template: Template, site: Installation) -> dict[str, Any]:
 def variable_rows(template: Template, used: frozenset[str], fields: dict[str, Any]) -> list[dict[str, Any]]:
     """The variables with what stands in for them, as the editor lists them."""
     fixed = BUILT_IN - BUILT_IN_DEFAULTS.keys() - {"language"}
-    names = sorted(used | set(template.defaults))
+    known = selectors.known_names(template.defaults, fields)
+    names = sorted(known & (used | set(template.defaults)))
     return [
         {
             "name": name,
@@ -209,8 +210,7 @@ def variable_rows(template: Template, used: frozenset[str], fields: dict[str, An
             "is_declared": name in template.defaults,
         }
         for name in names
-        if name in selectors.known_names(template.defaults, fields)
-        and isinstance(template.defaults.get(name, ""), str)
+        if isinstance(template.defaults.get(name, ""), str)
     ]
 
 
@@ -222,18 +222,19 @@ def template_check(request: HttpRequest, public_id: UUID) -> HttpResponse:
     form = TemplateForm({**request.POST.dict(), "name": template.name, "revision": template.revision})
     if not form.is_valid():
         return render(request, "campaigns/_check.html", {"form": form}, status=422)
-    for name, value in form.content().items():
+    content = form.content(template)
+    for name, value in content.items():
         setattr(template, name, value)
     template.defaults = TemplateForm(request.POST).defaults(template.defaults)
     person = chosen_person(request.POST.get("person", ""))
     chosen = previews.person_of(person) if person else previews.sample_person()
     site = current_site(request)
     shown = previews.preview(template, chosen, site=site)
-    cache.set(_preview_key(request, public_id), (shown.rendered,), PREVIEW_TTL_S)
+    memo.keep({_preview_key(request, public_id): (shown.rendered,)}, PREVIEW_TTL_S)
     context = {
         "template": template,
         "shown": shown,
-        "foreign": template_importing.has_foreign(form.content()),
+        "foreign": template_importing.has_foreign(content),
         "sender": campaigns.default_sender(site),
         "findings_json": json.dumps([finding.as_dict() for finding in shown.findings]),
     }
@@ -250,7 +251,8 @@ def template_preview(request: HttpRequest, public_id: UUID, part: str) -> HttpRe
     template = selectors.access_template(public_id)
     live: tuple[Rendered | None] | None = None
     if "live" in request.GET:
-        live = cache.get(_preview_key(request, public_id))
+        key = _preview_key(request, public_id)
+        live = memo.recall([key]).get(key)
     rendered = live[0] if live else previews.preview(template, previews.sample_person()).rendered
     return frames.mail_frame(rendered, part, images="images" in request.GET, dark="dark" in request.GET)
 

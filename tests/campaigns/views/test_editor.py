@@ -87,6 +87,15 @@ def test_the_live_check_reads_what_is_typed_and_saves_nothing(marketer: Client) 
     assert template.html == HTML
 
 
+def test_without_redis_the_check_still_answers(marketer: Client, settings: Any) -> None:
+    template = make_template()
+    backend = settings.CACHES["default"]["BACKEND"]
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": "unix:///nonexistent/redis.sock"}}
+    assert marketer.post(url(template, "template_check"), form(template)).status_code == 200
+    frame = marketer.get(url(template, "template_preview", "html"), {"live": "1"})
+    assert "unsubscribe" in frame.content.decode().lower()
+
+
 def test_the_live_preview_shows_a_chosen_person(marketer: Client) -> None:
     person = make_subscriber(name="Zoë <Lee>")
     template = make_template()

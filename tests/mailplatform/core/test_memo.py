@@ -12,6 +12,13 @@ def test_what_was_kept_is_recalled() -> None:
     assert memo.recall(["memo:a", "memo:b"]) == {"memo:b": ""}
 
 
+def test_what_one_has_claimed_is_nobody_elses_until_it_is_forgotten() -> None:
+    assert [memo.claim("memo:c", 30), memo.claim("memo:c", 30)] == [True, False]
+    memo.forget("memo:c")
+    assert memo.claim("memo:c", 30)
+    memo.forget("memo:c")
+
+
 def test_without_redis_nothing_is_known_and_nobody_is_held_up(settings: Settings) -> None:
     settings.CACHES = {
         "default": {
@@ -22,3 +29,4 @@ def test_without_redis_nothing_is_known_and_nobody_is_held_up(settings: Settings
     memo.keep({"memo:a": 1}, 30)
     memo.forget("memo:a")
     assert memo.recall(["memo:a"]) == {}
+    assert not memo.claim("memo:a", 30)
