@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 
 from campaigns.models import Template
 from mailplatform.accounts.models import User
@@ -13,6 +14,13 @@ from .models import Policy, ReportPlan, WebhookEndpoint, WebhookType
 from .services.report_mails import MOMENTS
 
 _RATES = ("bounce_rate", "complaint_rate", "rendering_rate")
+
+
+def _offer(form: forms.Form, name: str, found: "QuerySet[Any]") -> None:
+    """Let a field choose among these rows."""
+    field = form.fields[name]
+    assert isinstance(field, forms.ModelChoiceField)
+    field.queryset = found
 
 
 class PolicyForm(forms.Form):
@@ -155,7 +163,9 @@ class SignupSettingsForm(forms.Form):
         super().__init__(*args, **kwargs)
         found = CustomField.objects.order_by("label").values_list("key", "label")
         if found:
-            self.fields["field_keys"].choices = list(found)  # type: ignore[attr-defined]
+            field = self.fields["field_keys"]
+            assert isinstance(field, forms.MultipleChoiceField)
+            field.choices = list(found)
         else:
             del self.fields["field_keys"]
 
@@ -176,7 +186,7 @@ class NewSignupForm(SignupSettingsForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Offer the lists in use."""
         super().__init__(*args, **kwargs)
-        self.fields["mailing_list"].queryset = MailingList.objects.filter(archived_at=None)  # type: ignore[attr-defined]
+        _offer(self, "mailing_list", MailingList.objects.filter(archived_at=None))
 
 
 class ReportPlanForm(forms.Form):
@@ -199,7 +209,7 @@ class ReportPlanForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Offer everybody who works here."""
         super().__init__(*args, **kwargs)
-        self.fields["people"].queryset = User.objects.filter(is_active=True).order_by("email")  # type: ignore[attr-defined] # a model's field has one, django-stubs knows the base class alone
+        _offer(self, "people", User.objects.filter(is_active=True).order_by("email"))
 
     @staticmethod
     def initial_of(plan: ReportPlan | None) -> dict[str, Any]:
@@ -243,4 +253,4 @@ class SignupWelcomeForm(forms.Form):
         """Offer the templates in use."""
         super().__init__(*args, **kwargs)
         offered = Template.objects.filter(archived_at=None, variant_of=None)
-        self.fields["template"].queryset = offered.only("name", "archived_at")  # type: ignore[attr-defined] # a model's field has one, django-stubs knows the base class alone
+        _offer(self, "template", offered.only("name", "archived_at"))

@@ -22,7 +22,7 @@ from .editor import language_context
 
 @require_role("marketer")
 # The canvas writes inline styles, and shows the pictures of the mail from where they are.
-@csp_update({"style-src": ["'unsafe-inline'"], "img-src": ["https:"]})  # type: ignore[arg-type]  # knows no ids
+@csp_update({"style-src": ["'unsafe-inline'"], "img-src": ["https:"]})  # type: ignore[arg-type] # typed for a request alone
 @require_GET
 def template_visual(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Edit the MJML of a template by hand and eye. It is saved through the code editor's own addresses."""

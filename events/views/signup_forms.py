@@ -1,5 +1,6 @@
 """Sign-up forms: make one, word it in several languages, choose its welcome, take its address or snippet."""
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -180,9 +181,9 @@ def _snippet(signup_form: SignupForm, language: str, address: str) -> str:
     return "\n".join(line for line in made.splitlines() if line.strip())
 
 
-def _settings(data: dict[str, object]) -> service.Settings:
+def _settings(data: dict[str, Any]) -> service.Settings:
     names = ("name", "ask_name", "ask_tracking", "field_keys", "redirect_url")
-    return service.Settings(**{name: data[name] for name in names if name in data})  # type: ignore[arg-type]
+    return service.Settings(**{name: data[name] for name in names if name in data})
 
 
 def _can_edit(request: HttpRequest) -> bool:
