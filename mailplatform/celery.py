@@ -6,7 +6,7 @@ from typing import Any
 from celery import Celery, signals
 from django.conf import settings
 
-from mailplatform.core import shutdown
+from mailplatform.core import broker, shutdown
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mailplatform.settings")
 
@@ -19,6 +19,7 @@ def every(seconds: float, *, least: float = 10.0) -> float:
     return max(min(seconds, least), seconds * settings.SENDING_TIME_SCALE)
 
 
+broker.use_for_redis()
 app = Celery("mailplatform")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
