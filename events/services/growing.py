@@ -55,6 +55,8 @@ def count_weeks() -> int:
     since = datetime.combine(first_week(now), time(), UTC)
     values: dict[str, Any] = {"now": now, "since": since}
     with transaction.atomic(), connection.cursor() as cursor:
+        # Two at once would both put in what both took out. Pages go on reading the weeks of before.
+        cursor.execute("LOCK TABLE events_listweek IN SHARE ROW EXCLUSIVE MODE")
         ListWeek.objects.all().delete()
         cursor.execute(_COUNT, values)
         return int(cursor.rowcount)

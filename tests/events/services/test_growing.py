@@ -1,9 +1,11 @@
 """How lists grow: each person counts in the week in which it happened, for each list and once among all."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -82,3 +84,18 @@ def test_pages_show_weeks_or_say_that_they_are_not_counted_yet(
     assert f'<option value="{lists[0].pk}" selected>' in text
     assert client.get(address, {"list": "nonsense"}).context["shown"].name == "Everybody"
     assert f"{address}?list={lists[0].pk}" in client.get(reverse("events:dashboard")).content.decode()
+
+
+@pytest.mark.drill
+@pytest.mark.django_db(transaction=True)
+def test_two_counts_at_once_count_once() -> None:
+    def count() -> int:
+        try:
+            return growing.count_weeks()
+        finally:
+            connection.close()
+
+    make_person()
+    with ThreadPoolExecutor(4) as pool:
+        counted = list(pool.map(lambda _: count(), range(12)))
+    assert counted == [1] * 12
