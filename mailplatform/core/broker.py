@@ -14,10 +14,14 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 
 class Channel(kombu_redis.Channel):
+    connection: Any
+
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002  # kombu's signature
         if self.connection is None or self.connection.client is None:
             raise RedisConnectionError("the connection of this channel has been closed")
-        parameters: dict[str, Any] = super()._connparams(asynchronous=asynchronous)
+        parameters: dict[str, Any] = super()._connparams(  # type: ignore[misc]  # the stubs leave it out
+            asynchronous=asynchronous
+        )
         return parameters
 
 

@@ -25,6 +25,7 @@ def unacknowledged(connection: Connection) -> Message:
     queue = connection.SimpleQueue(f"broker-{uuid.uuid4().hex}", queue_opts={"auto_delete": True})
     queue.put({"run": 1})
     message = queue.get(timeout=5)
+    assert message.channel is not None
     message.channel._disconnect_pools()  # what the transport does itself when Redis goes away
     connection.transport.client = None
     return message
@@ -44,6 +45,7 @@ def test_every_address_of_redis_is_opened_with_it(url: str) -> None:
 def test_giving_back_what_was_not_acknowledged_is_a_lost_connection(
     connection: Connection, unacknowledged: Message
 ) -> None:
+    assert unacknowledged.channel is not None
     with pytest.raises(connection.connection_errors):
         unacknowledged.channel.qos.restore_unacked()
     ignore_errors(connection, unacknowledged.channel.close)
