@@ -46,14 +46,15 @@ SELECT c.subscriber_id, t.id FROM import_chunk c JOIN subscribers_tag t ON t.nam
 WHERE c.reason IS NULL AND (c.kind = 'new' OR %(policy)s <> 'skip') AND cardinality(c.tags) > 0
 ORDER BY 1, 2 ON CONFLICT DO NOTHING
 """
+# New people were numbered in the order of the chunk, so what names them by their numbers needs no sort.
 _JOIN_NEW: Final = """
 INSERT INTO subscribers_subscription AS x
     (subscriber_id, mailing_list_id, state, source, confirmed_at, created_at, updated_at)
 SELECT subscriber_id, %(list)s, 'confirmed', %(source)s, %(now)s, %(now)s, %(now)s FROM import_chunk
-WHERE reason IS NULL AND kind = 'new' ORDER BY subscriber_id
+WHERE reason IS NULL AND kind = 'new'
 """
 _JOIN_KNOWN: Final = (
-    _JOIN_NEW.replace("kind = 'new'", "kind <> 'new'")
+    _JOIN_NEW.replace("kind = 'new'", "kind <> 'new' ORDER BY subscriber_id")
     + """
 ON CONFLICT (subscriber_id, mailing_list_id) DO UPDATE
     SET state = 'confirmed', confirmed_at = excluded.confirmed_at, updated_at = excluded.updated_at
@@ -71,7 +72,7 @@ SELECT s.subscriber_id, %(now)s, CASE WHEN s.basis IN ('consent', 'soft_opt_in')
     CASE WHEN %(list)s > 0 THEN ARRAY[%(list)s::bigint] ELSE '{{}}' END,
     CASE WHEN cardinality(s.tags) > 0 THEN ARRAY(
         SELECT t.id FROM subscribers_tag t WHERE t.name = ANY(s.tags) ORDER BY t.id) ELSE '{{}}' END, {values}
-FROM import_chunk s WHERE s.kind = 'new' AND s.reason IS NULL ORDER BY s.subscriber_id
+FROM import_chunk s WHERE s.kind = 'new' AND s.reason IS NULL
 """
 
 
@@ -121,7 +122,7 @@ class Merge:
         }
         with connection.cursor() as cursor:
             lanes.hold(cursor, self._job.pk, upto)
-            counts = sorting.sort_rows(cursor, params, number=True)
+            counts = sorting.sort_rows(cursor, params)
             # Not earlier: the ids of a chunk's new people are a range of their own, by which an undo finds them.
             if begun:
                 begun()

@@ -75,11 +75,12 @@ def _note_findings(job: ImportJob, staging: Staging) -> None:
     counts, sample, changes = sorting.Counts(), list[dict[str, Any]](), list[dict[str, Any]]()
     for after in range(0, staging.total, CHUNK):
         with transaction.atomic(), connection.cursor() as cursor:
-            counts += sorting.sort_rows(cursor, {**params, "after": after, "upto": after + CHUNK})
+            part = {**params, "after": after, "upto": after + CHUNK}
+            counts += sorting.compare(cursor, part)
             if len(sample) < SAMPLE_ROWS:
-                sample += sorting.sample(cursor, SAMPLE_ROWS - len(sample))
+                sample += sorting.sample(cursor, part, SAMPLE_ROWS - len(sample))
             if len(changes) < SAMPLE_ROWS:
-                changes += sorting.differences(cursor, params, SAMPLE_ROWS - len(changes))
+                changes += sorting.differences(cursor, part, SAMPLE_ROWS - len(changes))
     staging.store_set_aside()
     preview = {
         "new": counts.new,

@@ -14,13 +14,14 @@ COLUMNS: Final = (
     "reference, opens, clicks, ip, requested_at, requested_ip"
 )
 COPY: Final = f"COPY subscribers_importstaging ({COLUMNS}) FROM STDIN"
-# One person per address: the first row wins, later ones come back as refused.
+# One person per address: the first row wins, later ones come back as refused. Rows are found by their place: the
+# statistics know nothing of a job that has just come, and a join by the row's number would be done row by row.
 _MARK_DUPLICATES: Final = """
 UPDATE subscribers_importstaging s SET reason = 'the same address stands in line ' || d.first_line
 FROM (
-    SELECT seq, first_value(line) OVER same AS first_line, row_number() OVER same AS place
+    SELECT ctid AS place, first_value(line) OVER same AS first_line, row_number() OVER same AS number
     FROM subscribers_importstaging WHERE job_id = %(job)s WINDOW same AS (PARTITION BY email ORDER BY seq)) d
-WHERE s.job_id = %(job)s AND d.seq = s.seq AND d.place > 1
+WHERE d.number > 1 AND s.ctid = d.place
 """
 # The values of a column are far fewer than its rows: these are grouped first, and only then taken apart.
 _CHOICES: Final = """

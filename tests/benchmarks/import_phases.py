@@ -17,7 +17,8 @@ from subscribers.merging import staging
 STEPS = (
     ("COPY", "rows into staging, by COPY"),
     ("UPDATE subscribers_importstaging s SET reason = 'the same", "repeated addresses"),
-    ("INSERT INTO import_chunk", "who is new, changed or set aside"),
+    ("WITH looked_at", "dry run: who is new, changed or set aside"),
+    ("INSERT INTO import_chunk", "who is new, and all that is written of them"),
     ("SELECT e.value", "values of choices"),
     ("INSERT INTO subscribers_subscriber (", "people and their six indexes"),
     ("INSERT INTO subscribers_subscription", "subscriptions, their keys and guard"),
