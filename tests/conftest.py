@@ -23,6 +23,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from mailplatform.sandbox.testing import RunningSandbox, running_sandbox
 from tests.database import create_copy, flush, grant_rights
+from tests.factories import aws_calls
 
 # Playwright's event loop runs in the thread in which a browser test uses the database.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -59,8 +60,17 @@ def django_db_setup(
 
 
 def pytest_configure() -> None:
-    """Hash passwords fast, for the length of the run."""
+    """Hash passwords fast and hear every call to Amazon, for the length of the run."""
     settings.PASSWORD_HASHERS = FAST_HASHERS
+    aws_calls.listen()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _only_granted_calls() -> Iterator[None]:
+    """Hold every call to Amazon that the site's code makes in any test against the printed policies."""
+    with aws_calls.recorded_actions() as asked:
+        yield
+    assert asked <= aws_calls.granted_to_anybody(), "the policies do not allow what the code calls"
 
 
 @pytest.fixture(scope="session", autouse=True)

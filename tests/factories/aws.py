@@ -1,7 +1,11 @@
 """An account to provision: a connection to the sandbox whose calls are recorded and may be made to fail."""
 
-from collections.abc import Callable
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from mailplatform.aws import session
@@ -17,6 +21,7 @@ from mailplatform.aws.steps import Outcome
 from mailplatform.sandbox import constants
 from mailplatform.sandbox.testing import RunningSandbox
 
+SERVICES_THAT_LIST = ("sesv2", "sns", "sqs", "s3", "cloudwatch", "events")
 SERVICES = ("sesv2", "sns", "sqs", "s3", "sts", "cloudwatch", "events")
 READS = ("Get", "List", "Describe", "Head")
 WEEKLY = Schedule("weekly", "cron(0 7 ? * MON *)", "0b9c7a4e-6a1f-4b60-9f0f-2f3d5a7c9e11")
@@ -119,6 +124,72 @@ def account(sandbox: RunningSandbox, want: Wanted) -> Account:
     calls.made.clear()
     calls.fails = lambda *_: ""
     return Account(connection, want, calls)
+
+
+def inventory(sandbox: RunningSandbox) -> dict[str, list[str]]:
+    """All that the account holds, as its services list it, each with what it is set to."""
+    ses, sns, sqs, s3, watch, events = map(sandbox.client, SERVICES_THAT_LIST)
+    sets = ses.list_configuration_sets(PageSize=1000)["ConfigurationSets"]
+    identities = [
+        item["IdentityName"] for item in ses.list_email_identities(PageSize=1000)["EmailIdentities"]
+    ]
+    topics = [item["TopicArn"] for item in sns.list_topics()["Topics"]]
+    queues = sqs.list_queues().get("QueueUrls", [])
+    buckets = [item["Name"] for item in s3.list_buckets()["Buckets"]]
+    rules = events.list_rules()["Rules"]
+    found: dict[str, list[Any]] = {
+        "identities": [ses.get_email_identity(EmailIdentity=name) for name in identities],
+        "sets": [ses.get_configuration_set(ConfigurationSetName=name) for name in sets],
+        "destinations": [
+            ses.get_configuration_set_event_destinations(ConfigurationSetName=name) for name in sets
+        ],
+        "pools": sandbox.sandbox.state.pools.values(),
+        "tenants": sandbox.sandbox.state.tenants.values(),
+        "topics": [sns.get_topic_attributes(TopicArn=arn)["Attributes"] for arn in topics],
+        "subscriptions": sns.list_subscriptions()["Subscriptions"],
+        "queues": [
+            sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"] for url in queues
+        ],
+        "buckets": [s3.get_bucket_policy(Bucket=name)["Policy"] for name in buckets],
+        "alarms": watch.describe_alarms()["MetricAlarms"],
+        "dashboards": watch.list_dashboards()["DashboardEntries"],
+        "rules": rules,
+        "targets": [events.list_targets_by_rule(Rule=item["Name"])["Targets"] for item in rules],
+    }
+    return {kind: sorted(map(_as_text, items)) for kind, items in found.items()}
+
+
+def _as_text(item: Any) -> str:
+    """Without what differs from one answer to the next."""
+    whole = item if isinstance(item, dict) else {"": item}
+    return json.dumps({**whole, "ResponseMetadata": None}, default=str, sort_keys=True)
+
+
+@contextmanager
+def confirming_site(sandbox: RunningSandbox) -> Iterator[str]:
+    """Run a site that confirms whatever subscription it is asked for; give the address for its messages."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if said["Type"] == "SubscriptionConfirmation":
+                sandbox.client("sns").confirm_subscription(TopicArn=said["TopicArn"], Token=said["Token"])
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/sns/events/"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 _recorders: dict[str, Calls] = {}

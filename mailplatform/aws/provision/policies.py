@@ -26,7 +26,7 @@ ANY: Final = ("*",)
 
 
 def documents(wanted: Wanted, arn: Arn, account_id: str, region: str) -> dict[str, dict[str, Any]]:
-    """Return both policies: `runtime` for the site's keys, `setup` for whoever runs provision and doctor."""
+    """Return both policies: `runtime` for the site's keys, `setup` for whoever provisions."""
     names = _Names(wanted, arn, account_id)
     guard = {
         "Sid": "OnlyThisRegion",
@@ -72,10 +72,13 @@ def runtime(names: _Names) -> list[dict[str, Any]]:
         [*names.identities, *names.sets, *names.templates, *(names.tenants if names.wanted.tenant else ())],
     )
     send["Condition"] = {"StringEquals": {"ses:ApiVersion": "2"}}
+    # SES asks for this action when SendEmail carries a finished message, as mail of the site itself does.
+    raw = _allow("SendRaw", ("ses:SendRawEmail",), [*names.identities, *names.sets])
     measure = _allow("OwnFigures", ("cloudwatch:PutMetricData",), ANY)
     measure["Condition"] = {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}
     return [
         send,
+        raw,
         _allow(
             "Templates",
             (
@@ -91,7 +94,7 @@ def runtime(names: _Names) -> list[dict[str, Any]]:
             (
                 "ses:DeleteSuppressedDestination",
                 "ses:GetAccount",
-                "ses:ListEmailIdentities",
+                "ses:GetSuppressedDestination",
                 "ses:ListSuppressedDestinations",
                 "ses:PutSuppressedDestination",
             ),
@@ -115,7 +118,13 @@ def runtime(names: _Names) -> list[dict[str, Any]]:
         _allow("Buckets", ("s3:GetBucketObjectLockConfiguration", "s3:ListBucket"), names.buckets),
         _allow(
             "Files",
-            ("s3:DeleteObject", "s3:GetObject", "s3:PutObject", "s3:PutObjectRetention"),
+            (
+                "s3:AbortMultipartUpload",
+                "s3:DeleteObject",
+                "s3:GetObject",
+                "s3:PutObject",
+                "s3:PutObjectRetention",
+            ),
             [f"{name}/*" for name in names.buckets],
         ),
         measure,
