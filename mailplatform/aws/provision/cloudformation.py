@@ -164,7 +164,8 @@ def _dashboard(resource: Resource) -> Iterator[Part]:
 def _rule(resource: Resource) -> Iterator[Part]:
     wanted = dict(resource.properties)
     targets = list(wanted.pop("Targets").values())
-    yield "", "AWS::Events::Rule", {"Name": resource.name, **wanted, "Targets": targets}
+    properties = {"Name": resource.name, **wanted, "Targets": targets, "Tags": tags_of(resource)}
+    yield "", "AWS::Events::Rule", properties
 
 
 def _pool(resource: Resource) -> Iterator[Part]:
