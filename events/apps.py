@@ -13,12 +13,14 @@ class EventsConfig(AppConfig):
         from subscribers.selectors import catalogue, holdings
 
         from . import metrics, papers, personal_data
-        from .selectors import held, reactions
+        from .selectors import held, reactions, sunset
         from .services import retention
 
         catalogue.register(reactions.subjects)
+        catalogue.register(sunset.subjects)
         holdings.register("mails", held.mails)
         holdings.register("events", held.happened)
+        holdings.register("inactivity", held.inactivity)
         retention.register()
         papers.register()
         personal_data.register()

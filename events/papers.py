@@ -7,6 +7,7 @@ from mailplatform.accounts.papers import facts
 from mailplatform.accounts.papers.facts import Fact
 
 from .models import WebhookEndpoint
+from .services import policies
 
 
 def webhooks(_site: Installation) -> list[Fact]:
@@ -22,6 +23,21 @@ def webhooks(_site: Installation) -> list[Fact]:
     ]
 
 
+def inactive(_site: Installation) -> list[Fact]:
+    """Whether people are judged by what they read, and what follows: the sunset policy."""
+    row = policies.get()
+    value = "nobody is judged"
+    if row.sunset_is_on:
+        value = (
+            f"after {row.sunset_months} months and {row.sunset_mails} mails without an open or click, of those alone "
+            "who agree to be counted; they are asked once"
+        )
+    if row.sunset_is_on and row.sunset_stops:
+        value += f", and get no marketing mail when they do not answer within {row.sunset_answer_days} days"
+    return [Fact("policy", "People who stopped reading", value)]
+
+
 def register() -> None:
-    """Make this group known."""
+    """Make these groups known."""
     facts.register("webhooks", webhooks)
+    facts.register("inactive", inactive)

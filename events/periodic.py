@@ -15,6 +15,7 @@ from .services import (
     bouncing,
     classifying,
     completeness,
+    deliverability,
     digesting,
     figures,
     forgetting,
@@ -23,6 +24,7 @@ from .services import (
     retention,
     settling,
     stopping,
+    sunset,
     webhook_sending,
 )
 
@@ -57,8 +59,16 @@ def work_on_account(*, act: str, user_id: int | None = None, **_unknown: Any) ->
 
 @shared_task(name="account.report_figures")
 def report_figures(**_unknown: Any) -> None:
-    """Tell the dashboard at Amazon how much waits here."""
+    """Tell the dashboard at Amazon how much waits here; and what is due once an hour or a day."""
     figures.report()
+    deliverability.look_if_due()
+    sunset.apply_if_due()
+
+
+@shared_task(name="account.look_at_domains")
+def look_at_domains(**_unknown: Any) -> None:
+    """Look at the account and the sending domains, because somebody asked."""
+    deliverability.look()
 
 
 @shared_task(name="events.make_partitions")

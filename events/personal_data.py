@@ -47,8 +47,16 @@ MODELS: Final[Mapping[str, Description]] = {
     "Retention": nobody("months"),
     "Policy": nobody(
         "bounce_rate bounces complaint_rate complaints accepted rendering_rate rendering_failures soft_bounces_count "
-        "soft_bounces soft_bounce_days"
+        "soft_bounces soft_bounce_days sunset_is_on sunset_months sunset_mails sunset_stops sunset_answer_days "
+        "sunset_segment"
     ),
+    "Sunset": about(
+        READERS, "until they react, withdraw the consent to be counted, or get mail again", "",
+        subscriber_id="who", stage="whether they were asked, or are kept back",
+        mails="how many mails they did not react to, with consent", judged_at="when we judged so",
+        asked_at="when they were asked whether they want to stay", stopped_at="since when they get no marketing mail",
+    ),
+    "DomainLook": nobody("domain at is_verified checks dmarc error"),
     "SafetyStop": nobody("run_id at cause provider reason accepted hits baseline resumed_at told_at"),
     "Cursor": nobody("name at"),
     "ReportPlan": nobody("campaign hours"),

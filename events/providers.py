@@ -22,3 +22,8 @@ def provider_of(address: str) -> str:
     """Return the provider's name, or the domain itself where the provider is not a large one; '' for no address."""
     domain = address.rpartition("@")[2].lower()
     return _BY_DOMAIN.get(domain, domain[:MAX_NAME]) if "@" in address else ""
+
+
+def is_providers_own(address: str) -> bool:
+    """Tell whether an address is at a domain of a large provider, in whose name nobody else can sign."""
+    return address.rpartition("@")[2].lower() in _BY_DOMAIN

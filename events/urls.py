@@ -3,12 +3,14 @@
 from django.urls import URLPattern, URLResolver, path
 
 from .views import (
+    account_list,
     amazon,
     archive,
     compare,
     dashboard,
     dead_letters,
     decisions,
+    deliverability,
     my_data,
     policy,
     public,
@@ -17,6 +19,7 @@ from .views import (
     report_people,
     signup,
     signup_forms,
+    sunset,
     webhooks,
 )
 
@@ -89,6 +92,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_webhook}secret/", webhooks.webhook_rotate, name="webhook_rotate"),
     path(f"{_webhook}replay/", webhooks.webhook_replay, name="webhook_replay"),
     path(f"{_webhook}remove/", webhooks.webhook_remove, name="webhook_remove"),
+    path("deliverability/", deliverability.overview, name="deliverability"),
+    path("deliverability/look/", deliverability.look, name="deliverability_look"),
+    path("deliverability/rates/", deliverability.rates, name="deliverability_rates"),
+    path("deliverability/inactive/", sunset.policy, name="deliverability_sunset"),
+    path("deliverability/amazons-list/", account_list.search, name="deliverability_list"),
     path("mp-trap/", public.trap, name="trap"),
     path("u/<str:token>/", public.unsubscribe, name="unsubscribe"),
     # Some mail programs take the last slash away; a redirect would turn their POST into a GET.

@@ -1,5 +1,6 @@
 """What happened after a mail was sent."""
 
+from .deliverability import DomainLook, Sunset, SunsetStage
 from .engagement import Counter, Link, Outcome, OutcomeState
 from .inbox import DeadLetter, Event, EventType, Heartbeat, InboundMessage, Retention
 from .policy import Cursor, Digest, Policy, SafetyStop, StopCause
@@ -12,6 +13,7 @@ __all__ = [
     "Cursor",
     "DeadLetter",
     "Digest",
+    "DomainLook",
     "Event",
     "EventType",
     "Heartbeat",
@@ -27,6 +29,8 @@ __all__ = [
     "Retention",
     "SafetyStop",
     "StopCause",
+    "Sunset",
+    "SunsetStage",
     "Trigger",
     "WebhookDelivery",
     "WebhookEndpoint",

@@ -28,6 +28,23 @@ class Policy(TimestampedModel):
         default=30, validators=(MinValueValidator(1), MaxValueValidator(365))
     )
 
+    # Who stopped reading: asked once after so many months and mails, then kept back, where that is chosen.
+    sunset_is_on = models.BooleanField(default=False)
+    sunset_months = models.PositiveSmallIntegerField(
+        default=12, validators=(MinValueValidator(3), MaxValueValidator(60))
+    )
+    sunset_mails = models.PositiveSmallIntegerField(
+        default=10, validators=(MinValueValidator(3), MaxValueValidator(1_000))
+    )
+    sunset_stops = models.BooleanField(default=False)
+    sunset_answer_days = models.PositiveSmallIntegerField(
+        default=30, validators=(MinValueValidator(7), MaxValueValidator(365))
+    )
+    # The segment of those who are to be asked; a campaign that was sent to it asks them.
+    sunset_segment = models.ForeignKey(
+        "subscribers.Segment", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
     class Meta:
         constraints = (models.CheckConstraint(condition=models.Q(id=1), name="policy_is_one_row"),)
 

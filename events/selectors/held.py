@@ -4,6 +4,8 @@ from typing import Any, Final
 
 from django.db import connection
 
+from events.models import Sunset
+
 # Run for run, by the primary key: there is no index of deliveries by person.
 _MAILS: Final = """
     SELECT d.at, d.state, d.reason, c.name, coalesce(r.frozen->>'subject', '')
@@ -32,6 +34,20 @@ def happened(numbers: list[int]) -> list[dict[str, Any]]:
     return [
         {"at": at.isoformat(), "kind": kind, "campaign": campaign, "link": link, "by_a_machine": is_machine}
         for at, kind, campaign, link, is_machine in _rows(_EVENTS, numbers)
+    ]
+
+
+def inactivity(numbers: list[int]) -> list[dict[str, Any]]:
+    """Return whether these numbers count as people who stopped reading, by the sunset policy."""
+    return [
+        {
+            "stage": row.get_stage_display(),
+            "mails_without_reaction": row.mails,
+            "since": row.judged_at.isoformat(),
+            "asked_at": row.asked_at.isoformat() if row.asked_at else "",
+            "no_marketing_mail_since": row.stopped_at.isoformat() if row.stopped_at else "",
+        }
+        for row in Sunset.objects.filter(pk__in=numbers).order_by("pk")
     ]
 
 

@@ -18,7 +18,9 @@ _SOON: Final = dt.timedelta(days=7)
 _FOR_ADMINS: Final = """
     SELECT (SELECT count(*) FROM subscribers_rightscase WHERE state = 'open' AND due_on <= %s),
            (SELECT count(*) FROM events_deadletter WHERE replayed_at IS NULL),
-           EXISTS (SELECT 1 FROM campaigns_restore WHERE unlocked_at IS NULL)
+           EXISTS (SELECT 1 FROM campaigns_restore WHERE unlocked_at IS NULL),
+           (SELECT min(domain) FROM events_domainlook
+            WHERE jsonb_path_exists(checks, '$[*] ? (@.verdict == "missing" || @.verdict == "wrong")'))
 """
 
 
@@ -87,7 +89,7 @@ def _of_doubt(doubt: attention.Doubt) -> Need:
 def _for_admins() -> list[Need]:
     with connection.cursor() as cursor:
         cursor.execute(_FOR_ADMINS, [clock.now().date() + _SOON])
-        cases, letters, is_locked = cursor.fetchone() or (0, 0, False)
+        cases, letters, is_locked, domain = cursor.fetchone() or (0, 0, False, "")
     found = []
     if is_locked:
         text = "Nothing is sent to readers until you have looked at what that left open, and unlock it."
@@ -99,6 +101,9 @@ def _for_admins() -> list[Need]:
     if letters:
         title = f"{letters} message{'s' if letters != 1 else ''} from Amazon could not be read"
         found.append(Need(title, "Look at the reason, then replay.", reverse("events:dead_letters")))
+    if domain:
+        text = "Mailbox providers may refuse your mail; the page has the record to add."
+        found.append(Need(f"DNS records of {domain} need a look", text, reverse("events:deliverability")))
     return found
 
 

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from campaigns.models import Run, RunPurpose
 from events.models import Digest
 from events.safety import Figures
+from mailplatform.core import clock
 
 from .breakdown import Breakdown, restore
 
-TRIED: Final = 30
+TRIED: Final = 100
+TRIED_DAYS: Final = 90
 AVERAGED: Final = 10
 
 
@@ -41,8 +43,10 @@ class Average:
 
 
 def past_runs() -> list[PastRun]:
-    """Return the last runs that went out, newest first (two queries)."""
-    runs = Run.objects.select_related("campaign").exclude(started_at=None).order_by("-launched_at")[:TRIED]
+    """Return the runs that went out in the last 90 days, newest first, a hundred at most (two queries)."""
+    first = clock.now() - timedelta(days=TRIED_DAYS)
+    runs = Run.objects.select_related("campaign").filter(launched_at__gte=first).exclude(started_at=None)
+    runs = runs.order_by("-launched_at")[:TRIED]
     known = digests(list(runs))
     return [
         PastRun(

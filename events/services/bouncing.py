@@ -98,7 +98,9 @@ def _counted(cursor: Any, people: list[int], policy: Policy) -> list[tuple[Any, 
 
 
 def _lift(cursor: Any, keys: list[bytes]) -> int:
-    lifted = suppression.lift_unreachable(cursor, email_keys=keys, because="a mail arrived again")
+    lifted = suppression.lift_by_policy(
+        cursor, email_keys=keys, reason=SuppressionReason.UNREACHABLE, because="a mail arrived again"
+    )
     if lifted:
         audit.record(actor=None, action="suppression.answered_again", detail={"addresses": lifted})
     return lifted

@@ -20,6 +20,11 @@ CHANGEABLE = (
     "soft_bounces_count",
     "soft_bounces",
     "soft_bounce_days",
+    "sunset_is_on",
+    "sunset_months",
+    "sunset_mails",
+    "sunset_stops",
+    "sunset_answer_days",
 )
 
 

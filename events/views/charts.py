@@ -10,6 +10,7 @@ from django.utils.formats import date_format
 
 from events.selectors.growth import Week
 from events.selectors.report import HOURLY_FOR, Point
+from events.selectors.reputation import Counted
 
 FEW = 2
 
@@ -38,8 +39,18 @@ def by_day(sent: Sequence[tuple[date, int]], joined: Sequence[tuple[date, int]])
         {"label": date_format(day, "D j M"), "values": [number, new]}
         for (day, number), (_, new) in zip(sent, joined, strict=True)
     ]
-    x = [int(datetime.combine(day, time(), UTC).timestamp()) for day, _ in sent]
+    x = [_midnight(day) for day, _ in sent]
     return _chart([("Mails sent", "blue"), ("People joined", "green")], rows, x, "UTC", "bars")
+
+
+def by_day_bad(days: Sequence[tuple[date, Counted]]) -> dict[str, Any]:
+    """Hard and soft bounces and complaints per day."""
+    rows = [
+        {"label": date_format(day, "D j M"), "values": [counted.hard, counted.soft, counted.complained]}
+        for day, counted in days
+    ]
+    series = [("Hard bounces", "red"), ("Soft bounces", "amber"), ("Complaints", "blue")]
+    return _chart(series, rows, [_midnight(day) for day, _ in days], "UTC", "bars")
 
 
 def by_week(weeks: Sequence[Week]) -> dict[str, Any]:
@@ -51,8 +62,12 @@ def by_week(weeks: Sequence[Week]) -> dict[str, Any]:
         }
         for week in weeks
     ]
-    x = [int(datetime.combine(week.monday, time(), UTC).timestamp()) for week in weeks]
+    x = [_midnight(week.monday) for week in weeks]
     return _chart([("Joined", "green"), ("Left", "amber"), ("Bounced", "red")], rows, x, "UTC", "bars")
+
+
+def _midnight(day: date) -> int:
+    return int(datetime.combine(day, time(), UTC).timestamp())
 
 
 def _chart(

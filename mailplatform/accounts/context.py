@@ -60,6 +60,13 @@ NAVIGATION: Sequence[tuple[str, Sequence[Place]]] = (
             ),
             Place("Templates", "campaigns:template_list", icon="template", names=("campaigns:template",)),
             Place("Media", "campaigns:media_list", icon="photo", names=("campaigns:media",)),
+            Place(
+                "Deliverability",
+                "events:deliverability",
+                icon="gauge",
+                names=("events:deliverability",),
+                role=Role.MARKETER,
+            ),
         ),
     ),
     (

@@ -22,7 +22,12 @@ from . import basis
 
 KEY_LOCK = 7302
 LIFTED_BY_USERS = frozenset(
-    {SuppressionReason.BOUNCE, SuppressionReason.UNREACHABLE, SuppressionReason.MANUAL}
+    {
+        SuppressionReason.BOUNCE,
+        SuppressionReason.UNREACHABLE,
+        SuppressionReason.INACTIVE,
+        SuppressionReason.MANUAL,
+    }
 )
 # About the person, not about one of their addresses.
 ABOUT_PERSON = frozenset(
@@ -219,15 +224,15 @@ def lift_by_own_act(cursor: Any, *, email_key: bytes, because: str) -> int:
     return _lift(email_key, LIFTED_BY_PERSON, because)
 
 
-def lift_unreachable(cursor: Any, *, email_keys: Sequence[bytes], because: str) -> int:
-    """Lift what several soft bounces had brought, after mail arrived again; return how many suppressions.
+def lift_by_policy(
+    cursor: Any, *, email_keys: Sequence[bytes], reason: SuppressionReason, because: str
+) -> int:
+    """Lift what a policy had brought (unreachable, inactive) and does not hold any more; return how many.
 
     Runs inside the caller's transaction.
     """
     lock_keys(cursor, email_keys)
-    live = Suppression.objects.filter(
-        email_key__in=list(email_keys), reason=SuppressionReason.UNREACHABLE, lifted_at=None
-    )
+    live = Suppression.objects.filter(email_key__in=list(email_keys), reason=reason, lifted_at=None)
     return live.update(lifted_at=clock.now(), lifted_because=because[:200])
 
 

@@ -31,7 +31,7 @@ _ALL: Final = (
     ),
     Kind(
         "dpia", "Data protection impact assessment", "Art. 35(7): tracking, retention, unsubscribing, risks and measures",
-        (*BASIC, "tracking", "people", "fields", "campaigns", "retention"), dpia.write,
+        (*BASIC, "tracking", "people", "fields", "campaigns", "retention", "inactive"), dpia.write,
     ),
     Kind(
         "tia", "Transfer impact assessment", "What of Amazon's work may be reached from outside the European Economic Area",

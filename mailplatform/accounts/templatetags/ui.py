@@ -96,6 +96,14 @@ def percent(part: float | None, whole: float | None) -> str:
 
 
 @register.filter
+def rate(part: float | None, whole: float | None) -> str:
+    """Return `part` of `whole` as a percentage of two places, for what is bad from a tenth of a per cent on."""
+    if not whole or part is None:
+        return NO_FIGURE
+    return f"{number_format(100 * part / whole, decimal_pos=2 if part else 0)} %"
+
+
+@register.filter
 def number(value: float | None) -> str:
     """Return a number with the separators of the language, or a dash for None."""
     return NO_FIGURE if value is None else number_format(value, force_grouping=True)

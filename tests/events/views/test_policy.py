@@ -1,5 +1,6 @@
 """Limits are edited in per cent; a preview shows which earlier campaigns they would have stopped."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -69,6 +70,15 @@ def test_limit_that_makes_no_sense_is_refused(admin: Client, change: dict[str, s
     assert policies.get().updated_at == before
 
 
-def test_marketers_may_not_change_limits(client: Client) -> None:
+def test_marketers_look_and_may_not_change_limits(client: Client) -> None:
     client.force_login(UserFactory.create())
-    assert client.get(reverse("events:policy")).status_code == 403
+    text = client.get(reverse("events:policy")).content.decode()
+    assert "An administrator can change this." in text
+    assert 'value="save"' not in text
+    assert client.post(reverse("events:policy"), {**GOOD, "action": "save"}).status_code == 403
+
+
+def test_campaigns_of_more_than_ninety_days_ago_are_not_tried(admin: Client) -> None:
+    run = make_bad_run()
+    Run.objects.update(launched_at=clock.now() - timedelta(days=91))
+    assert run.campaign.name not in admin.get(reverse("events:policy")).content.decode()

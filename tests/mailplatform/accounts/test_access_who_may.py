@@ -57,6 +57,8 @@ TABLE: dict[str, str] = {
         campaigns:campaign_attach campaigns:campaign_detach campaigns:media_add campaigns:media_picker
         campaigns:media_delete campaigns:brand_senders
         events:campaign_report_mails events:report_mails
+        events:deliverability events:deliverability_look events:deliverability_rates events:deliverability_sunset
+        events:deliverability_list events:policy
         events:campaign_people_csv events:unresolved_decide events:campaign_segment events:form_add events:form_words
         events:form_welcome events:form_archive
         campaigns:template_add campaigns:template_import campaigns:template_autosave campaigns:template_visual
@@ -82,7 +84,7 @@ TABLE: dict[str, str] = {
         accounts:user_invite_again accounts:user_revoke accounts:user_second_factor
         accounts:audit_log accounts:audit_log_export accounts:api_tokens accounts:api_token_revoke
         accounts:papers accounts:paper_questions accounts:paper accounts:paper_markdown accounts:paper_pdf
-        events:amazon events:dead_letters events:replay_dead_letter events:policy events:webhook_list events:webhook_add
+        events:amazon events:dead_letters events:replay_dead_letter events:webhook_list events:webhook_add
         events:webhook_detail events:webhook_test events:webhook_rotate events:webhook_replay events:webhook_remove
         campaigns:send_me_a_test campaigns:restored
         subscribers:person_proof subscribers:subscriber_merge subscribers:subscriber_erase subscribers:suppression_sync
@@ -98,7 +100,9 @@ MAY_POST = {
     "subscribers:register_verify",
 }  # fmt: skip
 # Read by a marketer, changed by an administrator.
-ADMIN_POST = {"campaigns:sending_settings"}
+ADMIN_POST = {
+    "campaigns:sending_settings", "events:policy", "events:deliverability_sunset", "events:deliverability_list",
+}  # fmt: skip
 ENTRIES = dict(patterns())
 
 

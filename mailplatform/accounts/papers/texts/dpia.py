@@ -70,6 +70,7 @@ def _tracking(facts: Facts) -> list[str]:
         "Kept of an open or click: time, link, kind of program. Not kept: IP address, user agent",
         "Opens are unreliable: Apple Mail Privacy Protection and image proxies open mail by themselves; known machines are counted apart",
     ]
+    found += [f"{fact.label}: {fact.value}" for fact in facts.group("inactive")]
     if is_measured(facts):
         found.append(
             f"Carrier: {facts.value('tracking', 'carrier')}. A withdrawal cannot silence a mail already sent: Amazon still sees the hit, "

@@ -16,7 +16,11 @@ LONG = "v=DKIM1; p=" + "A" * 400
     ("kind", "answer", "expected"),
     [
         ("CNAME", ["Key.dkim.AMAZONSES.com"], ["key.dkim.amazonses.com"]),
-        ("MX", ["10 Feedback-smtp.eu-central-1.amazonses.com"], ["10 feedback-smtp.eu-central-1.amazonses.com"]),
+        (
+            "MX",
+            ["10 Feedback-smtp.eu-central-1.amazonses.com"],
+            ["10 feedback-smtp.eu-central-1.amazonses.com"],
+        ),
         ("TXT", ["v=spf1 include:amazonses.com ~all", LONG], ["v=spf1 include:amazonses.com ~all", LONG]),
         ("TXT", dns.resolver.NoAnswer(), []),
         ("TXT", dns.resolver.NXDOMAIN(), []),

@@ -1,0 +1,109 @@
+"""What a record says, in every state in which people leave their DNS."""
+
+import pytest
+
+from events import sender_dns
+from events.sender_dns import Dmarc, Verdict
+
+KEY = "abc.dkim.amazonses.com"
+MX = "10 feedback-smtp.eu-central-1.amazonses.com"
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict"),
+    [([KEY], Verdict.FOUND), (["other.example"], Verdict.WRONG), ([], Verdict.MISSING)],
+)
+def test_dkim(seen: list[str], verdict: Verdict) -> None:
+    assert sender_dns.dkim(seen, "ABC.dkim.amazonses.com")[0] == verdict
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict", "words"),
+    [
+        ([MX], Verdict.FOUND, ""),
+        (["20 feedback-smtp.eu-central-1.amazonses.com"], Verdict.FOUND, ""),
+        ([MX, "20 mail.example.eu"], Verdict.WRONG, "exactly one"),
+        (["10 mail.example.eu"], Verdict.WRONG, "bounces would not reach Amazon"),
+        ([], Verdict.MISSING, "SPF does not speak for yours"),
+    ],
+)
+def test_mx_of_mail_from(seen: list[str], verdict: Verdict, words: str) -> None:
+    found = sender_dns.mail_from_mx(seen, MX)
+    assert found[0] == verdict
+    assert words in found[1]
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict", "words"),
+    [
+        (["v=spf1 include:amazonses.com ~all"], Verdict.FOUND, ""),
+        (["V=SPF1 +include:amazonses.com -all", "google-site-verification=1"], Verdict.FOUND, ""),
+        (["v=spf1 include:_spf.example.eu ~all"], Verdict.WRONG, "does not name Amazon"),
+        (["v=spf1 include:amazonses.com +all"], Verdict.WRONG, "everybody"),
+        (["v=spf1 include:amazonses.com all"], Verdict.WRONG, "everybody"),
+        (["v=spf1 include:amazonses.com ~all", "v=spf1 -all"], Verdict.WRONG, "several"),
+        (["v=spf10 include:amazonses.com"], Verdict.MISSING, "No server"),
+        ([], Verdict.MISSING, "No server"),
+    ],
+)
+def test_spf(seen: list[str], verdict: Verdict, words: str) -> None:
+    found = sender_dns.spf(seen)
+    assert found[0] == verdict
+    assert words in found[1]
+
+
+@pytest.mark.parametrize(
+    ("own", "parent", "verdict", "policy"),
+    [
+        (
+            ["v=DMARC1; p=reject; rua=mailto:d@example.eu"],
+            [],
+            Verdict.FOUND,
+            Dmarc("reject", False, False, True),
+        ),
+        (["v=DMARC1;p=none;adkim=s;aspf=s"], [], Verdict.FOUND, Dmarc("none", True, True, False)),
+        ([], ["v=DMARC1; p=reject; sp=quarantine"], Verdict.FOUND, Dmarc("quarantine", False, False, False)),
+        ([], ["v=DMARC1; p=reject"], Verdict.FOUND, Dmarc("reject", False, False, False)),
+        (["v=DMARC1; p=none", "v=DMARC1; p=reject"], [], Verdict.WRONG, None),
+        (["v=DMARC1; rua=mailto:d@example.eu"], [], Verdict.WRONG, None),
+        (["v=DMARC1; p=everything"], [], Verdict.WRONG, None),
+        (["something else"], [], Verdict.MISSING, None),
+    ],
+)
+def test_dmarc(own: list[str], parent: list[str], verdict: Verdict, policy: Dmarc | None) -> None:
+    found = sender_dns.dmarc(own, parent)
+    assert found[0] == verdict
+    assert found[2] == policy
+
+
+@pytest.mark.parametrize(
+    ("cnames", "addresses", "verdict"),
+    [
+        (["d1.cloudfront.net"], ["192.0.2.1"], Verdict.FOUND),
+        ([], ["192.0.2.1"], Verdict.FOUND),
+        (["r.eu-central-1.awstrack.me"], ["192.0.2.1"], Verdict.WRONG),
+        ([], [], Verdict.MISSING),
+    ],
+)
+def test_tracking_domain(cnames: list[str], addresses: list[str], verdict: Verdict) -> None:
+    assert sender_dns.tracking(cnames, addresses, "r.eu-central-1.awstrack.me")[0] == verdict
+
+
+@pytest.mark.parametrize(
+    ("mx", "addresses", "verdict"),
+    [
+        (["10 mail.example.eu"], [], Verdict.FOUND),
+        (["0 "], [], Verdict.WRONG),
+        ([], ["192.0.2.1"], Verdict.FOUND),
+        ([], [], Verdict.MISSING),
+    ],
+)
+def test_replies(mx: list[str], addresses: list[str], verdict: Verdict) -> None:
+    assert sender_dns.replies(mx, addresses)[0] == verdict
+
+
+@pytest.mark.parametrize(
+    ("domain", "parent"), [("example.eu", ""), ("mail.example.eu", "example.eu"), ("a.b.c.eu", "c.eu")]
+)
+def test_the_domain_above(domain: str, parent: str) -> None:
+    assert sender_dns.parent_of(domain) == parent
