@@ -46,6 +46,11 @@ class Server:
         return self.home / "postgres.log"
 
     @property
+    def local_settings(self) -> Path:
+        """What an operator adds to postgresql.conf, which is written anew at each start: archiving, memory."""
+        return self.home / "local.conf"
+
+    @property
     def pid(self) -> int | None:
         return read_pid(self.data / "postmaster.pid")
 
@@ -120,20 +125,21 @@ def _create_data(it: Server) -> None:
 
 
 def _create_roles_and_database(it: Server) -> None:
-    with _superuser(it, "template1") as connection:
+    with superuser(it, "template1") as connection:
         connection.execute(sql.SQL(ROLES_SQL.read_text()))
-    with _superuser(it, "postgres") as connection:
+    with superuser(it, "postgres") as connection:
         name, owner = sql.Identifier(DATABASE), sql.Identifier(OWNER_ROLE)
         connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, owner))
 
 
-def _superuser(it: Server, database: str) -> psycopg.Connection:
+def superuser(it: Server, database: str) -> psycopg.Connection:
+    """Connect as whoever may do everything; the caller closes it."""
     return psycopg.connect(host=str(it.layout.socket_dir), user=SUPERUSER, dbname=database, autocommit=True)
 
 
 def _launch(it: Server, data: Path) -> None:
     (data / "postgresql.conf").write_text(_configuration(it))
-    (data / "pg_hba.conf").write_text("local all all trust\n")
+    (data / "pg_hba.conf").write_text("local all all trust\nlocal replication all trust\n")
     _forget_the_dead(it, data)
     command = [
         _tool(it, "pg_ctl"),
@@ -192,6 +198,7 @@ def _configuration(it: Server) -> str:
     """postgresql.conf, whole. Sizes for a laptop; docs/operations.md has those for a server."""
     safety = "off" if it.fast_and_forgetful else "on"
     folder = str(it.layout.socket_dir).replace("'", "''").replace('"', '""')
+    local = str(it.local_settings).replace("'", "''")
     return f"""\
 listen_addresses = ''
 port = 5432
@@ -210,7 +217,13 @@ timezone = 'UTC'
 log_timezone = 'UTC'
 log_min_messages = warning
 log_checkpoints = off
+include_if_exists = '{local}'
 """
+
+
+def program(it: Server, name: str) -> list[str]:
+    """The beginning of a command that runs one of Postgres's programs as its user."""
+    return [*it.run_as.prefix, _tool(it, name)]
 
 
 def _tool(it: Server, name: str) -> str:

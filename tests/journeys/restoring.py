@@ -8,6 +8,7 @@ campaign to its end.
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -20,9 +21,9 @@ from django.db import connections
 
 from campaigns.selectors import restores, unresolved
 from campaigns.services import runs
-from mailplatform.embedded import postgres
+from mailplatform.embedded import postgres, privileges
 from mailplatform.embedded.binaries import find_postgres
-from mailplatform.embedded.layout import Layout
+from mailplatform.embedded.layout import SUPERUSER, Layout
 from mailplatform.management.chaos import audience as people
 from mailplatform.management.chaos import judge, scene, schedule
 from mailplatform.management.chaos.insist import insist
@@ -192,7 +193,49 @@ def _decide(story: Story) -> None:
     call_command("decide_unresolved", str(story.run_id), "--resend")
 
 
-VARIANTS = {"dump": dump}
+def wal(story: Story) -> None:
+    """With WAL received synchronously no commit is lost: the run goes on as after a crash."""
+    server = postgres.server(story.lab.layout, find_postgres())
+    base, archive = server.home / "base", server.home / "archive"
+    receiver = _archive_synchronously(server, base, archive)
+    try:
+        story.wait_for_share(0.5)
+        data = story.lose_database()
+    finally:
+        receiver.kill()
+        receiver.wait()
+    shutil.rmtree(data)
+    server.local_settings.unlink()
+    call_command("restore", f"--wal={base}", f"--archive={archive}", "--complete")
+    story.lab.start_servers()
+    story.told["handled_when_restored"] = story.sums().handled
+    story.start_all()
+    story.finish()
+    story.operator.settle(lambda: None, PATIENCE_S)
+
+
+def _archive_synchronously(server: postgres.Server, base: Path, archive: Path) -> "subprocess.Popen[bytes]":
+    """As docs/operations.md says: a receiver of WAL, commits that wait for it, a base backup."""
+    archive.mkdir(mode=0o700)
+    privileges.give(archive, server.run_as.owner)
+    reach = ["-h", str(server.layout.socket_dir), "-U", SUPERUSER]
+    receive = [*postgres.program(server, "pg_receivewal"), *reach, "-D", str(archive), "--slot=archive"]
+    subprocess.run([*receive, "--create-slot"], check=True)
+    receiver = subprocess.Popen([*receive, "--synchronous"])
+    server.local_settings.write_text("synchronous_standby_names = 'pg_receivewal'\n")
+    with postgres.superuser(server, "postgres") as connection:
+        connection.execute("SELECT pg_reload_conf()")
+        synchronous = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"
+        deadline = time.monotonic() + PATIENCE_S
+        while connection.execute(synchronous).fetchone() is None:
+            assert time.monotonic() < deadline, "the receiver is not synchronous"
+            time.sleep(0.1)
+    copy = [*postgres.program(server, "pg_basebackup"), *reach, "--checkpoint=fast", "-D", str(base)]
+    subprocess.run(copy, check=True)
+    return receiver
+
+
+VARIANTS = {"dump": dump, "wal": wal}
 
 
 def say(words: str) -> None:

@@ -52,3 +52,10 @@ def test_back_to_a_backup_nobody_is_mailed_again_without_a_decision(tmp_path: Pa
     )
     assert "locked" in told["resume_locked"]
     assert "may have got this mail after its backup" in told["resume_in_doubt"]
+
+
+def test_with_archived_wal_nobody_is_mailed_twice_and_nobody_missed(tmp_path: Path) -> None:
+    told = tell(tmp_path / "drill", "wal")
+    assert {name: told[name] for name in RIGHT} == RIGHT
+    # Every commit was there again: all that were accepted before the loss, and no more than a call of doubts.
+    assert told["handled_when_restored"] >= told["mails_when_lost"] - 50

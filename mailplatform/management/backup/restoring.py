@@ -12,6 +12,11 @@ from django.db import connections
 
 from campaigns.models import Restore
 from campaigns.services import restoring
+from mailplatform.embedded import postgres, recovery
+from mailplatform.embedded.binaries import find_postgres
+from mailplatform.embedded.errors import EmbeddedError
+from mailplatform.embedded.layout import Layout
+from mailplatform.embedded.locks import exclusively
 from subscribers.ledger import keys
 from subscribers.ledger.report import Report
 from subscribers.selectors import register
@@ -66,6 +71,31 @@ def lock(*, taken_at: dt.datetime, found: Manifest | None = None) -> Restored:
             warnings += _about_head(found)
     call_command("setup_database", verbosity=0)
     return Restored(made, report, warnings)
+
+
+def replay(base: Path, archive: Path, *, is_complete: bool) -> tuple[dt.datetime | None, Restored | None]:
+    """Put the embedded Postgres back by a base backup and archived WAL; return the time of its last transaction.
+
+    Locked as of that time, unless the operator knows that the archive lacks nothing. Raises BackupError.
+    """
+    layout = Layout.of(settings.DATA_DIR)
+    if connections["owner"].settings_dict["HOST"] != str(layout.socket_dir):
+        raise BackupError(
+            "Postgres is not the embedded one: recover it by its own means, then run restore --lock-as-of TIME."
+        )
+    connections.close_all()
+    try:
+        with exclusively(layout.lock_file):
+            last = recovery.replay(postgres.server(layout, find_postgres()), base=base, archive=archive)
+    except EmbeddedError as error:
+        raise BackupError(f"{error}.") from error
+    if is_complete:
+        return last, None
+    if last is None:
+        raise BackupError(
+            "There was no transaction in the archive: say with --lock-as-of when the base backup was made."
+        )
+    return last, lock(taken_at=last)
 
 
 def _check_fits(found: Manifest) -> None:

@@ -37,12 +37,30 @@ class Command(BaseCommand):
             "offset: 2026-11-22T12:04:00+00:00",
         )
 
+        what.add_argument(
+            "--wal",
+            type=Path,
+            metavar="BASE",
+            help="the embedded Postgres from a base backup (pg_basebackup) and the archived WAL of --archive",
+        )
+        parser.add_argument("--archive", type=Path, metavar="DIR", help="where the WAL was archived")
+        parser.add_argument(
+            "--complete",
+            action="store_true",
+            help="with --wal: no commit lacks in the archive (it was received synchronously), so do not lock",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Exit with 1 also where the register is not as it was written; the lock holds then, too."""
+        if bool(options["wal"]) != bool(options["archive"]) or (options["complete"] and not options["wal"]):
+            raise CommandError("--wal BASE and --archive DIR belong together, and --complete to them.")
         if options["unlock"]:
             self.unlock()
             return
         try:
+            if options["wal"]:
+                self.replay(options)
+                return
             if options["file"]:
                 done = restoring.restore(options["file"], say=self.stdout.write)
             else:
@@ -58,6 +76,14 @@ class Command(BaseCommand):
         except locking.NotLocked as error:
             raise CommandError(str(error)) from error
         self.stdout.write("Unlocked. Each campaign stays paused until somebody resumes it.")
+
+    def replay(self, options: dict[str, Any]) -> None:
+        """Recover the embedded Postgres, and say up to when."""
+        last, done = restoring.replay(options["wal"], options["archive"], is_complete=options["complete"])
+        until = f"{last:%d %b %Y, %H:%M:%S} UTC" if last else "the base backup"
+        self.stdout.write(f"Postgres runs again, with everything up to {until}.")
+        if done:
+            self.report(done)
 
     def report(self, done: restoring.Restored) -> None:
         """Say what is in doubt, what is lost, and what to do."""

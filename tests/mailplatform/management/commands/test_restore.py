@@ -149,3 +149,15 @@ def test_a_database_that_something_else_put_back_is_locked(
     _, err = _call("restore", f"--lock-as-of={at.isoformat()}")
     assert "no checkpoints" in err
     assert Restore.objects.get().taken_at == at
+
+
+@pytest.mark.parametrize("options", [["--wal=/x"], ["--unlock", "--complete"], ["/x", "--archive=/y"]])
+def test_options_that_do_not_belong_together_are_refused(options: list[str]) -> None:
+    with pytest.raises(CommandError, match="belong"):
+        _call("restore", *options)
+
+
+def test_another_postgres_is_not_recovered_by_us(settings: Any, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
+    with pytest.raises(CommandError, match="is not the embedded one"):
+        _call("restore", f"--wal={tmp_path}", f"--archive={tmp_path}")
