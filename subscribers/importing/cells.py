@@ -1,15 +1,14 @@
-"""Single cells: cleaning what comes in, and making what goes out safe for a spreadsheet."""
+"""Single cells: cleaning what comes in."""
 
 import re
+
+from mailplatform.core.sheets import is_formula
 
 from .errors import FileRefusedError
 
 MAX_CELL = 100_000  # characters; the longest cell that any field could sensibly hold
-# OWASP "CSV Injection": a cell that begins with one of these may run as a formula in Excel, Calc or Sheets.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-_NUMBER = re.compile(r"[+-]?\d[\d ., ]*%?")
 
 Cell = str | list[str]
 
@@ -22,16 +21,6 @@ def clean_text(text: str) -> str:
     # Printable text, which is nearly all there is, has nothing to be taken out.
     cleaned = (text if text.isprintable() else _CONTROL.sub("", text)).strip()
     return cleaned[1:] if cleaned.startswith("'") and is_formula(cleaned[1:]) else cleaned
-
-
-def is_formula(text: str) -> bool:
-    """Return whether a spreadsheet could take the text for a formula (a signed number is none)."""
-    return text.startswith(FORMULA_STARTS) and not _NUMBER.fullmatch(text)
-
-
-def spreadsheet_safe(text: str) -> str:
-    """Return the text as it may stand in an exported CSV: a possible formula is quoted with an apostrophe."""
-    return f"'{text}" if is_formula(text) else text
 
 
 def as_text(cell: Cell) -> str:

@@ -3,15 +3,13 @@
 What other apps hold they register here (`register`), because this app knows nothing of them.
 """
 
-import csv
 import datetime as dt
-import io
 from collections.abc import Callable
 from typing import Any, Final
 
 from mailplatform.core import clock
+from mailplatform.core.sheets import csv_rows
 
-from ..importing.cells import spreadsheet_safe
 from ..models import (
     ConsentNotice,
     ConsentPersonal,
@@ -59,16 +57,13 @@ def of(subscriber: Subscriber, *, given_only: bool = False) -> dict[str, Any]:
 
 def as_csv(document: dict[str, Any]) -> str:
     """Return the document as rows of section, number, field and value; formulas are quoted."""
-    target = io.StringIO()
-    writer = csv.writer(target)
-    writer.writerow(["section", "number", "field", "value"])
+    rows = [["section", "number", "field", "value"]]
     for section, content in document.items():
         items = content if isinstance(content, list) else [content]
         for number, item in enumerate(items, 1):
             cells = item if isinstance(item, dict) else {"": item}
-            for name, value in _flat(cells):
-                writer.writerow([section, number, spreadsheet_safe(name), spreadsheet_safe(value)])
-    return target.getvalue()
+            rows += [[section, str(number), name, value] for name, value in _flat(cells)]
+    return "".join(csv_rows(rows))
 
 
 def _flat(cells: dict[str, Any]) -> list[tuple[str, str]]:

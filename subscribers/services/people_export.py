@@ -3,8 +3,6 @@
 A cell that a spreadsheet would run as a formula begins with an apostrophe; the import takes it off again.
 """
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -12,8 +10,8 @@ from django.db import connection
 
 from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit
+from mailplatform.core.sheets import csv_rows
 
-from ..importing.cells import spreadsheet_safe
 from ..models import CustomField, MailingList, Tag
 from ..selectors.eligibility import REASONS, reason_sql
 from .bulk import Selection
@@ -95,8 +93,4 @@ def _text(value: Any) -> str:
 
 
 def _lines(rows: Sequence[Sequence[str]]) -> bytes:
-    target = io.StringIO()
-    csv.writer(target, lineterminator="\r\n").writerows(
-        [[spreadsheet_safe(cell) for cell in row] for row in rows]
-    )
-    return target.getvalue().encode()
+    return "".join(csv_rows(rows)).encode()

@@ -1,7 +1,5 @@
 """The import wizard: upload → map and declare → dry run → import → result."""
 
-import csv
-import io
 from typing import Any
 from uuid import UUID
 
@@ -14,10 +12,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from mailplatform.accounts.access import current_user, require_role
 from mailplatform.accounts.models import Role
 from mailplatform.accounts.services import audit
+from mailplatform.core.sheets import csv_rows
 
 from ..forms import imports as forms
 from ..forms import orders as order_forms
-from ..importing.cells import spreadsheet_safe
 from ..importing.columns import REFUSED_COLUMNS, MappingError
 from ..merging.statement import StatementError
 from ..models import CustomField, ImportJob, ImportKind, ImportState
@@ -268,18 +266,15 @@ def import_undo(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def import_refused(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """The refused rows as CSV: the original cells, the line and the reason, to be mended and sent again."""
     job = _job(public_id)
-    target = io.StringIO("\ufeff")
-    target.seek(0, io.SEEK_END)
-    writer = csv.writer(target)
     # The keys of JSON objects stand behind the columns of the file; the objects hold them already.
     added = sum(map(len, job.mapping.get("expansion", {}).values()))
     columns = job.mapping["columns"]
     names = [column["name"] for column in columns[: len(columns) - added]]
-    writer.writerow(map(spreadsheet_safe, [*names, *REFUSED_COLUMNS]))
+    rows = [[*names, *REFUSED_COLUMNS]]
     for line, reason, row in selector.refused_rows(job):
         cells = [*row, *([""] * (len(names) - len(row)))][: len(names)]
-        writer.writerow(map(spreadsheet_safe, [*cells, str(line), reason]))
-    response = HttpResponse(target.getvalue(), content_type="text/csv; charset=utf-8")
+        rows.append([*cells, str(line), reason])
+    response = HttpResponse(["\ufeff", *csv_rows(rows)], content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="refused-{job.public_id}.csv"'
     audit.record(actor=current_user(request), action="import.refused_rows_downloaded", obj=job)
     return response
