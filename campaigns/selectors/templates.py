@@ -2,18 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Count, Max, Q, QuerySet, Value
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import JSONObject
+from django.db.models.fields.json import KT
 from django.shortcuts import get_object_or_404
 
 from subscribers.models import CustomField
 
 from .. import languages
 from ..entries import BUILT_IN
-from ..models import Campaign, Template, TemplateDraft, TemplateVersion
+from ..models import Campaign, Template, TemplateDraft, TemplateVersion, Translation
 
 PERSON: Final = [
     ("first_name", "First name"),
@@ -78,13 +82,22 @@ def family(template: Template) -> list[Template]:
 
 
 def spoken_by(campaign: Campaign) -> dict[str, Spoken]:
-    """What a campaign says in other languages: its own choices, else the languages of its template."""
-    found = {
-        row.language: Spoken(row.template, row.subject, row.preheader, is_chosen=True)
-        for row in campaign.translations.select_related("template").order_by("language")
-    }
-    for variant in variants(campaign.template) if campaign.template else []:
-        found.setdefault(variant.language, Spoken(variant))
+    """What a campaign says in other languages: its own choices, else the languages of its template (one query)."""
+    own = Translation.objects.filter(campaign=campaign, template=OuterRef("pk"))
+    said = JSONObject(language="language", subject="subject", preheader="preheader")
+    wanted = Q(Exists(own))
+    if campaign.template_id is not None:
+        wanted |= Q(variant_of=campaign.template_id, archived_at=None)
+    rows = list(Template.objects.filter(wanted).annotate(said=ArraySubquery(own.values_list(said))))
+    chosen = [
+        (each["language"], Spoken(row, each["subject"], each["preheader"], is_chosen=True))
+        for row in rows
+        for each in row.said
+    ]
+    found = dict(sorted(chosen, key=itemgetter(0)))
+    for row in sorted(rows, key=lambda row: languages.language_name(row.language)):
+        if row.variant_of_id is not None and row.variant_of_id == campaign.template_id and not row.archived_at:
+            found.setdefault(row.language, Spoken(row))
     return found
 
 
@@ -97,8 +110,9 @@ def spoken_to(campaign: Campaign, language: str) -> Spoken | None:
 
 
 def list_drafts(template: Template, most: int = 50) -> QuerySet[TemplateDraft]:
-    """What the draft was before, newest first."""
-    return template.drafts.select_related("saved_by").order_by("-revision")[:most]
+    """What the draft was before, newest first, each with its `subject`; the texts are read where one is looked at."""
+    found = template.drafts.select_related("saved_by").annotate(subject=KT("source__subject")).defer("source")
+    return found.order_by("-revision")[:most]
 
 
 def newest_version(template: Template) -> TemplateVersion | None:
@@ -107,10 +121,12 @@ def newest_version(template: Template) -> TemplateVersion | None:
 
 
 def list_versions(template: Template) -> QuerySet[TemplateVersion]:
-    """All versions, newest first, with how many runs sent each."""
-    return (
-        template.versions.select_related("created_by").annotate(sent_runs=Count("runs")).order_by("-number")
-    )
+    """All versions, newest first, each with how many runs sent it and the subject as it was written.
+
+    The texts are read where one is looked at.
+    """
+    found = template.versions.select_related("created_by").defer("html", "text", "source")
+    return found.annotate(sent_runs=Count("runs"), written_subject=KT("source__subject")).order_by("-number")
 
 
 def custom_field_defaults() -> dict[str, Any]:
