@@ -63,6 +63,15 @@ VALUES {values} RETURNING id
 _CALL_VALUES: Final = "(%s, %s, 'campaign', 'in_flight', %s::bigint[], %s, %s, %s, %s, '')"
 
 
+# Of two campaigns that cut somebody at one instant neither would see the other's call. Buckets in ascending order:
+# two cuts never wait for each other, and the table of locks never fills, however many people want less mail.
+_IN_TURN: Final = """
+SELECT pg_advisory_xact_lock(hashtext('campaigns_mail_gap'), bucket) FROM (
+    SELECT DISTINCT (id %% 64)::int AS bucket FROM unnest(%s::bigint[]) id ORDER BY 1 OFFSET 0) buckets
+"""
+
+# Of a row of `plans`' people: why somebody is not mailed, and whether they want less mail.
+_REASON, _WANTS_LESS = 7, 10
 _NO_FIELDS: Final[dict[str, Any]] = {}
 
 
@@ -149,11 +158,7 @@ def cut(plan: plans.Plan, *, held: int | None, token: uuid.UUID, most: int, call
         if taken is None:
             return None
         made = Cut(taken.batch_id, taken.is_done, token, time.monotonic(), people=len(taken.ids))
-        cursor.execute(
-            plan.people_sql(taken.version_id),
-            {"ids": rows.array(taken.ids), "run": plan.run_id, "lists": plan.list_ids},
-        )
-        groups, ends = _decide(plan, cursor.fetchall(), taken)
+        groups, ends = _decide(plan, _look(cursor, plan, taken), taken)
         if taken.resend:
             made.skipped = resends.give_up(cursor, plan.run_id, [row.subscriber_id for row in ends])
         else:
@@ -185,6 +190,26 @@ def _advance(
     return _Taken(*found) if found else None
 
 
+def _look(cursor: CursorWrapper, plan: plans.Plan, taken: _Taken) -> list[tuple[Any, ...]]:
+    """Read who may be mailed; those who want less mail once more when no other campaign is cutting them."""
+    people = _read(cursor, plan, taken.version_id, taken.ids)
+    spaced = [row[0] for row in people if row[_WANTS_LESS] and not row[_REASON]]
+    if plan.kind != "marketing" or not spaced:
+        return people
+    cursor.execute(_IN_TURN, [rows.array(spaced)])
+    cursor.fetchall()
+    # A statement of its own: it sees what was committed while the locks were waited for.
+    now_known = {row[0]: row for row in _read(cursor, plan, taken.version_id, spaced)}
+    return [now_known.get(row[0], row) for row in people]
+
+
+def _read(cursor: CursorWrapper, plan: plans.Plan, version_id: int, ids: list[int]) -> list[tuple[Any, ...]]:
+    params: dict[str, Any] = {"ids": rows.array(ids), "run": plan.run_id, "lists": plan.list_ids}
+    cursor.execute(plan.people_sql(version_id), params)
+    found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
+
+
 def _decide(
     plan: plans.Plan, people: list[tuple[Any, ...]], taken: _Taken
 ) -> tuple[list[_Group], list[rows.DeliveryRow]]:
@@ -192,7 +217,7 @@ def _decide(
     groups: dict[tuple[bool, bool], _Group] = {}
     ends: list[rows.DeliveryRow] = []
     writer = plan.writer_for(taken.version_id)
-    for id_, email, name, language, fields, opens, clicks, reason, left, known in people:
+    for id_, email, name, language, fields, opens, clicks, reason, left, known, _ in people:
         if known != (resends.WAITING if taken.resend else None):
             if not taken.resend:
                 # Cannot happen: a person is in one batch at a time. If it does, better no mail than two.

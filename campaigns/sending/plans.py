@@ -22,7 +22,8 @@ WITH subscribers_suppression AS MATERIALIZED (
 SELECT a.id, s.email, s.name, s.language, {fields}, p.opens_allowed, p.clicks_allowed,
     CASE WHEN s.id IS NULL AND EXISTS (SELECT FROM subscribers_personmerge g WHERE g.old_id = a.id OFFSET 0)
         THEN 'merged' ELSE {reason} END, {left_list},
-    CASE WHEN d.state = 'unresolved' AND d.reason = 'resend' THEN 'resend' WHEN d.state <> '' THEN 'done' END
+    CASE WHEN d.state = 'unresolved' AND d.reason = 'resend' THEN 'resend' WHEN d.state <> '' THEN 'done' END,
+    coalesce(p.mail_gap_days, 0) > 0
 FROM unnest(%(ids)s::bigint[]) a(id)
 LEFT JOIN LATERAL (SELECT x.* FROM subscribers_subscriber x WHERE x.id = a.id OFFSET 0) s ON true
 LEFT JOIN LATERAL (SELECT x.* FROM subscribers_profile x WHERE x.subscriber_id = a.id OFFSET 0) p ON true

@@ -1,11 +1,14 @@
 """Who of a batch is mailed, tracked how, and who is not: decided at the cut."""
 
+import uuid
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import connection, transaction
 
 from campaigns.models import Delivery, Run
-from campaigns.sending import drain
+from campaigns.sending import cut, drain, plans
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
 from mailplatform.core import clock
@@ -77,6 +80,39 @@ def test_who_wants_less_mail_gets_the_first_of_two_campaigns_and_is_skipped_in_t
     drain_all(second, fake)
     assert _reasons(first) == {("accepted", ""): 3}
     assert _reasons(second) == {("accepted", ""): 2, ("skipped", "too_soon"): 1}
+
+
+def test_who_wants_less_mail_gets_one_of_two_campaigns_that_cut_them_at_one_instant(
+    site: Installation,
+) -> None:
+    """The second cut waits for the first one's commit, and then looks again at them alone."""
+    audience = make_list()
+    spaced, other = make_people(2, audience)
+    Profile.objects.filter(subscriber_id=spaced.pk).update(mail_gap_days=7)
+    first, second = make_run(audience), make_run(audience)
+
+    def cut_one(run: Run) -> list[int]:
+        plan = plans.Plan.load(run, "mailplatform")
+        made = cut.cut(plan, held=None, token=uuid.uuid4(), most=50, call_size=50)
+        return sorted(id_ for call in made.calls for id_ in call.subscriber_ids) if made else []
+
+    def cut_in_a_thread() -> list[int]:
+        try:
+            return cut_one(second)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            assert cut_one(first) == sorted([spaced.pk, other.pk])
+            later = pool.submit(cut_in_a_thread)
+            with connection.cursor() as cursor:
+                found = None
+                while found is None and not later.done():
+                    cursor.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+                    found = cursor.fetchone()
+        assert later.result() == [other.pk]
+    assert _reasons(second) == {("skipped", "too_soon"): 1}
 
 
 def test_an_audience_of_only_ineligible_people_costs_no_tokens(site: Installation, fake: FakeSes) -> None:
