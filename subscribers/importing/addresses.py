@@ -14,10 +14,8 @@ from email_validator import EmailNotValidError, validate_email
 MAX_ADDRESS_LENGTH = 254  # RFC 5321, 4.5.3.1.3: a path of 256 octets less the two angle brackets
 MAX_LOCAL_LENGTH = 64  # RFC 5321, 4.5.3.1.1
 
-_PLAIN = re.compile(
-    r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-    r"@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}",
-)
+_PLAIN_LOCAL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_PLAIN_DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 _WRAPPED = re.compile(r"^(?:[^<>]*<|mailto:)\s*([^<>]+?)\s*>?$", re.IGNORECASE)
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f"))
 
@@ -39,9 +37,19 @@ def normalise_email(text: str) -> str:
 
 
 def _is_plain(address: str) -> bool:
-    if len(address) > MAX_ADDRESS_LENGTH or not _PLAIN.fullmatch(address):
-        return False
-    return address.index("@") <= MAX_LOCAL_LENGTH and "--" not in address.partition("@")[2]
+    local, _, domain = address.rpartition("@")
+    return (
+        len(address) <= MAX_ADDRESS_LENGTH
+        and len(local) <= MAX_LOCAL_LENGTH
+        and _is_plain_domain(domain)
+        and _PLAIN_LOCAL.fullmatch(local) is not None
+    )
+
+
+@lru_cache(maxsize=4096)
+def _is_plain_domain(domain: str) -> bool:
+    """The domains of a file repeat."""
+    return "--" not in domain and _PLAIN_DOMAIN.fullmatch(domain) is not None
 
 
 def _normalise_unusual(text: str) -> str:

@@ -19,7 +19,7 @@ Reader = Iterator[list[str]]
 MAX_LINE = 1 << 20  # characters; longer lines are dropped while they are read
 _KEPT_OF_LONG_LINE = 200
 _KEY = re.compile(r"[0-9a-fA-F]{64}")
-_LINE_ENDS = ("\n", "\r")
+_LINE_ENDS = "\n\r"
 _TOO_LONG = "the row holds a cell that is too large"
 
 
@@ -37,21 +37,21 @@ class _Lines:
     def __iter__(self) -> Iterator[str]:
         while line := self._stream.readline(MAX_LINE):
             self.number += 1
-            odd = line.count('"') % 2
-            self.ended_with_newline = line.endswith(_LINE_ENDS)
+            odd = line.count('"') % 2 if '"' in line else 0
+            self.ended_with_newline = line[-1] in _LINE_ENDS
             if not self.ended_with_newline and len(line) == MAX_LINE:
                 odd ^= self._skip_rest()
                 self.row_was_cut = True
                 line = self._stand_in(line)
             self.inside_quotes ^= bool(odd)
-            yield line.replace("\x00", "")
+            yield line.replace("\x00", "") if "\x00" in line else line
 
     def _skip_rest(self) -> int:
         """Drop the rest of an over-long line; return whether it holds an odd number of quotes."""
         quotes = 0
         while rest := self._stream.readline(MAX_LINE):
             quotes += rest.count('"')
-            self.ended_with_newline = rest.endswith(_LINE_ENDS)
+            self.ended_with_newline = rest[-1] in _LINE_ENDS
             if self.ended_with_newline:
                 break
         return quotes % 2
@@ -139,7 +139,7 @@ def _records(reader: Reader, lines: _Lines, table: Table) -> Iterator[Record]:
 
 def _record(cells: list[str], lines: _Lines, table: Table) -> Record | None:
     width = len(table.columns)
-    values: list[Cell] = [cell.strip() for cell in cells]
+    values: list[Cell] = list(map(str.strip, cells))
     if lines.row_was_cut:
         return Record(lines.row_start, values[:width], _TOO_LONG)
     if not any(values):

@@ -3,64 +3,25 @@
 import zoneinfo
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache, lru_cache
 
 from .addresses import AddressRefusedError, normalise_email
 from .cells import Cell, as_text
 from .columns import Column
 from .columns import field_key as mapping_key
+from .consent_cells import CONSENT_TARGETS, ConsentCells, ConsentReader
 from .exports import departure
 from .records import Record
-from .values import (
-    NO,
-    READERS,
-    YES,
-    JsonValue,
-    ValueRefusedError,
-    read_list,
-    read_moment,
-    read_text,
-)
+from .values import READERS, JsonValue, ValueRefusedError, read_list, read_short, read_text
 
-BASES = ("consent", "soft_opt_in", "contract", "legitimate_interest")
-_BASIS_WORDS = {
-    **{basis: basis for basis in BASES},
-    "soft opt-in": "soft_opt_in",
-    "soft opt in": "soft_opt_in",
-    "legitimate interest": "legitimate_interest",
-    "opt-in": "consent",
-    "opt_in": "consent",
-    "double opt-in": "consent",
-    "none": "",
-    "": "",
-}
 _MAX_NAME = 200
-_MAX_SOURCE = 200
 _MAX_TAG = 60
 _MAX_LANGUAGE = 10
 # Types whose values repeat in a file: what short cells come to is remembered, column by column.
 _REPEATING = frozenset({"choice", "list", "number", "boolean", "date"})
 _REMEMBERED = 512
 _SHORT_CELL = 60
-_CLOCK_SLACK = timedelta(minutes=5)
-
-
-@dataclass(slots=True)
-class ConsentCells:
-    """The evidence of one row. ``basis`` None means that no such column is mapped, empty that its cell is empty."""
-
-    basis: str | None = None
-    at: datetime | None = None
-    at_is_mapped: bool = False
-    source: str = ""
-    wording: str = ""
-    reference: str = ""
-    opens: bool | None = None
-    clicks: bool | None = None
-    ip: str = ""
-    requested_at: datetime | None = None
-    requested_ip: str = ""
 
 
 @dataclass(slots=True)
@@ -100,16 +61,13 @@ class RowReader:
 
     def __init__(self, columns: Sequence[Column], *, now: datetime) -> None:
         """Prepare the readers of the mapped columns; ``now`` bounds the dates of consent."""
-        self._latest = now + _CLOCK_SLACK
         self._email = next(index for index, column in enumerate(columns) if column.target == "email")
-        targets = {column.target for column in columns}
-        self._has_moment = "consent_at" in targets
-        self._default_basis = "" if "consent_basis" in targets else None
+        self._evidence = ConsentReader(columns, now=now)
         self._names = [column.name for column in columns]
         self._setters = [
-            (index, self._setter(column))
+            (index, _setter(column))
             for index, column in enumerate(columns)
-            if column.target and column.target != "email"
+            if column.target not in {"", "email", *CONSENT_TARGETS}
         ]
 
     def read(self, record: Record) -> Person | RefusedRow:
@@ -119,9 +77,9 @@ class RowReader:
         cells = record.cells
         try:
             email = normalise_email(as_text(cells[self._email]))
-        except AddressRefusedError as error:
+            consent = self._evidence.read(cells)
+        except (AddressRefusedError, ValueRefusedError) as error:
             return RefusedRow(record.line, str(error), cells)
-        consent = ConsentCells(self._default_basis, at_is_mapped=self._has_moment)
         person = Person(record.line, email, consent=consent)
         for index, setter in self._setters:
             cell = cells[index]
@@ -134,21 +92,11 @@ class RowReader:
             person.name = _joined_name(person.fields)
         return person
 
-    def _setter(self, column: Column) -> _Setter:
-        key = column.field_key
-        if key:
-            return _field_setter(key, column.type)
-        if column.target == "consent_at":
-            return self._set_moment
-        if column.target == "status":
-            return _status_setter(mapping_key(column.name))
-        return _SETTERS[column.target]
 
-    def _set_moment(self, person: Person, cell: Cell) -> None:
-        moment = read_moment(cell)
-        if moment > self._latest:
-            raise ValueRefusedError("the moment of consent lies in the future")
-        person.consent.at = moment
+def _setter(column: Column) -> _Setter:
+    if column.field_key:
+        return _field_setter(column.field_key, column.type)
+    return _status_setter(mapping_key(column.name)) if column.target == "status" else _SETTERS[column.target]
 
 
 def _status_setter(key: str) -> _Setter:
@@ -168,7 +116,7 @@ def _field_setter(key: str, kind: str) -> _Setter:
 
     def setter(person: Person, cell: Cell) -> None:
         value = read(cell)
-        if value not in ("", []):
+        if value or value not in ("", []):  # no and 0 are values
             person.fields[key] = value
 
     return setter
@@ -189,19 +137,19 @@ def _joined_name(fields: dict[str, JsonValue]) -> str:
 
 
 def _set_name(person: Person, cell: Cell) -> None:
-    person.name = _short(cell, _MAX_NAME)
+    person.name = read_short(cell, _MAX_NAME)
 
 
 def _set_first_name(person: Person, cell: Cell) -> None:
-    person.fields["first_name"] = _short(cell, _MAX_NAME)
+    person.fields["first_name"] = read_short(cell, _MAX_NAME)
 
 
 def _set_last_name(person: Person, cell: Cell) -> None:
-    person.fields["last_name"] = _short(cell, _MAX_NAME)
+    person.fields["last_name"] = read_short(cell, _MAX_NAME)
 
 
 def _set_language(person: Person, cell: Cell) -> None:
-    text = _short(cell, _MAX_LANGUAGE).replace("_", "-")
+    text = read_short(cell, _MAX_LANGUAGE).replace("_", "-")
     if not text.replace("-", "").isalnum() or not text.isascii():
         raise ValueRefusedError(f"“{text}” is not a language code such as en or pt-BR")
     person.language = text.lower()
@@ -220,57 +168,6 @@ def _set_tags(person: Person, cell: Cell) -> None:
         raise ValueRefusedError(f"a tag is longer than {_MAX_TAG} characters")
 
 
-def _set_basis(person: Person, cell: Cell) -> None:
-    word = as_text(cell).strip().lower()
-    basis = _BASIS_WORDS.get(word)
-    if basis is None and word in YES:
-        basis = "consent"
-    if basis is None and word in NO:
-        basis = ""
-    if basis is None:
-        raise ValueRefusedError(f"“{word[:40]}” is not one of {', '.join(BASES)}")
-    person.consent.basis = basis
-
-
-def _set_source(person: Person, cell: Cell) -> None:
-    person.consent.source = _short(cell, _MAX_SOURCE)
-
-
-def _set_wording(person: Person, cell: Cell) -> None:
-    person.consent.wording = read_text(cell)
-
-
-def _set_reference(person: Person, cell: Cell) -> None:
-    person.consent.reference = _short(cell, _MAX_SOURCE)
-
-
-def _set_ip(person: Person, cell: Cell) -> None:
-    person.consent.ip = as_text(cell).strip()
-
-
-def _set_requested_at(person: Person, cell: Cell) -> None:
-    person.consent.requested_at = read_moment(cell)
-
-
-def _set_requested_ip(person: Person, cell: Cell) -> None:
-    person.consent.requested_ip = as_text(cell).strip()
-
-
-def _set_opens(person: Person, cell: Cell) -> None:
-    person.consent.opens = bool(READERS["boolean"](cell))
-
-
-def _set_clicks(person: Person, cell: Cell) -> None:
-    person.consent.clicks = bool(READERS["boolean"](cell))
-
-
-def _short(cell: Cell, limit: int) -> str:
-    text = " ".join(read_text(cell).split())
-    if len(text) > limit:
-        raise ValueRefusedError(f"the text is longer than {limit} characters")
-    return text
-
-
 _SETTERS: dict[str, _Setter] = {
     "name": _set_name,
     "first_name": _set_first_name,
@@ -278,13 +175,4 @@ _SETTERS: dict[str, _Setter] = {
     "language": _set_language,
     "time_zone": _set_time_zone,
     "tags": _set_tags,
-    "consent_basis": _set_basis,
-    "consent_source": _set_source,
-    "consent_wording": _set_wording,
-    "consent_reference": _set_reference,
-    "consent_ip": _set_ip,
-    "requested_at": _set_requested_at,
-    "requested_ip": _set_requested_ip,
-    "opens": _set_opens,
-    "clicks": _set_clicks,
 }

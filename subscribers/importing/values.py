@@ -40,6 +40,14 @@ def read_text(cell: Cell) -> str:
     return text
 
 
+def read_short(cell: Cell, limit: int) -> str:
+    """Return one line of text of at most ``limit`` characters, without repeated spaces."""
+    text = " ".join(read_text(cell).split())
+    if len(text) > limit:
+        raise ValueRefusedError(f"the text is longer than {limit} characters")
+    return text
+
+
 def read_choice(cell: Cell) -> str:
     """Return one value of a set of choices."""
     text = clean_text(as_text(cell))

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
-from operator import attrgetter
 from typing import Any, BinaryIO, Final, cast
 
 import orjson
@@ -14,10 +13,11 @@ from django.db import connection
 from mailplatform.core import clock, keys
 
 from ..importing import columns as mapping
+from ..importing.consent_cells import ConsentCells
 from ..importing.hints import Hints
 from ..importing.reading import open_table
 from ..importing.records import Record, Table
-from ..importing.rows import ConsentCells, Person, RefusedRow, RowReader
+from ..importing.rows import Person, RefusedRow, RowReader
 from ..ledger.encoding import format_time
 from ..models import ImportJob, ImportKind
 from . import table as staging
@@ -29,7 +29,6 @@ _BLOCK: Final = 5_000
 # Text format of COPY: https://www.postgresql.org/docs/15/sql-copy.html
 ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _BOOLEAN: Final = {None: "\\N", True: "t", False: "f"}
-_ALL_CELLS: Final = attrgetter(*ConsentCells.__slots__)
 _REMEMBERED: Final = 1_000
 
 
@@ -56,7 +55,7 @@ class Staging:
         self.warnings: list[str] = []
         self.hints = Hints()
         self._refusals = Refusals(job)
-        self._known_evidence: dict[tuple[Any, ...], tuple[str, str]] = {}
+        self._known_evidence: dict[ConsentCells, tuple[str, str]] = {}
 
     def fill(self) -> None:
         """Stream the file through COPY. Raises FileRefusedError when it cannot be read."""
@@ -88,15 +87,14 @@ class Staging:
         return self._line(row, evidence)
 
     def _evidence(self, cells: ConsentCells) -> tuple[str, str]:
-        """The columns of a row's evidence, or the reason for which the row is refused. Most rows say the same."""
-        key = _ALL_CELLS(cells)
-        found = self._known_evidence.get(key)
+        """The columns of a row's evidence, or the reason for which the row is refused. Most rows share theirs."""
+        found = self._known_evidence.get(cells)
         if found is None:
             evidence = evidence_of(cells, self._statement)
             found = ("", evidence) if isinstance(evidence, str) else (self._columns_of(evidence), "")
             if len(self._known_evidence) >= _REMEMBERED:
                 self._known_evidence.clear()
-            self._known_evidence[key] = found
+            self._known_evidence[cells] = found
         return found
 
     def _columns_of(self, evidence: Evidence) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from ..importing.rows import BASES, ConsentCells
+from ..importing.consent_cells import BASES, ConsentCells
 from ..services.consent import minimise_ip
 
 # What a basis other than consent must name (GDPR Art. 5(2); ePrivacy Art. 13(2) for the existing customer).
