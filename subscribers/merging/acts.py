@@ -15,6 +15,8 @@ from ..services.sealing import ACTS
 from .statement import Statement
 
 _MARKETING, _OPENS, _CLICKS = (str(kind.value) for kind in (Purpose.MARKETING, Purpose.OPENS, Purpose.CLICKS))
+# So few notices are compared one by one; more are looked up in a table.
+_FEW: Final = 3
 _NOTICES: Final = """
 CREATE TEMP TABLE IF NOT EXISTS import_notice (
     purpose text, wording text, hash text, version integer, PRIMARY KEY (purpose, wording)) ON COMMIT DELETE ROWS
@@ -53,7 +55,8 @@ SELECT %(first)s + row_number() OVER () - 1, st.subscriber_id, st.public_id,
 FROM import_chunk st
 """  # noqa: S608 - made of our own fragments; every value is a parameter
 _NOTICED: Final = """
-LEFT JOIN import_notice n ON n.purpose = a.purpose AND n.wording = coalesce(st.wording, %(wording)s)
+LEFT JOIN {notices} n(purpose, wording, hash, version)
+    ON n.purpose = a.purpose AND n.wording = coalesce(st.wording, %(wording)s)
 WHERE st.reason IS NULL AND st.basis <> '' AND a.needed AND st.kind """
 # What one row says, by purpose; `needed` is what tells people we know from new ones.
 _SAID: Final = {
@@ -92,6 +95,24 @@ def _said(purposes: Sequence[str], needed: Mapping[str, str]) -> str:
     return f"CROSS JOIN LATERAL (VALUES {rows}) a(place, purpose, act, basis, proof, needed)"
 
 
+def _joined(
+    cursor: CursorWrapper, notices: Sequence[tuple[str, str, str, int]]
+) -> tuple[str, dict[str, Any]]:
+    """The notices as something to join, with its parameters."""
+    if 0 < len(notices) <= _FEW:
+        params = {
+            f"n{row}_{place}": value
+            for row, notice in enumerate(notices)
+            for place, value in enumerate(notice)
+        }
+        rows = [f"(%(n{row}_0)s, %(n{row}_1)s, %(n{row}_2)s, %(n{row}_3)s)" for row in range(len(notices))]
+        return f"(VALUES {', '.join(rows)})", params
+    cursor.execute(_NOTICES)
+    cursor.execute("DELETE FROM import_notice")
+    cursor.executemany("INSERT INTO import_notice VALUES (%s, %s, %s, %s)", notices)
+    return "import_notice", {}
+
+
 class Acts:
     """Collects the records of a job's chunks."""
 
@@ -111,8 +132,6 @@ class Acts:
 
         `with_known` says that there are people we knew, of whom records may stand already.
         """
-        cursor.execute(_NOTICES)
-        cursor.execute("DELETE FROM import_notice")
         cursor.execute(_WORDINGS, self._params)
         rows, purposes = [], set[str]()
         for wording, opens, clicks in cursor.fetchall():
@@ -121,19 +140,19 @@ class Acts:
                     purposes.add(purpose)
                     notice = self._notice(purpose, wording)
                     rows += [(purpose, wording, notice.hash, notice.version)] if notice else []
-        if rows:
-            cursor.executemany("INSERT INTO import_notice VALUES (%s, %s, %s, %s)", rows)
         if not purposes:
             return 0
         ordered = [purpose for purpose in _SAID if purpose in purposes]
-        found = self._insert(cursor, f"{_said(ordered, _OF_NEW)} {_NOTICED} = 'new'", first=0)
+        notices, params = _joined(cursor, rows)
+        noticed = _NOTICED.format(notices=notices)
+        found = self._insert(cursor, f"{_said(ordered, _OF_NEW)} {noticed} = 'new'", params, first=0)
         if with_known:
-            known = f"{_RECORDED} {_said(ordered, _OF_KNOWN)} {_NOTICED} <> 'new'"
-            found += self._insert(cursor, known, first=found)
+            known = f"{_RECORDED} {_said(ordered, _OF_KNOWN)} {noticed} <> 'new'"
+            found += self._insert(cursor, known, params, first=found)
         return found
 
-    def _insert(self, cursor: CursorWrapper, joined: str, *, first: int) -> int:
-        cursor.execute(_ACTS + joined, {**self._params, "first": first})
+    def _insert(self, cursor: CursorWrapper, joined: str, params: dict[str, Any], *, first: int) -> int:
+        cursor.execute(_ACTS + joined, {**self._params, **params, "first": first})
         return int(cursor.rowcount)
 
     def _notice(self, purpose: str, wording: str) -> ConsentNotice | None:

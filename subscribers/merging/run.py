@@ -93,7 +93,7 @@ def _note_findings(job: ImportJob, staging: Staging) -> None:
         "changes": changes,
         "warnings": staging.warnings,
         "hints": staging.hints.found(),
-        "choices": {key: _choices(job, key) for key in _choice_keys(job)},
+        "choices": _choices(job),
         "staged": staging_table.count(job.pk),
     }
     ImportJob.objects.filter(pk=job.pk, state=ImportState.CHECKING).update(
@@ -101,17 +101,14 @@ def _note_findings(job: ImportJob, staging: Staging) -> None:
     )
 
 
-def _choice_keys(job: ImportJob) -> list[str]:
-    """The custom fields of the mapping that hold one or several of a set of values."""
-    return [
+def _choices(job: ImportJob) -> dict[str, list[str]]:
+    """The values found for the custom fields of the mapping that hold one or several of a set of values."""
+    keys = [
         column["target"].removeprefix("field:")
         for column in job.mapping["columns"]
         if column["target"].startswith("field:") and column["type"] in {"choice", "list"}
     ]
-
-
-def _choices(job: ImportJob, key: str) -> list[str]:
-    return staging_table.choices(job.pk, key, MAX_CHOICE_VALUES)
+    return staging_table.choices(job.pk, keys, MAX_CHOICE_VALUES)
 
 
 def _readable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -187,11 +184,7 @@ def forget_file(job: ImportJob) -> None:
 
 def _merge_people(job: ImportJob) -> None:
     staging = _staged_again(job)
-    choices = (
-        {key: _choices(job, key) for key in _choice_keys(job)}
-        if staging.was_filled
-        else job.preview["choices"]
-    )
+    choices = _choices(job) if staging.was_filled else job.preview["choices"]
     _make_fields(job, choices)
     fields.ensure_tags(names=staging_table.tags(job.pk))
     ImportJob.objects.filter(pk=job.pk).update(rows_total=staging.total)

@@ -52,6 +52,7 @@ CASE
         WHEN bool_or(x.reason = 'unsubscribe') THEN 'this person unsubscribed from all mail'
         WHEN bool_or(x.reason = 'bounce') THEN 'mail to this address bounced'
         WHEN bool_or(x.reason = 'unreachable') THEN 'mail to this address could not be delivered several times'
+        WHEN bool_or(x.reason = 'inactive') THEN 'this person did not react for a long time'
         ELSE 'this address is blocked' END {_SUPPRESSIONS})
     WHEN s.marketing_basis = 'withdrawn' THEN 'set aside: this person withdrew their consent'
     WHEN s.state = 'unsubscribed' THEN 'set aside: this person unsubscribed from the list'

@@ -2,7 +2,7 @@
 
 import uuid
 
-from django.contrib.postgres.indexes import OpClass
+from django.contrib.postgres.indexes import BrinIndex, OpClass
 from django.db import models
 from django.db.models.functions import Lower
 
@@ -32,7 +32,8 @@ class Subscriber(TimestampedModel):
     class Meta:
         indexes = (
             models.Index(OpClass(Lower("name"), "text_pattern_ops"), name="subscriber_name_prefix"),
-            models.Index(fields=("-created_at", "-id"), name="subscriber_newest"),
+            # Rows lie in the order of their time: a few bytes per hundred pages, and hardly any work per person.
+            BrinIndex(fields=("created_at",), name="subscriber_by_time", autosummarize=True),
         )
 
     def __str__(self) -> str:
