@@ -12,7 +12,7 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         """Register the system checks, what is noted of sign-ins, and what the papers of data protection rest on."""
         from . import (
-            checks,  # noqa: F401 (registering is what importing does)
+            checks,  # noqa: F401 - importing registers them
             metrics,
             personal_data,
             receivers,

@@ -47,8 +47,9 @@ class SignInMiddleware(LoginRequiredMiddleware):
         self, request: HttpRequest, user: User, view_func: Callable[..., object]
     ) -> HttpResponseBase | None:
         """Lead whoever lacks the second factor that everybody must have to where they get one."""
-        site = request.installation  # type: ignore[attr-defined] # ZoneMiddleware has set it by now
-        if not getattr(view_func, "login_required", True) or not site.require_second_factor:
+        if not getattr(view_func, "login_required", True):
+            return None
+        if not access.current_site(request).require_second_factor:
             return None
         name = request.resolver_match.view_name if request.resolver_match else ""
         if name in OPEN_WITHOUT or name.startswith("mfa_") or selectors.has_second_factor(user):
@@ -67,9 +68,9 @@ class ZoneMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Serve the request in its zone."""
-        request.installation = SimpleLazyObject(installation.get)  # type: ignore[attr-defined]
+        request.installation = SimpleLazyObject(installation.get)  # type: ignore[attr-defined] # read by current_site
         if isinstance(request.user, User):
-            name = request.user.time_zone or request.installation.time_zone  # type: ignore[attr-defined]
+            name = request.user.time_zone or access.current_site(request).time_zone
             with timezone.override(zoneinfo.ZoneInfo(name)):
                 return self.get_response(request)
         return self.get_response(request)

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -69,7 +69,7 @@ def start(data_dir: Path | str, *, fast_and_forgetful: bool = False, share: bool
         if needs_redis:
             redis_server.start(layout, find_redis())
         if share:
-            found._layout, found._usage = layout, Usage(layout.users_file)  # noqa: SLF001  # its own class
+            return replace(found, _layout=layout, _usage=Usage(layout.users_file))
     return found
 
 

@@ -98,8 +98,8 @@ class SuppressionForm(forms.Form):
         """Offer the columns, the likeliest first chosen."""
         super().__init__(*args, **options)
         columns = [(index, column["name"]) for index, column in enumerate(mapping["columns"])]
-        self.fields["column"].choices = columns  # type: ignore[attr-defined]
-        self.fields["reason_column"].choices = [("", "None"), *columns]  # type: ignore[attr-defined]
+        _offer(self, "column", columns)
+        _offer(self, "reason_column", [("", "None"), *columns])
         self.fields["column"].initial = likely_addresses(mapping)
         named = [index for index, name in columns if field_key(name) == "reason"]
         self.fields["reason_column"].initial = named[0] if named else ""
@@ -134,9 +134,9 @@ class ReadingForm(forms.Form):
         )
         super().__init__(*args, **options)
         choices = {guessed: ENCODINGS.get(guessed, guessed.upper()), **ENCODINGS}
-        self.fields["encoding"].choices = list(choices.items())  # type: ignore[attr-defined]
+        _offer(self, "encoding", list(choices.items()))
         sheets = mapping.get("sheets", [])
-        self.fields["sheet"].choices = [(name, name) for name in sheets]  # type: ignore[attr-defined]
+        _offer(self, "sheet", [(name, name) for name in sheets])
         # A sheet of a workbook has neither an encoding nor a delimiter to choose.
         for name in ("encoding", "delimiter"):
             if sheets or not mapping.get(name):
@@ -177,7 +177,9 @@ class DeclarationForm(PermissionForm):
     def __init__(self, *args: Any, lists: Any, **options: Any) -> None:
         """Offer these lists."""
         super().__init__(*args, **options)
-        self.fields["mailing_list"].queryset = lists  # type: ignore[attr-defined]
+        offered = self.fields["mailing_list"]
+        assert isinstance(offered, forms.ModelChoiceField)
+        offered.queryset = lists
 
     def declared(self) -> list[forms.BoundField]:
         """Return the inputs of the declaration."""
@@ -216,6 +218,12 @@ def column_rows(
             )
         )
     return rows
+
+
+def _offer(form: forms.Form, name: str, choices: Sequence[tuple[Any, str]]) -> None:
+    offered = form.fields[name]
+    assert isinstance(offered, forms.ChoiceField)
+    offered.choices = choices
 
 
 def _shown(target: str, known: set[str]) -> str:

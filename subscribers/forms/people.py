@@ -45,13 +45,15 @@ class PersonForm(forms.Form):
     ) -> None:
         """Build the inputs; fill them from the person, if there is one."""
         super().__init__(*args, **options)
-        self.fields["lists"].queryset = lists  # type: ignore[attr-defined]
+        field = self.fields["lists"]
+        assert isinstance(field, forms.ModelMultipleChoiceField)
+        field.queryset = lists
         if not lists:
             del self.fields["lists"]
-        for field in custom:
-            self.fields[_PREFIX + field.key] = _input(field)
+        for each in custom:
+            self.fields[_PREFIX + each.key] = _input(each)
             if subscriber is not None:
-                self.initial[_PREFIX + field.key] = _shown(subscriber.fields.get(field.key))
+                self.initial[_PREFIX + each.key] = _shown(subscriber.fields.get(each.key))
 
     def clean_time_zone(self) -> str:
         """Return a zone that exists, or nothing."""

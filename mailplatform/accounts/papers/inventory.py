@@ -45,7 +45,7 @@ def register(app_label: str, described: Mapping[str, Description]) -> None:
 def models() -> Iterator[tuple[type[Model], Description | None]]:
     """Yield every model with its description, tables between two others too, by name."""
     for model in sorted(apps.get_models(include_auto_created=True), key=lambda each: each._meta.label):  # noqa: SLF001 - Django documents _meta
-        yield model, _descriptions.get(model._meta.label)  # noqa: SLF001 - the same
+        yield model, _descriptions.get(model._meta.label)  # noqa: SLF001 - Django documents _meta
 
 
 def columns(model: type[Model]) -> frozenset[str]:

@@ -50,7 +50,7 @@ def mailable_by_subtraction(kind: Kind) -> int:
         cursor.execute(f"SELECT count(*) FROM {allowed}")  # noqa: S608 - made of the rules
         everybody = cursor.fetchone()[0]
         cursor.execute(
-            f"SELECT count(*) FROM subscribers_subscriber s, {allowed} AND s.id = p.subscriber_id"  # noqa: S608 - as above
+            f"SELECT count(*) FROM subscribers_subscriber s, {allowed} AND s.id = p.subscriber_id"  # noqa: S608 - made of the rules
             f" AND s.id IN ({eligibility.kept_back_among_sql(kind)}) AND {reason_sql(kind, now=NOW)} <> ''"
         )
         return int(everybody - cursor.fetchone()[0])
@@ -60,7 +60,7 @@ def reasons_of_many(kind: Kind, numbers: list[int]) -> list[str]:
     reason = eligibility.reason_of_many_sql(kind, now=NOW)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {reason} FROM unnest(%s::bigint[]) WITH ORDINALITY AS ids (id, place)"  # noqa: S608 - as above
+            f"SELECT {reason} FROM unnest(%s::bigint[]) WITH ORDINALITY AS ids (id, place)"  # noqa: S608 - the statement under test
             " LEFT JOIN subscribers_profile p ON p.subscriber_id = ids.id"
             f" LEFT JOIN ({eligibility.kept_back_among_sql(kind)}) k (id) ON k.id = ids.id"
             " LEFT JOIN subscribers_subscriber s ON s.id = k.id ORDER BY place",
