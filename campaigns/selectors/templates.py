@@ -9,8 +9,8 @@ from uuid import UUID
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Value
-from django.db.models.functions import JSONObject
 from django.db.models.fields.json import KT
+from django.db.models.functions import JSONObject
 from django.shortcuts import get_object_or_404
 
 from subscribers.models import CustomField
