@@ -7,7 +7,9 @@ from django import forms
 from subscribers.models import Subscriber
 
 from .. import languages
+from ..models import Template
 from ..rendering import SourceKind
+from ..rendering.line_ends import as_stored
 from ..services import template_importing, test_sends
 
 DEFAULT_PREFIX: Final = "default:"
@@ -50,8 +52,9 @@ class ImportTemplateForm(forms.Form):
     )
 
     def clean(self) -> dict[str, Any]:
-        """One of the two sources, as text, under `source`."""
+        """One of the two sources, as text, under `source`. What is pasted comes with the browser's line ends."""
         cleaned = super().clean() or self.cleaned_data
+        cleaned["source"] = as_stored(cleaned.get("source", ""), "")
         upload = cleaned.get("file")
         try:
             if upload is not None:
@@ -102,13 +105,13 @@ class TemplateForm(forms.Form):
         """Tell the code editor what the source is written in."""
         self.fields["html"].widget.attrs["data-editor"] = kind
 
-    def content(self) -> dict[str, Any]:
-        """What the service saves, line ends as Unix has them."""
+    def content(self, stored: Template) -> dict[str, Any]:
+        """What the service saves, with the line ends that the stored template has."""
         values = {k: self.cleaned_data[k] for k in ("name", "subject", "preheader", "html", "text")}
         values["subject"] = " ".join(values["subject"].split())
         if self.cleaned_data["source_format"]:
             values["source_format"] = self.cleaned_data["source_format"]
-        return {k: v.replace("\r\n", "\n") for k, v in values.items()}
+        return {k: as_stored(v, getattr(stored, k)) for k, v in values.items()}
 
     def defaults(self, stored: dict[str, Any]) -> dict[str, Any]:
         """The declared variables: those of the page, and the lists that the page does not show."""

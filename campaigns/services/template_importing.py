@@ -75,5 +75,5 @@ def import_template(*, actor: User | None, name: str, source: str) -> tuple[Temp
     Raises `templates.TemplateNameTaken`.
     """
     kind = SourceKind.MJML if looks_like_mjml(source) else SourceKind.HTML
-    conversion = convert_content({"html": source.replace("\r\n", "\n"), "source_format": kind}, {})
+    conversion = convert_content({"html": source, "source_format": kind}, {})
     return templates.create(actor=actor, name=name, **conversion.content), conversion
