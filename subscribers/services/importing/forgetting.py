@@ -17,6 +17,7 @@ from .errors import OPEN_STATES, ImportStateError
 
 KEEP_WAITING: Final = dt.timedelta(days=7)
 KEEP_REFUSED: Final = dt.timedelta(days=30)
+OVER: Final = (ImportState.DONE, ImportState.UNDONE)
 
 
 def cancel(*, job: ImportJob, actor: User | None = None) -> None:
@@ -33,7 +34,7 @@ def cancel(*, job: ImportJob, actor: User | None = None) -> None:
 
 
 def forget_old() -> int:
-    """Give up imports that nobody went on with, and drop the refused rows of old ones; return how many.
+    """Give up imports that nobody went on with, and drop the refused rows of old ones; return how many were given up.
 
     A file of people whom we may not even write to is not kept because somebody closed a window.
     """
@@ -44,6 +45,9 @@ def forget_old() -> int:
         with suppress(ImportStateError):
             cancel(job=job)
             given_up += 1
+    # A worker may have been killed after the end of an import and before it removed the file.
+    for job in ImportJob.objects.filter(state__in=OVER).exclude(mapping__sample=[]):
+        run.forget_file(job)
     RefusedRow.objects.filter(job__finished_at__lt=now - KEEP_REFUSED).delete()
     _forget_traces(now)
     return given_up

@@ -1,4 +1,4 @@
-"""Two workers, two imports of the same people, at the same time; and a server without room."""
+"""Two imports of the same people at the same time, a worker that is killed, and a server without room."""
 
 import threading
 from collections.abc import Callable
@@ -9,14 +9,25 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.db import connection
 
+from mailplatform.core.keys import email_key
 from subscribers.importing.columns import from_json
 from subscribers.ledger.report import Kind
-from subscribers.merging import run
-from subscribers.models import ConsentRecord, ImportJob, ImportState, Profile, Subscriber, Subscription
+from subscribers.merging import acts, merge, run, sorting, staging, table, tracing
+from subscribers.models import (
+    ConsentPersonal,
+    ConsentRecord,
+    ImportJob,
+    ImportState,
+    ImportTrace,
+    Profile,
+    RefusedRow,
+    Subscriber,
+    Subscription,
+)
 from subscribers.selectors import imports as selector
 from subscribers.selectors import register
-from subscribers.services import importing, lists
-from tests.factories.subscribers import AGREED
+from subscribers.services import fields, importing, lists, sealing, suppression
+from tests.factories.subscribers import AGREED, person
 
 
 def checked(text: str, **options: Any) -> ImportJob:
@@ -66,6 +77,129 @@ def test_two_imports_at_once_over_the_same_people(monkeypatch: pytest.MonkeyPatc
     assert not Profile.objects.exclude(marketing_basis="none").exists()
     assert not Subscription.objects.filter(state="confirmed").exists()
     assert not [job for job in (one, two) if selector.undo_until(ImportJob.objects.get(pk=job.pk))]
+
+
+MIXED = """email,name,tags
+ann@example.com,Anna,new
+bob@example.com,Bob,new
+broken,Broken,
+left@example.com,Left,
+cleo@example.com,Cleo,
+bob@example.com,Bob again,
+dan@example.com,Dan,
+eve@example.com,Eve,new
+"""
+# After which call the worker is killed: in the dry run, between chunks, within one, behind the last.
+KILLS = {
+    "never": None,
+    "as the file was staged": (staging.Staging, "fill", 1),
+    "in the dry run": (sorting, "compare", 2),
+    "behind the dry run": (staging.Staging, "store_set_aside", 1),
+    "before the first chunk": (fields, "ensure_tags", 1),
+    "as a chunk was sorted": (sorting, "sort_rows", 2),
+    "as the people were written": (merge.Merge, "_people", 2),
+    "before the ledger": (acts.Acts, "collect", 3),
+    "as the ledger was written": (sealing, "append_waiting", 1),
+    "before a chunk was over": (tracing, "note_chunk", 4),
+    "between two chunks": (merge.Merge, "run_chunk", 2),
+    "behind the last chunk": (staging.Staging, "store_set_aside", 2),
+    "before the file was removed": (run.log, "info", 1),
+}
+NEW = ["bob@example.com", "cleo@example.com", "dan@example.com", "eve@example.com"]
+LEAVES = {
+    "people": [
+        ("ann@example.com", "Anna"),
+        *zip(NEW, ("Bob", "Cleo", "Dan", "Eve"), strict=True),
+    ],
+    "tags": [("ann@example.com", "new"), ("bob@example.com", "new"), ("eve@example.com", "new")],
+    "bases": [(email, "consent") for email in ("ann@example.com", *NEW)],
+    "members": [(email, "confirmed") for email in ("ann@example.com", *NEW)],
+    "records": [("ann@example.com", None), *zip(NEW, (3, 6, 8, 9), strict=True)],
+    "refused": [
+        (4, "an email address must have an @-sign"),
+        (5, "set aside: this person unsubscribed from all mail"),
+        (7, "the same address stands in line 3"),
+    ],
+    "counted": [8, 8, 4, 1, 3],
+    "traces": [(0, "ann@example.com")],
+    "chunks": 4,
+    "rows and file": [0, False],
+}
+
+
+def go_on(job: ImportJob) -> None:
+    """What the worker, or the next one after a kill, does with the import as it stands."""
+    while True:
+        job.refresh_from_db()
+        if job.state == ImportState.CHECKING:
+            run.check_job(job_id=job.pk)
+        elif job.state == ImportState.READY:
+            importing.commit(job=job)
+        elif job.state == ImportState.RUNNING:
+            run.run_job(job_id=job.pk)
+        else:
+            return
+
+
+def leaves(job: ImportJob) -> dict[str, Any]:
+    """All that an import leaves behind, without times and numbers."""
+    emails = dict(Subscriber.objects.values_list("pk", "email"))
+    tags = Subscriber.objects.exclude(tags=None).values_list("email", "tags__name")
+    records = ConsentPersonal.objects.values_list("email", "evidence__line")
+    return {
+        "people": sorted(Subscriber.objects.values_list("email", "name")),
+        "tags": sorted(tags),
+        "bases": sorted(
+            (emails[pk], basis) for pk, basis in Profile.objects.values_list("pk", "marketing_basis")
+        ),
+        "members": sorted(Subscription.objects.values_list("subscriber__email", "state")),
+        "records": sorted(records),
+        "refused": sorted(RefusedRow.objects.values_list("line", "reason")),
+        "counted": [job.rows_total, job.rows_done, job.rows_new, job.rows_changed, job.rows_refused],
+        "traces": [
+            (chunk, emails[pk]) for chunk, pk in ImportTrace.objects.values_list("chunk", "subscriber_id")
+        ],
+        "chunks": len(job.made),
+        "rows and file": [table.count(job.pk), job.file.storage.exists(str(job.file.name))],
+    }
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kill", KILLS)
+def test_an_import_killed_anywhere_and_resumed_leaves_what_one_does_that_was_not(
+    kill: str, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    monkeypatch.setattr(run, "CHUNK", 2)
+    person("ann@example.com", name="Ann")
+    suppression.suppress(email_key=email_key("left@example.com"), reason="unsubscribe", source="test")
+    job = importing.create_job(file=ContentFile(MIXED.encode(), name="people.csv"))
+    columns, news = from_json(job.mapping["columns"]), lists.ensure(name="News")
+    importing.declare(job=job, columns=columns, statement=AGREED, mailing_list=news)
+    with django_capture_on_commit_callbacks(execute=True):
+        if found := KILLS[kill]:
+            with monkeypatch.context() as patch:
+                patch.setattr(found[0], found[1], dying(getattr(found[0], found[1]), found[2]))
+                with pytest.raises(KeyboardInterrupt):
+                    go_on(job)
+        go_on(job)
+        importing.forget_old()
+    job.refresh_from_db()
+    assert job.state == ImportState.DONE, job.error
+    assert leaves(job) == LEAVES
+    assert {problem.kind for problem in register.verify().problems} <= {Kind.CHECKPOINT}
+
+
+def dying(original: Callable[..., Any], call: int) -> Callable[..., Any]:
+    calls = list[int]()
+
+    def killed(*args: Any, **options: Any) -> Any:
+        answer = original(*args, **options)
+        calls.append(1)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+        return answer
+
+    return killed
 
 
 @pytest.mark.django_db
