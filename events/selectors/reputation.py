@@ -32,7 +32,7 @@ _BY_CAMPAIGN: Final = f"""
     SELECT c.public_id, c.name, max(r.launched_at), {_COUNTED}
     FROM campaigns_run r JOIN campaigns_campaign c ON c.id = r.campaign_id JOIN events_counter k ON k.run_id = r.id
     WHERE r.launched_at >= %s AND {_TYPES} GROUP BY 1, 2 ORDER BY 3 DESC LIMIT {MOST}
-"""  # noqa: S608 (as the one above)
+"""  # noqa: S608 (put together from the constants above; the time is a parameter)
 # A day's mails are those of the runs that were launched on it.
 _BY_PROVIDER: Final = """
     SELECT name, sum(accepted)::bigint, sum(delivered)::bigint, sum(bounced)::bigint, sum(complained)::bigint,

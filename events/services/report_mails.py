@@ -1,7 +1,7 @@
 """Reports by mail: some hours after a campaign was sent, to members of the team.
 
-Beat looks every few minutes. A report is claimed before it is sent, so that two looks at once send one; what cannot be
-sent now is tried again for a day, and nothing that is older than that is sent at all.
+Beat looks every few minutes. A report is claimed before it is sent, so that two looks at once send one; one that
+reaches nobody now is tried again for a day, and nothing that is older than that is sent at all.
 """
 
 from collections.abc import Iterable, Sequence
