@@ -5,24 +5,23 @@ bounds on number and time, at public addresses alone (`mailplatform.core.outboun
 hour. Nothing depends on them: a launch does not wait, and where the cache or the network is away nothing is said.
 """
 
-import contextlib
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from typing import Final
 
-import redis
 import structlog
-from django.core.cache import cache
 
+from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
 from mailplatform.core import memo
 from mailplatform.core.outbound import names, transport
 
 from .models import Campaign
 from .rendering.links import is_local
+from .selectors.templates import Spoken, spoken_by
 
 log = structlog.get_logger(__name__)
 
@@ -38,14 +37,16 @@ _HEADERS: Final = {"User-Agent": "mailplatform (looks whether links of a mail an
 _ALIVE: Final = frozenset({401, 403, 405, 406, 407, 429, 451, 501})
 
 
-def links_of(campaign: Campaign) -> list[str]:
+def links_of(campaign: Campaign, spoken: Mapping[str, Spoken] | None = None) -> list[str]:
     """Return the links that can be looked at: full https addresses that are the same for everybody, each once.
 
     They are read from the sources as they stand, MJML or HTML, in every language, and from the campaign's own values.
+    `spoken` is what it says in other languages, where that was read already.
     """
     if campaign.template is None:
         return []
-    variants = [found.template.html for found in campaign.translations.select_related("template")]
+    spoken = spoken_by(campaign) if spoken is None else spoken
+    variants = [found.template.html for found in spoken.values()]
     found = [url for source in (campaign.template.html, *variants) for url in _HREF.findall(source)]
     found += [
         value for value in campaign.variables.values() if isinstance(value, str) and _URL.fullmatch(value)
@@ -53,9 +54,9 @@ def links_of(campaign: Campaign) -> list[str]:
     return list(dict.fromkeys(map(unescape, found)))[:MOST_LINKS]
 
 
-def dead_links(campaign: Campaign) -> list[tuple[str, str]]:
+def dead_links(campaign: Campaign, spoken: Mapping[str, Spoken] | None = None) -> list[tuple[str, str]]:
     """Return the links that did not answer when they were looked at in the last hour, each with what happened."""
-    urls = links_of(campaign)
+    urls = links_of(campaign, spoken)
     known = memo.recall(map(_link_key, urls))
     return [(url, error) for url in urls if (error := known.get(_link_key(url), ""))]
 
@@ -71,16 +72,13 @@ def is_looking(campaign: Campaign) -> bool:
     return bool(memo.recall([_look_key(campaign.pk)]))
 
 
-def claim(campaign: Campaign) -> bool:
+def claim(campaign: Campaign, spoken: Mapping[str, Spoken], site: Installation) -> bool:
     """Tell whether something is not known yet and nobody looks at it; then it is the caller's to look."""
-    wanted = [*map(_link_key, links_of(campaign)), *_sender_keys(campaign)]
+    wanted = [*map(_link_key, links_of(campaign, spoken)), *_sender_keys(campaign, site)]
     known = memo.recall(wanted)
     if all(key in known for key in wanted):
         return False
-    try:
-        return bool(cache.add(_look_key(campaign.pk), "1", LOOKS_S))
-    except redis.RedisError:
-        return False
+    return memo.claim(_look_key(campaign.pk), LOOKS_S)
 
 
 def look(campaign: Campaign) -> None:
@@ -95,8 +93,7 @@ def look(campaign: Campaign) -> None:
     if campaign.sender is not None and not local:
         found |= _look_at_domain(_domain(campaign.sender.address))
     memo.keep(found, KEPT_S)
-    with contextlib.suppress(redis.RedisError):
-        cache.delete(_look_key(campaign.pk))
+    memo.forget(_look_key(campaign.pk))
 
 
 def _error(url: str, *, allow_loopback: bool) -> str:
@@ -132,8 +129,8 @@ def _policy(name: str) -> bool:
     return any(text.lower().startswith("v=dmarc1") for text in names.look_up(name, "TXT"))
 
 
-def _sender_keys(campaign: Campaign) -> Sequence[str]:
-    if campaign.sender is None or installation.is_sandbox():
+def _sender_keys(campaign: Campaign, site: Installation) -> Sequence[str]:
+    if campaign.sender is None or installation.is_sandbox(site):
         return ()
     return (_domain_key(_domain(campaign.sender.address)),)
 

@@ -8,29 +8,26 @@ import orjson
 from mailplatform.accounts.models import Role, User
 
 from ..models import Approval, Campaign, CampaignState, Template
-from . import attachments, templates
+from . import attachments
+from .reading import Reading
 
 
 def content_fingerprint(campaign: Campaign) -> str:
     """SHA-256 in hex over all that people would get: texts, templates as they are now, sender, links, measuring."""
-    return _digest(_content(campaign))
+    return _digest(_content(Reading(campaign)))
 
 
-def fingerprint(campaign: Campaign) -> str:
+def fingerprint(campaign: Campaign, reading: Reading | None = None) -> str:
     """SHA-256 in hex over the content and whom it goes to; the time and the name are nobody's content."""
-    return _digest({**_content(campaign), **_audience(campaign)})
+    reading = reading or Reading(campaign)
+    return _digest({**_content(reading), **_audience(reading)})
 
 
-def approval_of(campaign: Campaign) -> Approval | None:
-    """What is noted of an approval, whether it holds or not."""
-    found = Approval.objects.select_related("approved_by", "requested_by")
-    return found.filter(campaign=campaign).first()
-
-
-def approved_by(campaign: Campaign) -> User | None:
+def approved_by(campaign: Campaign, reading: Reading | None = None) -> User | None:
     """Who approved the campaign exactly as it is now; None where nobody did, or it was changed since."""
-    found = approval_of(campaign)
-    if found is None or not found.fingerprint or found.fingerprint != fingerprint(campaign):
+    reading = reading or Reading(campaign)
+    found = reading.approval
+    if found is None or not found.fingerprint or found.fingerprint != fingerprint(campaign, reading):
         return None
     return found.approved_by
 
@@ -52,21 +49,21 @@ def waiting_for(user: User, most: int = 10) -> list[Campaign]:
     return [row.campaign for row in found.select_related("campaign").order_by("requested_at")[:most]]
 
 
-def _content(campaign: Campaign) -> dict[str, Any]:
-    sender = campaign.sender
+def _content(reading: Reading) -> dict[str, Any]:
+    campaign, sender = reading.campaign, reading.campaign.sender
     return {
         "kind": campaign.kind,
         "sender": [sender.name, sender.address, sender.reply_to] if sender else None,
         "texts": [campaign.subject, campaign.preheader],
         "variables": campaign.variables,
         # Only where there are some: an approval from before attachments still names the same content.
-        **({"attachments": found} if (found := attachments.frozen(campaign)) else {}),
+        **({"attachments": found} if (found := attachments.noted(reading.attached)) else {}),
         "utm": campaign.utm,
         "tracking": [campaign.track_opens, campaign.track_clicks],
         "template": _template(campaign.template),
         "languages": [
             [language, found.subject, found.preheader, _template(found.template)]
-            for language, found in sorted(templates.spoken_by(campaign).items())
+            for language, found in sorted(reading.spoken.items())
         ],
     }
 
@@ -78,12 +75,13 @@ def _template(template: Template | None) -> list[Any] | None:
     return [template.pk, template.source_format, *texts, template.defaults]
 
 
-def _audience(campaign: Campaign) -> dict[str, Any]:
+def _audience(reading: Reading) -> dict[str, Any]:
+    spec = reading.spec
     return {
-        "lists": sorted(campaign.lists.values_list("pk", flat=True)),
-        "excluded_lists": sorted(campaign.excluded_lists.values_list("pk", flat=True)),
-        "segments": list(campaign.segments.order_by("pk").values_list("pk", "rules")),
-        "excluded_segments": list(campaign.excluded_segments.order_by("pk").values_list("pk", "rules")),
+        "lists": spec.list_ids,
+        "excluded_lists": spec.excluded_list_ids,
+        "segments": [(pk, spec.segments[pk].rules) for pk in spec.segment_ids],
+        "excluded_segments": [(pk, spec.segments[pk].rules) for pk in spec.excluded_segment_ids],
     }
 
 

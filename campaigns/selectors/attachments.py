@@ -2,10 +2,8 @@
 
 import base64
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, Final
-
-from django.db.models import Sum
 
 from ..models import AttachedContent, Attachment, Campaign
 
@@ -22,13 +20,18 @@ def of_campaign(campaign: Campaign) -> list[Attachment]:
     return list(Attachment.objects.filter(campaign=campaign).select_related("media"))
 
 
-def total_size(campaign: Campaign) -> int:
+def total_size(attached: Iterable[Attachment]) -> int:
     """Bytes of all attachments, before they are encoded."""
-    return Attachment.objects.filter(campaign=campaign).aggregate(total=Sum("media__size"))["total"] or 0
+    return sum(each.media.size for each in attached)
 
 
 def frozen(campaign: Campaign) -> list[dict[str, Any]]:
-    """What a run notes of them: name, type, hash of the content and size in bytes."""
+    """What a run notes of them."""
+    return noted(of_campaign(campaign))
+
+
+def noted(attached: Iterable[Attachment]) -> list[dict[str, Any]]:
+    """Name, type, hash of the content and size in bytes of each."""
     return [
         {
             "name": _ascii(each.media.name),
@@ -36,8 +39,19 @@ def frozen(campaign: Campaign) -> list[dict[str, Any]]:
             "hash": each.media.content_hash,
             "size": each.media.size,
         }
-        for each in of_campaign(campaign)
+        for each in attached
     ]
+
+
+def ensure_held(noted: Sequence[dict[str, Any]]) -> None:
+    """Raise `AttachmentMissing` for the first one whose content is not in the database; reads no content."""
+    wanted = [each["hash"] for each in noted]
+    _refuse_missing(noted, set(AttachedContent.objects.filter(pk__in=wanted).values_list("pk", flat=True)))
+
+
+def _refuse_missing(noted: Sequence[dict[str, Any]], held: Container[str]) -> None:
+    if missing := [each["name"] for each in noted if each["hash"] not in held]:
+        raise AttachmentMissing(f"“{missing[0]}” is attached, but its content is not there any more.")
 
 
 def as_call(noted: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
@@ -47,8 +61,7 @@ def as_call(noted: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     """
     wanted = [each["hash"] for each in noted]
     held = dict(AttachedContent.objects.filter(pk__in=wanted).values_list("pk", "content")) if wanted else {}
-    if missing := [each["name"] for each in noted if each["hash"] not in held]:
-        raise AttachmentMissing(f"“{missing[0]}” is attached, but its content is not there any more.")
+    _refuse_missing(noted, held)
     return [
         {
             "FileName": each["name"],

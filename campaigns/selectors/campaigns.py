@@ -67,8 +67,12 @@ class SenderChoice:
 
 def access_campaign(public_id: UUID) -> Campaign:
     """One campaign, or 404. Every signed-in user may read campaigns; changing needs the role marketer."""
-    found = Campaign.objects.select_related("template", "sender", "owner")
-    return get_object_or_404(found, public_id=public_id)
+    return get_object_or_404(accessible(), public_id=public_id)
+
+
+def accessible() -> QuerySet[Campaign]:
+    """All campaigns, each with template, sender and owner."""
+    return Campaign.objects.select_related("template", "sender", "owner")
 
 
 def list_campaigns(
@@ -197,24 +201,37 @@ def languages_of_audience(campaign: Campaign, spec: audience.AudienceSpec | None
     return found
 
 
-def audience_spec(campaign: Campaign) -> audience.AudienceSpec:
+# What a campaign chose, in the order of the fields of `AudienceSpec`, each with the column of its table of ids.
+_CHOSEN: Final = {
+    "lists": "mailinglist_id",
+    "segments": "segment_id",
+    "excluded_lists": "mailinglist_id",
+    "excluded_segments": "segment_id",
+}
+
+
+def with_chosen_ids(found: QuerySet[Campaign]) -> QuerySet[Campaign]:
+    """The campaigns, each with the ids that it chose, for `spec_of`."""
+    return found.annotate(**{f"chosen_{name}": _ids(name, column) for name, column in _CHOSEN.items()})
+
+
+def _ids(name: str, column: str) -> ArraySubquery:
+    rows = getattr(Campaign, name).through.objects.filter(campaign=OuterRef("pk"))
+    return ArraySubquery(rows.order_by(column).values(column))
+
+
+def audience_spec(campaign: Campaign, site: Installation | None = None) -> audience.AudienceSpec:
     """The chosen lists and segments as the audience selector takes them, read by one query.
 
     Whoever has it hands it to the questions below and above, which read it themselves otherwise.
     """
-    chosen = (
-        ("lists", "mailinglist_id"),
-        ("segments", "segment_id"),
-        ("excluded_lists", "mailinglist_id"),
-        ("excluded_segments", "segment_id"),
-    )
-    ids = [_chosen_ids(name, column) for name, column in chosen]
-    return audience.AudienceSpec(*map(tuple, Campaign.objects.values_list(*ids).get(pk=campaign.pk)))
+    return spec_of(with_chosen_ids(Campaign.objects.only("pk")).get(pk=campaign.pk), site)
 
 
-def _chosen_ids(name: str, column: str) -> ArraySubquery:
-    rows = getattr(Campaign, name).through.objects.filter(campaign=OuterRef("pk"))
-    return ArraySubquery(rows.order_by(column).values(column))
+def spec_of(campaign: Campaign, site: Installation | None = None) -> audience.AudienceSpec:
+    """The choice of a campaign that was read `with_chosen_ids`."""
+    ids = (tuple(getattr(campaign, f"chosen_{name}")) for name in _CHOSEN)
+    return audience.AudienceSpec(*ids, time_zone=site.time_zone if site else "")
 
 
 def count_audience(campaign: Campaign, spec: audience.AudienceSpec | None = None) -> Audience:

@@ -2,9 +2,10 @@
 
 from django.db.models.functions import Length
 
-from ..models import Campaign, Run, SendingSettings, TemplateVersion
+from ..models import Run, SendingSettings, TemplateVersion
 from ..prices import Cost, Prices, cost
 from . import attachments, sending_settings
+from .reading import Reading
 
 
 def prices(row: SendingSettings | None = None) -> Prices:
@@ -19,13 +20,14 @@ def prices(row: SendingSettings | None = None) -> Prices:
     )
 
 
-def estimate(campaign: Campaign, people: int) -> Cost | None:
+def estimate(reading: Reading, people: int) -> Cost | None:
     """What sending to so many people would cost, about; None without a template or a price."""
-    if campaign.template is None:
+    template = reading.campaign.template
+    if template is None:
         return None
-    size = len(campaign.template.html.encode()) + len(campaign.template.text.encode())
-    size += round(attachments.total_size(campaign) * attachments.ENCODED)
-    return _unless_free(cost(prices(), mails=people, bytes_per_mail=size))
+    size = len(template.html.encode()) + len(template.text.encode())
+    size += round(attachments.total_size(reading.attached) * attachments.ENCODED)
+    return _unless_free(cost(prices(reading.settings), mails=people, bytes_per_mail=size))
 
 
 def of_runs(runs: list[Run], *, accepted: int, events: int | None = None) -> Cost | None:

@@ -5,6 +5,7 @@ refused as a whole counts for nothing.
 """
 
 import datetime as dt
+from dataclasses import dataclass
 from typing import Final
 
 from django.db import connection
@@ -15,19 +16,29 @@ _PEOPLE: Final = "greatest(1, cardinality(subscriber_ids))"
 _TOOK: Final = "NOT (state = 'recorded' AND error <> '')"
 _SINCE: Final = f"""
 SELECT coalesce(sum({_PEOPLE}), 0) FROM campaigns_call WHERE started_at >= %s AND {_TOOK}
-"""  # noqa: S608 (put together from the two constants above; the time is a parameter)
+"""  # noqa: S608 - put together from the constants above; every value is a parameter
 # Amazon may have counted a call that was on its way when we asked, or not: it rather counts twice than not at all.
 _SINCE_READING: Final = f"""
 SELECT coalesce(sum({_PEOPLE}), 0) FROM campaigns_call
 WHERE started_at >= %(earliest)s AND {_TOOK}
     AND (started_at >= %(read_at)s OR finished_at IS NULL OR finished_at >= %(read_at)s)
-"""  # noqa: S608 (put together from the two constants above; times are parameters)
+"""  # noqa: S608 - put together from the constants above; every value is a parameter
 # After this a call has ended, if only because its worker did not come back.
 _LONGEST_CALL: Final = dt.timedelta(minutes=10)
 _HOURS: Final = f"""
-SELECT date_trunc('hour', started_at, 'UTC'), sum({_PEOPLE}) FROM campaigns_call
-WHERE started_at >= %s AND {_TOOK} GROUP BY 1 ORDER BY 1
-"""  # noqa: S608 (as the one above)
+SELECT date_trunc('hour', started_at, 'UTC'), sum({_PEOPLE}),
+    coalesce(sum({_PEOPLE}) FILTER (WHERE started_at >= %(since)s), 0)
+FROM campaigns_call WHERE started_at >= least(%(first)s, %(since)s) AND {_TOOK} GROUP BY 1
+"""  # noqa: S608 - put together from the constants above; every value is a parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Recipients in each of the last clock hours, the current one last; of this UTC day; and since a moment."""
+
+    hours: list[tuple[dt.datetime, int]]
+    today: int
+    since: int
 
 
 def sent_since(moment: dt.datetime) -> int:
@@ -44,13 +55,15 @@ def sent_since_reading(read_at: dt.datetime) -> int:
         return int(cursor.fetchone()[0])
 
 
-def sent_per_hour(now: dt.datetime, hours: int = 24) -> list[tuple[dt.datetime, int]]:
-    """Recipients in each of the last `hours` clock hours, the current one last; empty hours are 0."""
+def sent_lately(now: dt.datetime, *, since: dt.datetime | None = None, hours: int = 24) -> Sent:
+    """What was sent in the last `hours`, at least 24, and `since` then (nothing without it), by one query."""
     first = now.astimezone(dt.UTC).replace(minute=0, second=0, microsecond=0) - dt.timedelta(hours=hours - 1)
     with connection.cursor() as cursor:
-        cursor.execute(_HOURS, [first])
-        found = {row[0].astimezone(dt.UTC): int(row[1]) for row in cursor.fetchall()}
-    return [(at, found.get(at, 0)) for n in range(hours) for at in [first + dt.timedelta(hours=n)]]
+        cursor.execute(_HOURS, {"first": first, "since": since})
+        found = {row[0].astimezone(dt.UTC): (int(row[1]), int(row[2])) for row in cursor.fetchall()}
+    rows = [(at, found.get(at, (0, 0))[0]) for n in range(hours) for at in [first + dt.timedelta(hours=n)]]
+    today = sum(count for at, count in rows if at >= start_of_day(now))
+    return Sent(rows, today, sum(after for _, after in found.values()))
 
 
 def start_of_day(now: dt.datetime) -> dt.datetime:

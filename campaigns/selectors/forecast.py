@@ -8,7 +8,7 @@ may leave meanwhile.
 
 import datetime as dt
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from django.db import connection
@@ -24,6 +24,8 @@ from . import daily, sending_settings
 
 HORIZON_DAYS: Final = 60
 _HOUR: Final = dt.timedelta(hours=1)
+# Of the quota's window the first hour has begun already.
+HOURS: Final = 25
 
 # People who are not cut yet, by run; and when the last of their batches may begin.
 _WAITING: Final = """
@@ -79,61 +81,79 @@ class Limits:
     sent_today: int
 
 
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What all forecasts of one moment start from. `others` are kind and people of every run under way."""
+
+    now: dt.datetime
+    others: list[tuple[str, int]]
+    limits: Limits
+
+
 def for_run(run: Run) -> Forecast:
     """For a run that prepares, sends or is paused: if it went on now."""
-    waiting, others = {}, []
-    with connection.cursor() as cursor:
-        cursor.execute(_WAITING, [run.pk])
-        for run_id, kind, people, last in cursor.fetchall():
-            waiting[run_id] = (int(people), last)
-            if run_id != run.pk:
-                others.append((str(kind or "marketing"), int(people)))
-    people, last = waiting.get(run.pk, (0, None))
-    kind = str(run.frozen.get("kind", "marketing"))
-    return _make(people, others, kind=kind, cap=run.frozen.get("rate_limit"), not_before=last)
+    now, waiting = clock.now(), _waiting(run.pk)
+    people, last = 0, None
+    if run.pk in waiting:
+        _, people, last = waiting.pop(run.pk)
+    situation = Situation(now, _kinds(waiting), _limits(installation.get(), now))
+    kind, cap = str(run.frozen.get("kind", "marketing")), run.frozen.get("rate_limit")
+    found = _make(people, situation, kind=kind, cap=cap, begins=now)
+    if last and found.finishes_at and last > found.finishes_at:
+        return Forecast(people, now, last, "local_time", found.rate)
+    return found
+
+
+def situation(
+    site: Installation, sent: daily.Sent | None = None, settings: SendingSettings | None = None
+) -> Situation:
+    """Return what forecasts start from now; what the page has read already is not read again."""
+    now = clock.now()
+    return Situation(now, _kinds(_waiting()), _limits(site, now, sent, settings))
 
 
 def for_people(
     count: int,
+    start_from: Situation,
     *,
     cap: float | None = None,
     kind: str = "marketing",
     start: dt.datetime | None = None,
-    site: Installation | None = None,
 ) -> Forecast:
     """For a campaign that is not launched yet, to so many people, starting now or at `start`."""
+    begins = max(start_from.now, start or start_from.now)
+    return _make(count, start_from, kind=kind, cap=cap, begins=begins)
+
+
+def _waiting(run_id: int = 0) -> dict[int, tuple[str, int, dt.datetime | None]]:
+    """Return kind, people and last hour of every run under way, and of this one whatever its state."""
     with connection.cursor() as cursor:
-        cursor.execute(_WAITING, [0])
-        others = [(str(row[1] or "marketing"), int(row[2])) for row in cursor.fetchall()]
-    return _make(count, others, kind=kind, cap=cap, start=start, site=site)
+        cursor.execute(_WAITING, [run_id])
+        return {row[0]: (str(row[1] or "marketing"), int(row[2]), row[3]) for row in cursor.fetchall()}
+
+
+def _kinds(waiting: dict[int, tuple[str, int, dt.datetime | None]]) -> list[tuple[str, int]]:
+    return [(kind, people) for kind, people, _ in waiting.values()]
 
 
 def _make(
-    people: int,
-    others: list[tuple[str, int]],
-    *,
-    kind: str,
-    cap: float | None,
-    not_before: dt.datetime | None = None,
-    start: dt.datetime | None = None,
-    site: Installation | None = None,
+    people: int, start_from: Situation, *, kind: str, cap: float | None, begins: dt.datetime
 ) -> Forecast:
-    now = clock.now()
-    begins = max(now, start or now)
-    limits = _limits(site or installation.get(), now, cap)
-    found = simulate(people, shared_work(people, others, kind), limits, begins)
-    if not_before and found.finishes_at and not_before > found.finishes_at:
-        return Forecast(people, begins, not_before, "local_time", found.rate)
-    return found
+    limits = replace(start_from.limits, cap=cap)
+    return simulate(people, shared_work(people, start_from.others, kind), limits, begins)
 
 
-def _limits(row: Installation, now: dt.datetime, cap: float | None) -> Limits:
+def _limits(
+    row: Installation,
+    now: dt.datetime,
+    sent: daily.Sent | None = None,
+    settings: SendingSettings | None = None,
+) -> Limits:
     quota = row.max_24_hour_send if row.max_24_hour_send >= 0 else None
-    sent = daily.sent_per_hour(now, 25)
-    since = daily.sent_since(row.quota_read_at) if row.quota_read_at else 0
-    today = daily.sent_since(daily.start_of_day(now))
-    used = row.sent_last_24_hours + since
-    return Limits(row.max_send_rate, cap, quota, used, sent, sending_settings.get(), today)
+    sent = sent or daily.sent_lately(now, since=row.quota_read_at, hours=HOURS)
+    used = row.sent_last_24_hours + sent.since
+    settings = settings or sending_settings.get()
+    return Limits(row.max_send_rate, None, quota, used, sent.hours, settings, sent.today)
 
 
 def shared_work(people: int, others: list[tuple[str, int]], kind: str) -> int:

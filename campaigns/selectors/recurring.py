@@ -15,11 +15,6 @@ def series_of(campaign: Campaign) -> Series | None:
     return Series.objects.filter(campaign=campaign).first()
 
 
-def is_pattern(campaign: Campaign) -> bool:
-    """Whether copies of this campaign go out by themselves."""
-    return Series.objects.filter(campaign=campaign, active=True).exists()
-
-
 def pattern_of(campaign: Campaign) -> Campaign | None:
     """The draft of which a campaign is a copy; None for all that do not repeat."""
     return Campaign.objects.filter(series__occurrences__campaign=campaign).first()

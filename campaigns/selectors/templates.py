@@ -96,7 +96,11 @@ def spoken_by(campaign: Campaign) -> dict[str, Spoken]:
     ]
     found = dict(sorted(chosen, key=itemgetter(0)))
     for row in sorted(rows, key=lambda row: languages.language_name(row.language)):
-        if row.variant_of_id is not None and row.variant_of_id == campaign.template_id and not row.archived_at:
+        if (
+            row.variant_of_id is not None
+            and row.variant_of_id == campaign.template_id
+            and not row.archived_at
+        ):
             found.setdefault(row.language, Spoken(row))
     return found
 

@@ -9,6 +9,7 @@ from mailplatform.core import clock
 from ..models import Approval, Campaign
 from ..selectors import approvals as selectors
 from ..selectors import campaigns as campaign_selectors
+from ..selectors.reading import Reading
 
 
 class NotApprovable(Exception):
@@ -58,7 +59,7 @@ def withdraw(*, campaign: Campaign, actor: User) -> None:
 
 def hand_on(*, source: Campaign, copy: Campaign) -> None:
     """Let a copy with the same content and audience have the approval of its source."""
-    row = selectors.approval_of(source)
+    row = Reading(source).approval
     if row is not None and row.fingerprint and row.fingerprint == selectors.fingerprint(copy):
         Approval.objects.create(
             campaign=copy,

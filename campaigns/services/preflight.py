@@ -4,7 +4,6 @@ The same function is asked again by the launch itself, so that a button left ope
 """
 
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -16,12 +15,13 @@ from mailplatform.aws import limits
 from mailplatform.core import clock
 
 from .. import languages, outside
-from ..models import Campaign, CampaignKind, Run
+from ..models import Campaign, CampaignKind
 from ..rendering import Checked, Finding, Level, Part
 from ..rendering.spam import find_spam
-from ..selectors import approvals, attachments, forecast, media, recurring, restores, sending_settings
+from ..selectors import approvals, attachments, forecast, media, restores
 from ..selectors import campaigns as selectors
 from ..selectors import templates as template_selectors
+from ..selectors.reading import Reading
 from ..sending import zones
 from . import publishing, template_languages, templates
 
@@ -31,7 +31,6 @@ LARGEST_VALUES: Final = limits.MAX_TEMPLATE_DATA // 2
 LONG: Final = timedelta(hours=8)
 # What the visual editor's block "Image" shows until somebody chooses a picture (visual-blocks.js).
 PLACEHOLDER: Final = "https://example.com/image.png"
-REPEAT_WINDOW: Final = timedelta(hours=24)
 
 # Where a finding is mended: a step of the campaign, the template's editor, or the settings page.
 TO, FROM, CONTENT, SCHEDULE, TEMPLATE, SETTINGS = "to", "from", "content", "schedule", "template", "settings"
@@ -81,30 +80,33 @@ class Preflight:
         self.items.append(Item(level, code, message, fix))
 
 
-def check(campaign: Campaign, *, actor: User | None = None) -> Preflight:
-    """Check everything that can be known before a launch, by `actor` where a person is about to launch it."""
-    site = installation.get()
-    result = Preflight(selectors.count_audience(campaign))
-    _check_audience(result, campaign)
-    _check_sender(result, campaign, site)
-    _check_content(result, campaign, site)
-    _check_media(result, campaign)
-    _check_attachments(result, campaign)
-    _check_account(result, site)
-    _check_pace(result, campaign, site)
+def check(campaign: Campaign, *, actor: User | None = None, reading: Reading | None = None) -> Preflight:
+    """Check everything that can be known before a launch, by `actor` where a person is about to launch it.
+
+    A page that shows more of the campaign gives its `reading`, so that both say the same and read it once.
+    """
+    reading = reading or Reading(campaign)
+    result = Preflight(reading.audience)
+    _check_audience(result, reading)
+    _check_sender(result, campaign, reading.site)
+    _check_content(result, reading)
+    _check_media(result, reading)
+    _check_attachments(result, reading)
+    _check_account(result, reading.site)
+    _check_pace(result, reading)
     _check_time(result, campaign)
-    _check_local_time(result, campaign)
-    _check_repeat(result, campaign)
-    _check_approval(result, campaign, actor)
+    _check_local_time(result, reading)
+    _check_repeat(result, reading)
+    _check_approval(result, reading, actor)
     _check_restored(result, campaign)
     order = list(Level)
     result.items.sort(key=lambda item: order.index(item.level))
     return result
 
 
-def _check_audience(result: Preflight, campaign: Campaign) -> None:
-    audience = result.audience
-    if not campaign.lists.exists() and not campaign.segments.exists():
+def _check_audience(result: Preflight, reading: Reading) -> None:
+    campaign, audience = reading.campaign, result.audience
+    if not reading.spec.list_ids and not reading.spec.segment_ids:
         result.add(Level.BLOCKING, "no_audience", "Choose who gets this campaign.", TO)
     elif audience.problem:
         result.add(Level.BLOCKING, "segment_broken", audience.problem, TO)
@@ -155,7 +157,8 @@ def _check_domain(result: Preflight, address: str, site: Installation) -> None:
         result.add(Level.WARNING, "no_dmarc", message, SETTINGS)
 
 
-def _check_content(result: Preflight, campaign: Campaign, site: Installation) -> None:
+def _check_content(result: Preflight, reading: Reading) -> None:
+    campaign, site = reading.campaign, reading.site
     if not site.postal_address.strip():
         message = "Your postal address is missing: every marketing mail must show it."
         result.add(Level.BLOCKING, "no_address", message, SETTINGS)
@@ -166,15 +169,19 @@ def _check_content(result: Preflight, campaign: Campaign, site: Installation) ->
         return
     host = urlsplit(installation.public_url(site)).hostname or ""
     checked = templates.check(
-        campaign.template, subject=campaign.subject, preheader=campaign.preheader, public_host=host
+        campaign.template,
+        subject=campaign.subject,
+        preheader=campaign.preheader,
+        public_host=host,
+        fields=reading.fields,
     )
     for finding in checked.findings:
         fix = FROM if finding.code in _SUBJECT_CODES and campaign.subject else TEMPLATE
         result.add(finding.level, finding.code, _where(finding) + finding.message, fix)
-    _check_trust(result, campaign, checked)
-    _check_languages(result, campaign, host)
+    _check_trust(result, reading, checked)
+    _check_languages(result, reading, host)
     needed = checked.variables.roots()
-    values = publishing.campaign_variables(campaign)
+    values = publishing.campaign_variables(campaign, reading.fields)
     size = sum(len(str(value).encode()) for name, value in values.items() if name in needed)
     if size > LARGEST_VALUES:
         message = (
@@ -191,22 +198,23 @@ def _check_content(result: Preflight, campaign: Campaign, site: Installation) ->
         result.add(Level.ADVICE, "text_generated", message, TEMPLATE)
 
 
-def _check_trust(result: Preflight, campaign: Campaign, checked: Checked) -> None:
+def _check_trust(result: Preflight, reading: Reading, checked: Checked) -> None:
     """What filters take for spam, and links that did not answer."""
+    campaign = reading.campaign
     assert campaign.template is not None
     for finding in find_spam(checked, subject=campaign.subject or campaign.template.subject):
         fix = FROM if finding.part == Part.SUBJECT and campaign.subject else TEMPLATE
         result.add(finding.level, finding.code, finding.message, fix)
-    for url, error in outside.dead_links(campaign):
+    for url, error in outside.dead_links(campaign, reading.spoken):
         result.add(
             Level.WARNING, "dead_link", f"“{url[:120]}” did not answer as it should: {error}", TEMPLATE
         )
 
 
-def _check_media(result: Preflight, campaign: Campaign) -> None:
+def _check_media(result: Preflight, reading: Reading) -> None:
     """Whether every picture of the library that a mail would show is there, in every language."""
-    spoken = template_selectors.spoken_by(campaign).values()
-    shown = [campaign.template, *(each.template for each in spoken)]
+    campaign = reading.campaign
+    shown = [campaign.template, *(each.template for each in reading.spoken.values())]
     texts = [f"{each.html} {each.text} {each.defaults}" for each in shown if each is not None]
     if any(PLACEHOLDER in text for text in texts):
         message = "A picture is still the one that the visual editor puts in at first. Choose one of yours."
@@ -218,12 +226,12 @@ def _check_media(result: Preflight, campaign: Campaign) -> None:
         result.add(Level.BLOCKING, "missing_media", message, TEMPLATE)
 
 
-def _check_attachments(result: Preflight, campaign: Campaign) -> None:
-    found = attachments.frozen(campaign)
+def _check_attachments(result: Preflight, reading: Reading) -> None:
+    found = attachments.noted(reading.attached)
     if not found:
         return
     try:
-        attachments.as_call(found)
+        attachments.ensure_held(found)
     except attachments.AttachmentMissing as error:
         result.add(Level.BLOCKING, "attachment_missing", f"{error} Take it off and attach it again.", CONTENT)
     size = sum(each["size"] for each in found)
@@ -235,26 +243,30 @@ def _check_attachments(result: Preflight, campaign: Campaign) -> None:
     result.add(Level.WARNING, "attachments", message, CONTENT)
 
 
-def _check_languages(result: Preflight, campaign: Campaign, host: str) -> None:
-    spoken = template_selectors.spoken_by(campaign)
-    for code, found in spoken.items():
+def _check_languages(result: Preflight, reading: Reading, host: str) -> None:
+    for code, found in reading.spoken.items():
         checked = templates.check(
-            found.template, subject=found.subject, preheader=found.preheader, public_host=host
+            found.template,
+            subject=found.subject,
+            preheader=found.preheader,
+            public_host=host,
+            fields=reading.fields,
         )
         for finding in checked.findings:
             message = f"In {languages.language_name(code)}, {found.template.name}: {_where(finding)}{finding.message}"
             result.add(finding.level, finding.code, message, CONTENT)
-    _check_unspoken(result, campaign, spoken)
+    _check_unspoken(result, reading)
 
 
-def _check_unspoken(result: Preflight, campaign: Campaign, spoken: Collection[str]) -> None:
+def _check_unspoken(result: Preflight, reading: Reading) -> None:
     """Say who gets a text in a language that is not theirs."""
+    campaign = reading.campaign
     if campaign.template is None or result.audience.problem or not result.audience.total:
         return
-    own = template_languages.own_language(campaign.template)
+    own = template_languages.own_language(campaign.template, reading.site)
     unspoken: Counter[str] = Counter()
-    for code, count in selectors.languages_of_audience(campaign).items():
-        if not languages.covers([*spoken, own], code):
+    for code, count in selectors.languages_of_audience(campaign, reading.spec).items():
+        if not languages.covers([*reading.spoken, own], code):
             unspoken[languages.language_name(code)] += count
     for name, count in unspoken.most_common(3):
         people = f"{count:,} people read" if count > 1 else "One person reads"
@@ -268,7 +280,7 @@ def _where(finding: Finding) -> str:
 
 def _check_account(result: Preflight, site: Installation) -> None:
     url = installation.public_url(site)
-    if not url.startswith("https://") and not installation.is_sandbox():
+    if not url.startswith("https://") and not installation.is_sandbox(site):
         message = "The public address must begin with https://, or nobody can unsubscribe with one click."
         result.add(Level.BLOCKING, "public_url", message, SETTINGS)
     if not site.sending_enabled or site.enforcement_status == "SHUTDOWN":
@@ -285,13 +297,17 @@ def _check_account(result: Preflight, site: Installation) -> None:
         result.add(Level.WARNING, "account_review", message, SETTINGS)
 
 
-def _check_pace(result: Preflight, campaign: Campaign, site: Installation) -> None:
+def _check_pace(result: Preflight, reading: Reading) -> None:
     """Whether the quota and the warm-up plan let it out in one go, and whether it takes long."""
-    eligible = result.audience.eligible
+    campaign, site, eligible = reading.campaign, reading.site, result.audience.eligible
     if site.quota_read_at is None or not eligible:
         return
     when = forecast.for_people(
-        eligible, cap=campaign.rate_limit, kind=campaign.kind, start=campaign.scheduled_at
+        eligible,
+        forecast.situation(site, settings=reading.settings),
+        cap=campaign.rate_limit,
+        kind=campaign.kind,
+        start=campaign.scheduled_at,
     )
     left = max(0, int(site.max_24_hour_send - site.sent_last_24_hours))
     if site.max_24_hour_send >= 0 and eligible > left:
@@ -306,15 +322,16 @@ def _check_pace(result: Preflight, campaign: Campaign, site: Installation) -> No
         result.add(Level.WARNING, "slow", f"It takes long. {when.words}", SCHEDULE)
 
 
-def _check_local_time(result: Preflight, campaign: Campaign) -> None:
+def _check_local_time(result: Preflight, reading: Reading) -> None:
+    campaign = reading.campaign
     if not campaign.local_time or campaign.scheduled_at is None or result.audience.problem:
         return
-    found = selectors.zones_of_audience(campaign)
+    found = selectors.zones_of_audience(campaign, reading.spec)
     unknown = sum(count for zone, count in found.items() if not zones.is_known(zone))
     if unknown:
         message = (
             f"Of {unknown:,} people no time zone is known: they get it at the chosen time in "
-            f"{installation.get().time_zone}."
+            f"{reading.site.time_zone}."
         )
         result.add(Level.ADVICE, "zones_unknown", message, SCHEDULE)
 
@@ -325,27 +342,19 @@ def _check_time(result: Preflight, campaign: Campaign) -> None:
         result.add(Level.BLOCKING, "time_past", message, SCHEDULE)
 
 
-def _check_repeat(result: Preflight, campaign: Campaign) -> None:
-    if campaign.template is None:
-        return
-    recent = Run.objects.filter(
-        template_version__template=campaign.template, launched_at__gte=clock.now() - REPEAT_WINDOW
-    ).exclude(campaign=campaign)
-    subject = campaign.subject or campaign.template.subject
-    for run in recent.select_related("campaign")[:20]:
-        if run.frozen.get("subject") == subject:
-            message = f"“{run.campaign.name}” sent the same subject and template less than 24 hours ago."
-            result.add(Level.WARNING, "repeated", message, CONTENT)
-            return
+def _check_repeat(result: Preflight, reading: Reading) -> None:
+    if reading.sent_the_same:
+        message = f"“{reading.sent_the_same}” sent the same subject and template less than 24 hours ago."
+        result.add(Level.WARNING, "repeated", message, CONTENT)
 
 
-def _check_approval(result: Preflight, campaign: Campaign, actor: User | None) -> None:
-    if recurring.is_pattern(campaign):
+def _check_approval(result: Preflight, reading: Reading, actor: User | None) -> None:
+    if reading.series is not None and reading.series.active:
         message = "Copies of this campaign go out by themselves. Stop that first, or send a duplicate."
         result.add(Level.BLOCKING, "repeats", message, REPEAT)
-    if not sending_settings.get().approval_needed:
+    if not reading.settings.approval_needed:
         return
-    approver = approvals.approved_by(campaign)
+    approver = approvals.approved_by(reading.campaign, reading)
     if approver is None:
         message = "A second person has to approve this campaign as it is now."
         result.add(Level.BLOCKING, "not_approved", message)

@@ -15,17 +15,16 @@ from mailplatform.accounts.models import User
 from ..models import Campaign
 from ..selectors import approvals as selectors
 from ..selectors import campaigns as campaign_selectors
-from ..selectors import sending_settings
+from ..selectors.reading import Reading
 from ..services import approval
 
 
-def shown(campaign: Campaign, user: User) -> dict[str, Any] | None:
+def shown(reading: Reading, user: User) -> dict[str, Any] | None:
     """What Review says about the approval; None where none is needed and nobody asked for one."""
-    row = selectors.approval_of(campaign)
-    needed = sending_settings.get().approval_needed
+    row, needed = reading.approval, reading.settings.approval_needed
     if row is None and not needed:
         return None
-    mark = selectors.fingerprint(campaign)
+    mark = selectors.fingerprint(reading.campaign, reading)
     is_given = row is not None and row.fingerprint == mark
     return {
         "row": row,

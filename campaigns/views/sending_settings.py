@@ -12,9 +12,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.views.decorators.http import require_http_methods, require_POST
 
-from mailplatform.accounts.access import current_user, require_role
+from mailplatform.accounts.access import current_site, current_user, require_role
 from mailplatform.accounts.models import Role
-from mailplatform.accounts.services import installation
 from mailplatform.accounts.views.tabs import settings_tabs
 from mailplatform.aws import errors, session
 from mailplatform.core import clock
@@ -88,9 +87,9 @@ def _page(
     shown: dict[str, forms.Form],
     status: int = 200,
 ) -> HttpResponse:
-    now = clock.now()
-    site = installation.get()
-    hours = daily.sent_per_hour(now)
+    now, site = clock.now(), current_site(request)
+    sent = daily.sent_lately(now, since=site.quota_read_at, hours=forecast.HOURS)
+    hours, situation = sent.hours[-24:], forecast.situation(site, sent, row)
     is_admin = current_user(request).has_role(Role.ADMIN)
     context = {
         "tabs": settings_tabs("campaigns:sending_settings") if is_admin else [],
@@ -104,10 +103,10 @@ def _page(
         "sent": sum(count for _, count in hours),
         "days": _days(row, now),
         "today": daily.warm_up_limit(row, now.astimezone(dt.UTC).date()),
-        "sent_today": daily.sent_since(daily.start_of_day(now)),
+        "sent_today": sent.today,
         "suggested": " ".join(str(number) for number in SUGGESTED),
         "at_work": [run for run in selectors.runs_at_work() if run.live],
-        "forecasts": [(count, forecast.for_people(count)) for count in (1_000, 10_000, 100_000)],
+        "forecasts": [(count, forecast.for_people(count, situation)) for count in (1_000, 10_000, 100_000)],
     }
     return render(request, "campaigns/sending_settings.html", context, status=status)
 

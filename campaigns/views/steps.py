@@ -30,14 +30,16 @@ from ..forms.campaigns import (
     sender_choices,
 )
 from ..forms.templates import TestSendForm, chosen_person
-from ..models import Campaign, MediaFamily
+from ..models import Campaign, MediaFamily, Series
 from ..rendering import Part
 from ..selectors import attachments, costs, media, recurring
 from ..selectors import campaigns as selectors
 from ..selectors import forecast as forecasts
+from ..selectors import reading as readings
 from ..selectors import templates as template_selectors
+from ..selectors.reading import Reading
 from ..sending import zones
-from ..services import campaigns, outside_checks, preflight, previews, publishing, sending_settings
+from ..services import campaigns, outside_checks, preflight, previews, publishing
 from . import approvals, frames
 
 STEPS = (
@@ -62,11 +64,11 @@ def campaign_step(request: HttpRequest, public_id: UUID, step: str) -> HttpRespo
     """Show a step, or save it: a page that types gets a fragment back, a button goes on to the next step."""
     if step not in dict(STEPS):
         raise Http404
+    if step == "review":
+        return _review(request, public_id)
     campaign = selectors.access_campaign(public_id)
     if not selectors.is_editable(campaign):
         return redirect("campaigns:campaign_detail", public_id)
-    if step == "review":
-        return render(request, "campaigns/steps/review.html", _review_context(request, campaign))
     if request.method == "POST":
         if not current_user(request).has_role("marketer"):
             return render(request, "403.html", status=403)
@@ -74,6 +76,13 @@ def campaign_step(request: HttpRequest, public_id: UUID, step: str) -> HttpRespo
     return render(
         request, f"campaigns/steps/{step}.html", _context(request, campaign, step, _form(campaign, step))
     )
+
+
+def _review(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    reading = readings.access(public_id, current_site(request))
+    if not selectors.is_editable(reading.campaign):
+        return redirect("campaigns:campaign_detail", public_id)
+    return render(request, "campaigns/steps/review.html", _review_context(request, reading))
 
 
 def _form(campaign: Campaign, step: str, data: Any = None) -> StepForm:
@@ -168,9 +177,15 @@ def step_links(campaign: Campaign, current: str, spec: AudienceSpec) -> list[dic
     ]
 
 
-def _context(request: HttpRequest, campaign: Campaign, step: str, form: forms.Form) -> dict[str, Any]:
+def _context(
+    request: HttpRequest,
+    campaign: Campaign,
+    step: str,
+    form: forms.Form,
+    spec: AudienceSpec | None = None,
+) -> dict[str, Any]:
     names = [name for name, _ in STEPS]
-    spec = selectors.audience_spec(campaign)
+    spec = spec or selectors.audience_spec(campaign, current_site(request))
     context = {
         "campaign": campaign,
         "step": step,
@@ -221,7 +236,7 @@ def _content_extra(campaign: Campaign, site: Installation) -> dict[str, Any]:
     return {
         "values": values,
         "people": previews.recent_people(),
-        "spoken": spoken_rows(campaign),
+        "spoken": spoken_rows(template_selectors.spoken_by(campaign)),
         "language_form": LanguageForm(),
         "attached": attachments.of_campaign(campaign),
         "attachable": media.list_media(family=MediaFamily.DOCUMENT)[:100],
@@ -230,11 +245,11 @@ def _content_extra(campaign: Campaign, site: Installation) -> dict[str, Any]:
     }
 
 
-def spoken_rows(campaign: Campaign) -> list[dict[str, Any]]:
-    """What the campaign says in other languages, as pages list it."""
+def spoken_rows(found: dict[str, template_selectors.Spoken]) -> list[dict[str, Any]]:
+    """What a campaign says in other languages, as pages list it."""
     return [
         {"code": code, "name": languages.language_name(code), "spoken": spoken}
-        for code, spoken in template_selectors.spoken_by(campaign).items()
+        for code, spoken in found.items()
     ]
 
 
@@ -247,16 +262,16 @@ def _schedule_extra(campaign: Campaign, spec: AudienceSpec, site: Installation) 
         "eligible": audience.eligible,
         "forecast": forecasts.for_people(
             audience.eligible,
+            forecasts.situation(site),
             cap=campaign.rate_limit,
             kind=campaign.kind,
             start=campaign.scheduled_at,
-            site=site,
         ),
         "rate": rate,
         "quota_left": max(0, int(left)) if site.max_24_hour_send >= 0 and site.quota_read_at else None,
         "spread": _spread(campaign, spec, site.time_zone) if by_zone else [],
         "own_zone": site.time_zone,
-        "repeats": repeats_words(campaign),
+        "repeats": repeats_words(recurring.series_of(campaign)),
     }
 
 
@@ -297,39 +312,38 @@ def _inbox(campaign: Campaign, site: Installation, fields: dict[str, Any] | None
     }
 
 
-def _review_context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
-    user = current_user(request)
-    found = preflight.check(campaign, actor=user)
+def _review_context(request: HttpRequest, reading: Reading) -> dict[str, Any]:
+    campaign, user = reading.campaign, current_user(request)
+    found = preflight.check(campaign, actor=user, reading=reading)
     return {
-        **_context(request, campaign, "review", forms.Form()),
-        **_inbox(campaign, current_site(request)),
+        **_context(request, campaign, "review", forms.Form(), reading.spec),
+        **_inbox(campaign, reading.site, reading.fields),
         "preflight": found,
         "audience": found.audience,
         "fix_urls": fix_urls(campaign),
-        "variables": publishing.campaign_variables(campaign),
+        "variables": publishing.campaign_variables(campaign, reading.fields),
         "link_parameters": urlencode(publishing.link_parameters(campaign), quote_via=quote),
-        "grace": sending_settings.get().grace_seconds,
+        "grace": reading.settings.grace_seconds,
         "not_started": campaign.steps_done.get("not_started", ""),
-        "spoken": spoken_rows(campaign),
-        "attached": attachments.of_campaign(campaign),
+        "spoken": spoken_rows(reading.spoken),
+        "attached": reading.attached,
         "needs_tick": found.audience.eligible > 1000,
         "people": previews.recent_people(),
         "test_form": TestSendForm(initial={"addresses": user.email}),
-        "cost": costs.estimate(campaign, found.audience.eligible),
-        "approval": approvals.shown(campaign, user),
-        "is_looking": user.has_role("marketer") and _look(request, campaign),
-        "repeats": repeats_words(campaign),
+        "cost": costs.estimate(reading, found.audience.eligible),
+        "approval": approvals.shown(reading, user),
+        "is_looking": user.has_role("marketer") and _look(request, reading),
+        "repeats": repeats_words(reading.series),
     }
 
 
-def _look(request: HttpRequest, campaign: Campaign) -> bool:
+def _look(request: HttpRequest, reading: Reading) -> bool:
     """Let links be looked at when the page is opened, not each time it asks how far that is."""
-    return outside.is_looking(campaign) if _types(request) else outside_checks.ask(campaign)
+    return outside.is_looking(reading.campaign) if _types(request) else outside_checks.ask(reading)
 
 
-def repeats_words(campaign: Campaign) -> str:
-    """How the campaign repeats, in words; nothing where it does not."""
-    series = recurring.series_of(campaign)
+def repeats_words(series: Series | None) -> str:
+    """How a campaign repeats, in words; nothing where it does not."""
     return recurring.words(series) if series and series.active else ""
 
 

@@ -183,7 +183,7 @@ def _stored(node: Mapping[str, Any], known: Catalogue) -> SentenceRow:
 
 def _completed(row: SentenceRow, known: Catalogue) -> SentenceRow:
     """Fill in the operators and the input that fit the chosen field."""
-    subject = known.subjects.get(row.subject)
+    subject = known.get(row.subject)
     if subject is None:
         row.gone = bool(row.subject)
         return row
@@ -233,7 +233,7 @@ def _lines(node: Mapping[str, Any], known: Catalogue, depth: int) -> Iterator[st
 
 
 def _sentence(node: Mapping[str, Any], known: Catalogue) -> str:
-    subject, operator = known.subjects.get(str(node.get("subject"))), str(node.get("operator"))
+    subject, operator = known.get(node.get("subject")), str(node.get("operator"))
     if subject is None:
         return f"A field that no longer exists: {node.get('subject')}"
     words = OPERATORS[subject.kind].get(operator, "?")

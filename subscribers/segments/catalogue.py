@@ -4,7 +4,7 @@ A subject names where its value lives: a column of the narrow profile table, or 
 fields. Names of columns come only from this module, never from a rule, so no rule can inject SQL.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -162,16 +162,49 @@ BUILT_IN = (
 )
 
 
-class Catalogue:
-    """The subjects of one installation, by key."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Subjects that have to be read before they can be offered; their keys begin in one of these ways."""
 
-    def __init__(self, subjects: Iterable[Subject]) -> None:
+    read: Callable[[], Iterable[Subject]]
+    beginnings: tuple[str, ...] = ("",)
+
+    def fits(self, key: str) -> int:
+        """Return how well: the letters of the longest beginning that the key has, -1 for none."""
+        return max((len(each) for each in self.beginnings if key.startswith(each)), default=-1)
+
+
+class Catalogue:
+    """The subjects of one installation, by key. A part is read when one of its subjects is asked for, and once."""
+
+    def __init__(self, subjects: Iterable[Subject] = (), parts: Iterable[Part] = ()) -> None:
         """Keep the subjects in the order in which they are offered."""
-        self.subjects = {subject.key: subject for subject in subjects}
+        given = tuple(subjects)
+        self._parts = (Part(lambda: given), *parts)
+        self._read = dict[int, dict[str, Subject]]()
+
+    @property
+    def subjects(self) -> dict[str, Subject]:
+        """All of them."""
+        return {key: found for n in range(len(self._parts)) for key, found in self._part(n).items()}
+
+    def get(self, key: object) -> Subject | None:
+        """Return a subject; None when it does not exist (any more)."""
+        text = str(key)
+        likely_first = sorted(range(len(self._parts)), key=lambda n: -self._parts[n].fits(text))
+        return next((part[text] for n in likely_first if text in (part := self._part(n))), None)
 
     def __getitem__(self, key: str) -> Subject:
         """Return a subject; KeyError when it does not exist (any more)."""
-        return self.subjects[key]
+        found = self.get(key)
+        if found is None:
+            raise KeyError(key)
+        return found
+
+    def _part(self, number: int) -> dict[str, Subject]:
+        if number not in self._read:
+            self._read[number] = {subject.key: subject for subject in self._parts[number].read()}
+        return self._read[number]
 
 
 Choices = Sequence[tuple[str, str]]

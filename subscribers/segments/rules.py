@@ -82,9 +82,9 @@ def _group(node: dict[str, Any], catalogue: Catalogue, depth: int, counter: list
 
 def _rule(node: dict[str, Any], catalogue: Catalogue) -> Rule:
     key, operator = node.get("subject"), node.get("operator")
-    if not isinstance(key, str) or key not in catalogue.subjects:
+    subject = catalogue.get(key) if isinstance(key, str) else None
+    if subject is None:
         raise RuleError(_missing(key))
-    subject = catalogue[key]
     if operator not in OPERATORS[subject.kind]:
         raise RuleError(f"{subject.label}: choose how to compare.")
     if operator in NO_VALUE:

@@ -6,7 +6,7 @@ is written to gets no such mail by another door; so the sender decides, too. Peo
 or in an excluded segment are not part of the audience at all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -45,12 +45,22 @@ class AudienceSpec:
     segment_ids: tuple[int, ...] = ()
     excluded_list_ids: tuple[int, ...] = ()
     excluded_segment_ids: tuple[int, ...] = ()
+    # The installation's, where whoever asks has read it.
+    time_zone: str = field(default="", compare=False, repr=False)
+
+    @cached_property
+    def segments(self) -> dict[int, Segment]:
+        """Its segments that exist, chosen and excluded, by their ids."""
+        wanted = [*self.segment_ids, *self.excluded_segment_ids]
+        return Segment.objects.in_bulk(wanted) if wanted else {}
 
     @cached_property
     def conditions(self) -> dict[int, Condition]:
         """The conditions of its segments by their ids, as of now. Raises SegmentBrokenError."""
         wanted = [*self.segment_ids, *self.excluded_segment_ids]
-        return _compiled(wanted) if wanted else {}
+        if missing := [str(number) for number in wanted if number not in self.segments]:
+            raise SegmentBrokenError(f"Segment {', '.join(missing)} does not exist any more.")
+        return _compiled(self.segments, self.time_zone) if wanted else {}
 
 
 @dataclass(frozen=True)
@@ -108,19 +118,15 @@ def _exclusion(spec: AudienceSpec) -> tuple[str, list[Any]]:
     return where, params
 
 
-def _compiled(segment_ids: Sequence[int]) -> dict[int, Condition]:
-    segments = Segment.objects.in_bulk(list(segment_ids))
-    missing = [str(number) for number in segment_ids if number not in segments]
-    if missing:
-        raise SegmentBrokenError(f"Segment {', '.join(missing)} does not exist any more.")
-    known, now = catalogue.current(), clock.now().astimezone(ZoneInfo(installation.get().time_zone))
+def _compiled(segments: Mapping[int, Segment], time_zone: str) -> dict[int, Condition]:
+    zone = ZoneInfo(time_zone or installation.get().time_zone)
+    known, now = catalogue.current(), clock.now().astimezone(zone)
     found: dict[int, Condition] = {}
-    for number in segment_ids:
+    for number, segment in segments.items():
         try:
-            found[number] = compile_rules(parse_rules(segments[number].rules, known), now=now)
+            found[number] = compile_rules(parse_rules(segment.rules, known), now=now)
         except RuleError as error:
-            words = f"The segment “{segments[number].name}” cannot be used: {error}"
-            raise SegmentBrokenError(words) from None
+            raise SegmentBrokenError(f"The segment “{segment.name}” cannot be used: {error}") from None
     return found
 
 

@@ -1,7 +1,7 @@
 """What segments can be made of here and now: the built-in subjects, the custom fields, the lists and tags."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from django.db.models import QuerySet, TextField, Value
@@ -11,6 +11,7 @@ from ..models import CustomField, MailingList, OrderCurrency, Tag
 from ..segments.catalogue import (
     BUILT_IN,
     Catalogue,
+    Part,
     Subject,
     field_subject,
     list_subject,
@@ -29,21 +30,27 @@ def register(provider: Provider) -> None:
 
 
 def current() -> Catalogue:
-    """Return the catalogue of this installation (two queries, and those of other apps' subjects)."""
-    fields, names = CustomField.objects.all(), _names()
+    """Return the catalogue of this installation: two queries and those of other apps' subjects, each when needed."""
     return Catalogue(
-        [
-            *(
-                field_subject(field.key, field.label, field.type, field.slot, field.choices)
-                for field in fields
-            ),
-            *BUILT_IN,
-            *(spent_subject(code) for code, _ in names["currency"]),
-            list_subject(names["list"]),
-            tag_subject(names["tag"]),
-            *(subject for provider in _providers for subject in provider()),
+        parts=[
+            Part(_fields, ("field.",)),
+            Part(lambda: BUILT_IN, tuple(subject.key for subject in BUILT_IN)),
+            Part(_named, ("spent.", "list", "tag")),
+            Part(lambda: (subject for provider in _providers for subject in provider())),
         ]
     )
+
+
+def _fields() -> Iterator[Subject]:
+    for field in CustomField.objects.all():
+        yield field_subject(field.key, field.label, field.type, field.slot, field.choices)
+
+
+def _named() -> Iterator[Subject]:
+    names = _names()
+    yield from (spent_subject(code) for code, _ in names["currency"])
+    yield list_subject(names["list"])
+    yield tag_subject(names["tag"])
 
 
 def _names() -> dict[str, list[tuple[str, str]]]:

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from campaigns import outside, tasks
 from campaigns.models import Campaign
+from campaigns.selectors.reading import Reading
 from campaigns.services import outside_checks, preflight
 from mailplatform.accounts.services import installation
 from mailplatform.core.outbound import transport
@@ -156,12 +157,12 @@ def test_policy_of_the_domain_above_counts(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_look_is_asked_for_once_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     campaign, asked = campaign_with(), list[int]()
     monkeypatch.setattr(tasks.look_outside, "delay", asked_for(asked))
-    assert outside_checks.ask(campaign)
-    assert outside_checks.ask(campaign)
+    assert outside_checks.ask(Reading(campaign))
+    assert outside_checks.ask(Reading(campaign))
     assert asked == [campaign.pk]
     resolving(monkeypatch, {})
     outside.look(campaign)
-    assert not outside_checks.ask(campaign)
+    assert not outside_checks.ask(Reading(campaign))
     assert asked == [campaign.pk]
 
 
@@ -170,7 +171,7 @@ def test_nothing_is_said_where_the_cache_is_away() -> None:
     away = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:9/0"}
     with override_settings(CACHES={"default": away}):
         assert outside.dead_links(campaign) == []
-        assert not outside_checks.ask(campaign)
+        assert not outside_checks.ask(Reading(campaign))
         outside.look(make_ready_campaign())
 
 

@@ -120,7 +120,7 @@ def test_a_run_of_this_installation(site: Installation) -> None:
     late = clock.now() + dt.timedelta(days=3)
     Batch.objects.filter(run_id=run.pk).update(not_before=late)
     assert forecast.for_run(run).finishes_at == late
-    assert forecast.for_people(0).people == 0
+    assert forecast.for_people(0, forecast.situation(installation.get())).people == 0
 
 
 @pytest.mark.django_db
@@ -135,10 +135,13 @@ def test_calls_are_counted_by_hour_and_day() -> None:
     call(NOW - dt.timedelta(minutes=70), 20, state="lost", error="no answer")
     call(NOW - dt.timedelta(minutes=65), 40, state="recorded", error="throttled")
     call(NOW, 0)
-    hours = daily.sent_per_hour(NOW)
-    assert len(hours) == 24
-    assert [count for _, count in hours if count] == [500, 70, 1]
+    sent = daily.sent_lately(NOW, since=NOW - dt.timedelta(minutes=75))
+    assert len(sent.hours) == 24
+    assert [count for _, count in sent.hours if count] == [500, 70, 1]
+    assert (sent.today, sent.since) == (71, 21)
     assert daily.sent_since(daily.start_of_day(NOW)) == 71
+    assert daily.sent_lately(NOW).since == 0
+    assert daily.sent_lately(NOW, since=NOW - dt.timedelta(days=3)).since == 571
 
 
 @pytest.mark.django_db

@@ -10,6 +10,7 @@ from campaigns.entry_writer import EntryWriter
 from campaigns.models import AttachedContent, Attachment, Campaign, MediaFile, SendingSettings, Translation
 from campaigns.selectors import approvals, costs
 from campaigns.selectors import attachments as selectors
+from campaigns.selectors.reading import Reading
 from campaigns.sending.cut import PreparedCall
 from campaigns.services import attachments, campaigns, media, preflight, runs
 from mailplatform.core import clock
@@ -129,8 +130,8 @@ def test_pre_flight_stops_at_the_picture_that_the_visual_editor_puts_in_at_first
 
 def test_attachments_cost_their_size(campaign: Campaign) -> None:
     SendingSettings.objects.create(id=1, price_per_gigabyte=Decimal(1))
-    light = costs.estimate(campaign, 1_000)
-    heavy = costs.estimate(attach(campaign, "a.pdf", size=1024**2), 1_000)
+    light = costs.estimate(Reading(campaign), 1_000)
+    heavy = costs.estimate(Reading(attach(campaign, "a.pdf", size=1024**2)), 1_000)
     assert light is not None
     assert heavy is not None
     assert Decimal("1.2") < heavy.data - light.data < Decimal("1.5")
