@@ -111,12 +111,15 @@ def link_parameters(campaign: Campaign) -> dict[str, str]:
     return utm.complete(campaign.utm, campaign=slugify(campaign.name) or campaign.public_id.hex[:8])
 
 
-def campaign_variables(campaign: Campaign) -> dict[str, Any]:
-    """The campaign's values for what its template declares and no person has; the template's own stand in."""
+def campaign_variables(campaign: Campaign, fields: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The campaign's values for what its template declares and no person has; the template's own stand in.
+
+    `fields` are the custom fields, where they were read already.
+    """
     if campaign.template is None:
         return {}
     defaults = campaign.template.defaults
-    names = selectors.campaign_names(defaults)
+    names = selectors.campaign_names(defaults, fields)
     return {name: campaign.variables.get(name) or defaults[name] for name in names}
 
 
