@@ -82,9 +82,14 @@ class Provider:
     rules: list[Rule]
 
     @property
-    def worst(self) -> Answer:
-        answers = {rule.answer for rule in self.rules}
-        return next(each for each in (Answer.NOT_MET, Answer.UNKNOWN, Answer.MET) if each in answers)
+    def not_met(self) -> int:
+        """How many rules are not met."""
+        return sum(rule.answer is Answer.NOT_MET for rule in self.rules)
+
+    @property
+    def unknown(self) -> int:
+        """How many rules nobody can answer from here."""
+        return sum(rule.answer is Answer.UNKNOWN for rule in self.rules)
 
 
 Judge = Callable[[Known, Figures], Rule]
@@ -106,10 +111,11 @@ def _applies(name: str, figures: Figures) -> str:
         return (
             f"You sent up to {figures.busiest:,} mails on one day: the rules for bulk senders hold for you."
         )
-    return (
-        f"Up to {figures.busiest:,} mails on one day so far. From about {BULK:,} a day the rules for bulk senders "
-        "hold, at Gmail for good."
+    so_far = (
+        f"Up to {figures.busiest:,} mails on one day so far." if figures.busiest else "No mail in 30 days."
     )
+    for_good = ", and then for good" if name == "Gmail" else ""
+    return f"{so_far} From about {BULK:,} a day the rules for bulk senders hold{for_good}."
 
 
 def _records(known: Known, parts: Sequence[Part], name: str, fine: str, cure: str) -> Rule:

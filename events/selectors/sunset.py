@@ -14,7 +14,8 @@ _IN_STAGE = (
 
 def counts() -> dict[str, int]:
     """Return how many people are in each stage, by the stage's name (one query)."""
-    found = dict(Sunset.objects.values_list("stage").annotate(number=Count("pk")))
+    counted = Sunset.objects.values("stage").annotate(number=Count("pk"))
+    found = {row["stage"]: row["number"] for row in counted}
     return {stage.name.lower(): found.get(stage.value, 0) for stage in SunsetStage}
 
 

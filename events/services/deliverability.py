@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from campaigns.models import Sender
 from campaigns.sending import quota
-from events import sender_dns
+from events import providers, sender_dns
 from events.models import DomainLook
 from events.sender_dns import Check, Part, Verdict
 from mailplatform.accounts import vault
@@ -77,7 +77,7 @@ def begin() -> bool:
 
 def give_up() -> None:
     """Note that nobody looks after all."""
-    memo.keep({KEY: Work(clock.now(), is_done=True)}, KEPT_S)
+    memo.forget(KEY)
 
 
 def domains(row: Installation) -> list[str]:
@@ -86,17 +86,18 @@ def domains(row: Installation) -> list[str]:
     found += [name for name in row.verified_identities if "@" not in name]
     for address in Sender.objects.order_by("pk").values_list("address", flat=True)[:200]:
         domain = address.rpartition("@")[2].lower()
-        # Amazon signs the subdomains of a domain that it knows.
-        if not any(domain == name or domain.endswith(f".{name}") for name in found):
+        # Amazon signs the subdomains of a domain that it knows, and nobody else signs for a mailbox provider.
+        is_known = any(domain == name or domain.endswith(f".{name}") for name in found)
+        if not is_known and not providers.is_providers_own(address):
             found.append(domain)
     return list(dict.fromkeys(name.lower() for name in found))[:MOST_DOMAINS]
 
 
 def look_if_due() -> bool:
-    """Look once a day; return whether it was time. Not in a trial, where there is nothing to see."""
-    now = clock.now()
+    """Look once a day; return whether it was time and nobody was at it. Not in a trial: there is nothing to see."""
     last = following.read_until(JOB)
-    if installation.is_sandbox() or (last is not None and now - last < EVERY):
+    is_due = last is None or clock.now() - last >= EVERY
+    if not is_due or installation.is_sandbox() or not begin():
         return False
     look()
     return True

@@ -6,19 +6,18 @@ campaign of their own to the policy's segment: whoever got it was asked. A click
 consent takes the judgement back at once; who came back is not judged by what was before.
 """
 
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import redis
-from django.core.cache import cache
 from django.db import connection, transaction
 
 from events.kinds import Outcome
 from events.models import Policy, Sunset, SunsetStage
 from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit
-from mailplatform.core import clock
+from mailplatform.core import clock, memo
 from subscribers.models import Segment, SuppressionReason
 from subscribers.services import segments, suppression
 
@@ -31,6 +30,9 @@ JUDGED_EVERY: Final = timedelta(hours=24)
 # A key of the cache: one worker at a time, and none for longer than this when it was killed.
 AT_WORK: Final = "sunset:at_work"
 LONGEST_S: Final = 3_600
+# One go of judging ends after so long, and the next one begins behind the person whose number is kept here.
+JUDGING_S: Final = 240.0
+JUDGED_UP_TO: Final = "sunset:judged_up_to"
 # People looked at by one statement; and in one transaction that takes a lock for each.
 LOOKED_AT: Final = 2_000
 CHUNK: Final = 500
@@ -124,18 +126,13 @@ def save(*, actor: User | None, **changes: Any) -> Policy:
 
 def apply_if_due() -> bool:
     """Apply the policy once an hour, and judge once a day; return whether it was time and nobody was at it."""
-    if not _is_due(JOB, EVERY):
-        return False
-    try:
-        if not cache.add(AT_WORK, "1", LONGEST_S):
-            return False
-    except redis.RedisError:
+    if not _is_due(JOB, EVERY) or not memo.claim(AT_WORK, LONGEST_S):
         return False
     try:
         with following.window(JOB):
             apply_policy(judges=_is_due(JUDGING, JUDGED_EVERY))
     finally:
-        cache.delete(AT_WORK)
+        memo.forget(AT_WORK)
     return True
 
 
@@ -148,8 +145,7 @@ def apply_policy(*, judges: bool = True) -> dict[str, int]:
     done = {"back": _take_back(), "judged": 0, "asked": 0, "kept_back": 0}
     if policy.sunset_is_on:
         if judges:
-            with following.window(JUDGING):
-                done["judged"] = _judge(policy)
+            done["judged"] = _judge(policy)
         done["asked"] = _note_asked(policy)
         if policy.sunset_stops:
             done["kept_back"] = _keep_back(policy)
@@ -234,7 +230,8 @@ def _judge(policy: Policy) -> int:
         "delivered": int(Outcome.DELIVERED),
         "reason": SuppressionReason.INACTIVE.value,
     }
-    judged = after = 0
+    judged, ends = 0, time.monotonic() + JUDGING_S
+    after = memo.recall([JUDGED_UP_TO]).get(JUDGED_UP_TO, 0)
     while values["runs"]:
         with connection.cursor() as cursor:
             cursor.execute(_CANDIDATES, values | {"after": after})
@@ -244,6 +241,11 @@ def _judge(policy: Policy) -> int:
             cursor.execute(_JUDGED, values | {"people": people})
             judged += cursor.rowcount
         after = people[-1]
+        if time.monotonic() >= ends:
+            memo.keep({JUDGED_UP_TO: after}, JUDGED_EVERY.total_seconds())
+            return judged
+    with following.window(JUDGING):
+        memo.forget(JUDGED_UP_TO)
     return judged
 
 

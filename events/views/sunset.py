@@ -35,7 +35,7 @@ def _save(request: HttpRequest) -> HttpResponseBase:
         try:
             sunset.save(actor=current_user(request), **form.cleaned_data)
         except ValidationError as error:
-            form.add_error(None, error.messages)
+            form.add_error(None, error)
         else:
             messages.success(request, "Saved. People are looked for once a day.")
             return redirect("events:deliverability_sunset")

@@ -15,7 +15,7 @@ from campaigns import tokens
 from campaigns.models import Campaign, MediaFile, Run, RunState, Template
 from campaigns.services import branding, media, runs, template_languages, templates
 from events.models import Counter, DomainLook, Sunset, SunsetStage, WebhookEndpoint
-from events.services import deliverability, growing, sunset, webhooks
+from events.services import deliverability, digesting, growing, sunset, webhooks
 from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit, installation
 from mailplatform.celery import app
@@ -106,6 +106,7 @@ def furnish(history: History, *, job: ImportJob, address: str) -> World:
     """Add to a history one of everything else that has a page."""
     admin, reader = history.admin, history.subscriber
     growing.count_weeks()
+    digesting.digest_runs()
     _look_at_domains()
     _sunset(admin, reader)
     form = _form(history.mailing_list)

@@ -100,7 +100,7 @@ def rate(part: float | None, whole: float | None) -> str:
     """Return `part` of `whole` as a percentage of two places, for what is bad from a tenth of a per cent on."""
     if not whole or part is None:
         return NO_FIGURE
-    return f"{number_format(100 * part / whole, decimal_pos=2 if part else 0)} %"
+    return f"{number_format(round(100 * part / whole, 2), decimal_pos=2 if part else 0)} %"
 
 
 @register.filter

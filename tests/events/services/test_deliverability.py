@@ -116,7 +116,13 @@ def test_the_tracking_domain_belongs_to_its_domain(monkeypatch: pytest.MonkeyPat
 
 
 def test_domains_are_those_of_settings_and_senders_each_once() -> None:
-    for address in ("a@shop.example", "b@mail.shop.example", "c@other.example", "d@other.example"):
+    for address in (
+        "a@shop.example",
+        "b@mail.shop.example",
+        "c@other.example",
+        "d@other.example",
+        "shop@gmail.com",
+    ):
         Sender.objects.create(address=address)
     row = installation.update(
         actor=None, sender_address="news@shop.example", verified_identities=["shop.example", "me@gmail.com"]

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 
 from campaigns.models import Delivery, Run
 from events.models import Outcome, Sunset, SunsetStage
@@ -24,6 +25,7 @@ SILENT = (430, 300, 200, 100)
 
 @pytest.fixture(autouse=True)
 def _policy() -> None:
+    cache.delete_many([sunset.AT_WORK, sunset.JUDGED_UP_TO])
     sunset.save(actor=None, sunset_is_on=True, sunset_stops=True, sunset_months=12, sunset_mails=3)
 
 
@@ -264,6 +266,14 @@ def test_once_an_hour_and_judging_once_a_day() -> None:
     assert sunset.apply_if_due()
     assert Sunset.objects.count() == 1
     assert not sunset.apply_if_due()
+
+
+def test_what_was_not_judged_in_one_go_is_judged_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    silent()
+    silent()
+    monkeypatch.setattr(sunset, "LOOKED_AT", 1)
+    monkeypatch.setattr(sunset, "JUDGING_S", 0.0)
+    assert [sunset.apply_policy()["judged"] for _ in range(3)] == [1, 1, 0]
 
 
 def test_a_segment_that_was_archived_is_made_again() -> None:

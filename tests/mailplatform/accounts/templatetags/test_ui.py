@@ -54,6 +54,14 @@ def test_percentages(part: int | None, whole: int | None, expected: str) -> None
     assert ui.percent(part, whole) == expected
 
 
+@pytest.mark.parametrize(
+    ("part", "whole", "expected"),
+    [(1, 1000, "0.10 %"), (996, 1_000_000, "0.10 %"), (0, 10, "0 %"), (0.05, 1, "5.00 %"), (3, 0, DASH)],
+)
+def test_rates(part: float, whole: int, expected: str) -> None:
+    assert ui.rate(part, whole) == expected
+
+
 @pytest.mark.parametrize(("value", "expected"), [(48210, "48,210"), (0, "0"), (None, DASH)])
 def test_numbers(value: int | None, expected: str) -> None:
     assert ui.number(value) == expected
