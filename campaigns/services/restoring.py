@@ -90,7 +90,7 @@ def lock(*, taken_at: dt.datetime, lost_records: int | None = None) -> Restore:
     with connection.cursor() as cursor:
         cursor.execute(_LOSE_CALLS, {"now": now})
         for run in open_runs:
-            values = {"run": run.pk, "now": now}
+            values: dict[str, Any] = {"run": run.pk, "now": now}
             cursor.execute(_DOUBT_RESENT, values)
             cursor.execute(_DOUBT_REST, values)
     made = Restore.objects.create(

@@ -6,11 +6,14 @@ import pytest
 from django.urls import reverse
 
 from campaigns.models import Call, Decision, Delivery, Run
+from campaigns.selectors import restores
 from campaigns.sending import timing
+from campaigns.services import restoring
 from mailplatform.core import clock
 from tests.browser.conftest import Visitor, sign_in
 from tests.factories.accounts import AdminFactory
 from tests.factories.events import make_delivery, make_person
+from tests.factories.sending import make_list, make_people, make_run
 from tests.factories.stories import make_finished_campaign
 
 
@@ -62,3 +65,26 @@ def test_recipients_with_reasons(admin: Visitor) -> None:
     admin.goto(reverse("campaigns:campaign_recipients", args=[run.campaign.public_id]))
     assert "refused the address or another part" in admin.page.inner_text("main")
     admin.look("recipients")
+
+
+def test_a_restored_installation_is_looked_at(
+    admin: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Sequences of empty tables are not put back: other tests find theirs where they expect them.
+    monkeypatch.setattr(restoring, "NUMBERS_LEFT_OUT", 10)
+    mailing_list = make_list()
+    make_people(3, mailing_list)
+    run = make_run(mailing_list)
+    restoring.lock(taken_at=clock.now() - dt.timedelta(minutes=20), lost_records=2)
+    admin.goto(reverse("campaigns:campaign_detail", args=[run.campaign.public_id]))
+    assert "3 people may have got it after that" in admin.page.inner_text("main")
+    assert admin.page.locator("#progress-resume").is_disabled()
+    admin.look("restored campaign")
+    admin.page.click("text=Look at them and decide")
+    admin.page.wait_for_selector("text=Nobody knows who got this mail after that")
+    admin.goto(reverse("campaigns:restored"))
+    admin.look("restored installation")
+    admin.page.click("#restore-unlock")
+    # Who asks has to show who they are first.
+    admin.page.wait_for_url("**/account/reauthenticate/**")
+    assert restores.is_locked()

@@ -46,7 +46,7 @@ def into_new(own_files: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     def admin(*statements: str) -> None:
         with psycopg.connect(server.conninfo, autocommit=True) as maintenance:
             for each in statements:
-                maintenance.execute(sql.SQL(each).format(name))  # type: ignore[arg-type]
+                maintenance.execute(sql.SQL(each).format(name))
 
     def switch() -> None:
         admin("DROP DATABASE IF EXISTS {}", "CREATE DATABASE {}")
