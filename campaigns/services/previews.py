@@ -221,4 +221,4 @@ def version_by_ses(version: TemplateVersion, person: entries.Person) -> Rendered
 
 def recent_people(limit: int = 20) -> list[Subscriber]:
     """A few real people to look at a mail as."""
-    return list(Subscriber.objects.only("email", "name").order_by("-created_at", "-pk")[:limit])
+    return list(Subscriber.objects.only("email", "name").order_by("-pk")[:limit])
