@@ -17,6 +17,7 @@ from .nodes import Node, walk
 from .parser import parse_part
 from .plain_text import text_from_html
 from .problems import Finding, Level, Part, TemplateError
+from .quoting import loose_values
 from .sources import CompiledSource, Source, SourceKind, compile_source
 from .variables import TemplateVariables, always_shown, find_variables, lines_of, root_of
 
@@ -77,6 +78,7 @@ def _check(source: Source, known: frozenset[str], public_host: str) -> Checked:
         has_partials = bool(parse_part(compiled.html, Part.HTML).partials)
         _check_required(checked, links.read_document(serialize(checked.html)) if has_partials else document)
         _check_known(checked, known, compiled)
+        _check_places(checked, compiled)
         if source.kind == SourceKind.MJML:
             document = links.with_lines_of(document, source.html)
         checked.findings += check_markup(document, compiled.html, public_host)
@@ -151,6 +153,12 @@ def _check_required(checked: Checked, document: links.Document) -> None:
         checked.add(Level.BLOCKING, "no_unsubscribe", message, Part.HTML)
     if not any(True for _ in walk(checked.html)):
         checked.add(Level.BLOCKING, "empty_html", "The HTML part is empty.", Part.HTML, line=1)
+
+
+def _check_places(checked: Checked, compiled: CompiledSource) -> None:
+    for value, line in loose_values(compiled.guarded):
+        message = f'{value} stands in a tag, but in no value: put it between quotes, as in title="{value}".'
+        checked.add(Level.BLOCKING, "loose_value", message, Part.HTML, line=line)
 
 
 def _check_known(checked: Checked, known: Collection[str], compiled: CompiledSource) -> None:

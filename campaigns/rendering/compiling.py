@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/ses/latest/dg/send-personalized-email-advanced.html
 
 from collections.abc import Callable
 
-from .nodes import CONTEXT_HELPERS, Block, Mustache, Node, PartialCall, Path, Text
+from .nodes import Block, Mustache, Node, PartialCall, Path, Text
 from .parser import Parsed
 from .problems import Finding, Level, Part, TemplateError
 
@@ -80,7 +80,7 @@ def _write(nodes: list[Node], out: list[str], rewrite: Rewrite, depth: int) -> N
 
 def _write_block(block: Block, out: list[str], rewrite: Rewrite, depth: int) -> None:
     trims = [*block.trims, (False, False), (False, False), (False, False)]
-    inner_depth = depth + 1 if block.helper in CONTEXT_HELPERS else depth
+    inner_depth = depth + 1 if block.enters else depth
     out.append(_tag(f"#{block.helper} {rewrite(block.path, depth)}", trims[0]))
     _write(block.body, out, rewrite, inner_depth)
     if block.inverse is not None:
@@ -90,8 +90,8 @@ def _write_block(block: Block, out: list[str], rewrite: Rewrite, depth: int) -> 
     out.append(_tag(f"/{block.helper}", trims[2] if block.inverse is not None else trims[1]))
 
 
-def check_expanded(nodes: list[Node], part: Part, depth: int = 0) -> list[Finding]:
-    """Findings that show only where a partial is used: paths that climb too far, `this` at the top."""
+def check_expanded(nodes: list[Node], part: Part, depth: int = 0, *, in_loop: bool = False) -> list[Finding]:
+    """Findings that show only where a partial is used: paths that climb too far, `this` and `@index` at the top."""
     findings: list[Finding] = []
     for node in nodes:
         if isinstance(node, Text | PartialCall):
@@ -100,10 +100,13 @@ def check_expanded(nodes: list[Node], part: Part, depth: int = 0) -> list[Findin
         if not path.data and (path.ups > depth or (path.ups == depth and not path.segments)):
             message = f"{{{{{path}}}}} points at nothing where it is used."
             findings.append(Finding(Level.BLOCKING, "bad_path", message, part, node.line))
+        if path.data and path.data != "root" and not in_loop:
+            message = f"{{{{{path}}}}} only means something inside {{{{#each}}}}."
+            findings.append(Finding(Level.BLOCKING, "bad_path", message, part, node.line))
         if isinstance(node, Block):
-            inner = depth + 1 if node.helper in CONTEXT_HELPERS else depth
-            findings += check_expanded(node.body, part, inner)
-            findings += check_expanded(node.inverse or [], part, depth)
+            inner = depth + 1 if node.enters else depth
+            findings += check_expanded(node.body, part, inner, in_loop=in_loop or node.helper == "each")
+            findings += check_expanded(node.inverse or [], part, depth, in_loop=in_loop)
     return findings
 
 

@@ -19,8 +19,12 @@ _PIECE: Final = re.compile(
 )
 _STYLE: Final = re.compile(r"(\s)style\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE)
 _SELECTING: Final = re.compile(r"\b(?:class|id)\s*=\s*(?:\"[^\"]*\{\{|'[^']*\{\{)", re.IGNORECASE)
-_NUMBERED: Final = re.compile(r"<[A-Za-z][\w:-]*((?:\"[^\"]*\"|'[^']*'|[^<>\"'])*+)>")
-_NUMBER: Final = re.compile(r'\bdata-mp-n="(\d+)"')
+# As css-inline writes its answer: every value between double quotes.
+_NUMBERED: Final = re.compile(
+    r"<[A-Za-z][\w:-]*(?: [^\s<>\"=]+=\"[^\"]*\")*? data-mp-n=\"(\d+)\"(?:[^<>\"]|\"[^\"]*\")*? style=\"([^\"]*)\""
+)
+_OWN_STYLE: Final = re.compile(r"\sstyle\s*=", re.IGNORECASE)
+_TAGS: Final = re.compile(_HANDLEBARS, re.DOTALL)
 
 
 def inline_css(source: str, extra_css: str = "", *, own_rules: bool = True) -> str:
@@ -36,45 +40,45 @@ def inline_css(source: str, extra_css: str = "", *, own_rules: bool = True) -> s
 
 @lru_cache(maxsize=64)
 def _inlined(source: str, extra_css: str, *, own_rules: bool) -> str:
-    styles = _styles(_numbered_copy(source, own_rules=own_rules), extra_css)
-    number = -1
-
-    def write(match: re.Match[str]) -> str:
-        nonlocal number
-        if match["name"] is None:
-            return match.group()
-        number += 1
-        if number not in styles or not _is_plain(match["rest"]):
-            return match.group()
-        return _with_style(match["name"], match["rest"], styles[number])
-
-    return _PIECE.sub(write, source)
+    copy, tags = _numbered_copy(source, own_rules=own_rules)
+    out, end = [], 0
+    styles = _styles(copy, extra_css)
+    for number in sorted(styles.keys() & range(len(tags))):
+        tag = tags[number]
+        out += [source[end : tag.start()], _with_style(tag["name"], tag["rest"], styles[number])]
+        end = tag.end()
+    return "".join([*out, source[end:]])
 
 
 def _is_plain(rest: str) -> bool:
-    return "{{#" not in rest and not _SELECTING.search(rest)
+    return "{{" not in rest or ("{{#" not in rest and not _SELECTING.search(rest))
 
 
-def _numbered_copy(source: str, *, own_rules: bool) -> str:
-    number = -1
+def _numbered_copy(source: str, *, own_rules: bool) -> tuple[str, list[re.Match[str]]]:
+    """The source without Handlebars, its start tags numbered; and these tags, in the order of their numbers."""
+    out: list[str] = []
+    tags: list[re.Match[str]] = []
+    end = 0
+    for piece in _PIECE.finditer(source):
+        out.append(source[end : piece.start()])
+        end = piece.end()
+        if piece["name"] is not None:
+            out.append(_numbered_tag(piece["name"], piece["rest"], len(tags)))
+            tags.append(piece)
+        elif piece["tag"] is None and (own_rules or (piece["opaque"] or "").lower() != "style"):
+            out.append(piece.group())
+    return "".join([*out, source[end:]]), tags
 
-    def write(match: re.Match[str]) -> str:
-        nonlocal number
-        if match["tag"] is not None or (not own_rules and (match["opaque"] or "").lower() == "style"):
-            return ""
-        if match["name"] is None:
-            return match.group()
-        number += 1
-        rest = match["rest"]
+
+def _numbered_tag(name: str, rest: str, number: int) -> str:
+    if "{{" in rest:
         if not _is_plain(rest):
-            return f"<{match['name']}>"
+            return f"<{name}>"
         style = _STYLE.search(rest)
         if style and "{{" in style.group():
             rest = _STYLE.sub("", rest)
-        rest = re.sub(_HANDLEBARS, "x", rest, flags=re.DOTALL)
-        return f'<{match["name"]} data-mp-n="{number}"{rest}>'
-
-    return _PIECE.sub(write, source)
+        rest = _TAGS.sub("x", rest)
+    return f'<{name} data-mp-n="{number}"{rest}>'
 
 
 def _styles(copy: str, extra_css: str) -> dict[int, str]:
@@ -86,19 +90,20 @@ def _styles(copy: str, extra_css: str) -> dict[int, str]:
         inline_style_tags=False, keep_style_tags=True, load_remote_stylesheets=False
     )
     try:
-        before, after = _read(untouched.inline(copy)), _read(inliner.inline(copy))
+        before = _read(untouched.inline(copy)) if _OWN_STYLE.search(copy) else {}
+        after = _read(inliner.inline(copy))
     except css_inline.InlineError:
         return {}
-    return {number: style for number, style in after.items() if style and style != before.get(number)}
+    return {
+        number: html.unescape(style)
+        for number, style in after.items()
+        if style and style != before.get(number)
+    }
 
 
 def _read(document: str) -> dict[int, str]:
-    found = {}
-    for match in _NUMBERED.finditer(document):
-        number, style = _NUMBER.search(match[1]), _STYLE.search(match[1])
-        if number and style:
-            found[int(number[1])] = html.unescape(style[2] if style[2] is not None else style[3])
-    return found
+    """The style of every numbered element that has one, as it is written."""
+    return {int(number): style for number, style in _NUMBERED.findall(document)}
 
 
 def _with_style(name: str, rest: str, style: str) -> str:

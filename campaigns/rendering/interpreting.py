@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from .compiling import Rewrite
-from .nodes import CONTEXT_HELPERS, Block, Mustache, Node, Path, Text
+from .nodes import THIS, Block, Mustache, Node, Path, Text
 
 _LINE_ENDS = re.compile(r"\r?\n\s*?\Z")
 _LINE_ENDS_OR_BEGINS = re.compile(r"(?:\A|\r?\n)\s*?\Z")
@@ -91,7 +91,7 @@ def _prepare(nodes: list[Node], rewrite: Rewrite, depth: int) -> _Program:
         elif isinstance(node, Mustache):
             program.append(_Value(rewrite(node.path, depth), [(node.opened, node.closed)]))
         elif isinstance(node, Block):
-            inner = depth + 1 if node.helper in CONTEXT_HELPERS else depth
+            inner = depth + 1 if node.enters else depth
             body = _prepare(node.body, rewrite, inner)
             inverse = None if node.inverse is None else _prepare(node.inverse, rewrite, depth)
             program.append(_Section(node.helper, rewrite(node.path, depth), body, inverse, node.trims))
@@ -193,21 +193,21 @@ def _run(program: _Program, scope: _Scope, out: list[str]) -> None:
 def _run_section(section: _Section, scope: _Scope, out: list[str]) -> None:
     value = _find(section.path, scope)
     shown = False
-    for inner in _scopes(section.helper, value, scope):
+    for inner in _scopes(section, value, scope):
         _run(section.body, inner, out)
         shown = True
     if not shown and section.inverse is not None:
         _run(section.inverse, scope, out)
 
 
-def _scopes(helper: str, value: Any, scope: _Scope) -> Iterator[_Scope]:
+def _scopes(section: _Section, value: Any, scope: _Scope) -> Iterator[_Scope]:
     """One scope for each time that the body of a block is shown."""
-    if helper == "each":
+    if section.helper == "each":
         yield from _loops(value, scope)
-    elif helper == "with":
+    elif section.helper == "with":
         if not _is_empty(value):
-            yield _Scope([*scope.contexts, value], scope.loop)
-    elif (not _is_empty(value) and value != 0) == (helper == "if"):
+            yield scope if section.path == THIS else _Scope([*scope.contexts, value], scope.loop)
+    elif (not _is_empty(value) and value != 0) == (section.helper == "if"):
         yield scope
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _OPEN = re.compile(r"\\?\{\{")
 _COMMENT = re.compile(r"\{\{~?!(?:--(?P<long>.*?)--|(?P<short>.*?))~?\}\}", re.DOTALL)
@@ -12,8 +12,7 @@ _TAG = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """`kind` is text, tag or broken; a tag's `value` is what stands between its braces, trimmed."""
 
     kind: str

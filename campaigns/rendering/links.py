@@ -95,7 +95,7 @@ def _line(element: Any) -> int:
 
 
 def _words(element: Any) -> str:
-    return str(element.text_content())
+    return "".join(element.itertext())
 
 
 def is_variable(href: str) -> bool:

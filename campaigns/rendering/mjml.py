@@ -143,8 +143,8 @@ def _write(tokens: list[Token], skeleton: _Skeleton) -> str:
             out.append(f"<mj-raw>{skeleton.word(token.raw, token.line)}</mj-raw>{lines}")
         elif token.kind == "comment":
             out.append(lines)
-        else:
-            out.append(_xml(token.raw))
+        else:  # white space means nothing here, and mrml stumbles over tabs and carriage returns
+            out.append(lines if token.raw.isspace() else _xml(token.raw))
     return "".join(out)
 
 

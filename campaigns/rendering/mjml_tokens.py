@@ -28,6 +28,8 @@ ENDING: Final = frozenset(
 
 _HANDLEBARS = r"\{\{!--.*?--~?\}\}|\{\{\{[^{}]*\}\}\}|\{\{[^{}]*\}\}"
 HANDLEBARS: Final = re.compile(_HANDLEBARS, re.DOTALL)
+# Conditions, loops, their ends, and comments: what prints nothing by itself.
+PRINTS_NOTHING: Final = re.compile(r"\{\{~?\s*(?:[#/!^]|else\b)")
 _COMMENT = re.compile(r"<!--.*?-->|<\?.*?\?>|<!DOCTYPE[^>]*>", re.DOTALL | re.IGNORECASE)
 # Possessive, so that a tag which is never closed costs one pass over it.
 _START = re.compile(

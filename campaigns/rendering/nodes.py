@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,9 @@ class Path:
         if self.data:
             return ".".join((f"@{self.data}", *self.segments))
         return "../" * self.ups + (".".join(self.segments) or "this")
+
+
+THIS: Final = Path(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,11 @@ class Block:
     body: "list[Node]" = field(default_factory=list)
     inverse: "list[Node] | None" = None
     trims: list[tuple[bool, bool]] = field(default_factory=list)
+
+    @property
+    def enters(self) -> bool:
+        """Whether `../` inside leads out of this block again. As in handlebars.js, `{{#with this}}` enters nothing."""
+        return self.helper in CONTEXT_HELPERS and (self.helper == "each" or self.path != THIS)
 
 
 @dataclass(frozen=True, slots=True)

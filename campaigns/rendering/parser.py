@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from .lexer import Token, tokenize
-from .nodes import CONTEXT_HELPERS, Block, Mustache, Node, PartialCall, Path, Text
+from .nodes import Block, Mustache, Node, PartialCall, Path, Text
 from .problems import Finding, Level, Part
 
 MAX_DEPTH = 20
@@ -77,7 +77,7 @@ class _Parser:
     @property
     def context_depth(self) -> int:
         """How many `each` and `with` surround this place, inside an inline partial counted from its start."""
-        return sum(1 for f in self.stack if f.block is not None and f.block.helper in CONTEXT_HELPERS)
+        return sum(1 for f in self.stack if f.block is not None and f.block.enters)
 
     def parse(self, source: str) -> Parsed:
         self.stack.append(_Frame([]))

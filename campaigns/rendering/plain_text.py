@@ -8,12 +8,13 @@ import re
 from inscriptis import get_text
 from inscriptis.model.config import ParserConfig
 
+from .mjml_tokens import HANDLEBARS, PRINTS_NOTHING
 from .parser import parse_part
 from .problems import Part
 
-_TAG = re.compile(r"\{\{!--.*?--\}\}|\{\{\{[^{}]*\}\}\}|\{\{[^{}]*\}\}", re.DOTALL)
 _MARK = re.compile("\ue000(\\d+)\ue001")
 _LINK = re.compile(r"\[([^\[\]]*)\]\(([^()\s]*)\)")
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _HEAD = re.compile(r"<(head|style|script|title)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 _HIDDEN = re.compile(r"<div[^>]*\bdata-preheader\b[^>]*>.*?</div>", re.DOTALL | re.IGNORECASE)
 # Tables in mail are layout, and text between their rows (a block tag) would be moved in front of them.
@@ -41,12 +42,17 @@ def protect(source: str) -> tuple[str, list[str]]:
         return f"\ue000{len(tags) - 1}\ue001"
 
     source = _END.sub("", source)
-    return _TAG.sub(keep, source.replace("\ue000", "").replace("\ue001", "")), tags
+    return HANDLEBARS.sub(keep, source.replace("\ue000", "").replace("\ue001", "")), tags
 
 
 def restore(marked: str, tags: list[str]) -> str:
     """The inverse of `protect`."""
-    return _MARK.sub(lambda match: tags[int(match.group(1))], marked)
+    return _MARK.sub(lambda match: tags[int(match.group(1))], marked) if "\ue000" in marked else marked
+
+
+def _tags_of(comment: re.Match[str]) -> str:
+    """The conditions and loops that begin or end inside a comment, which Handlebars knows nothing of."""
+    return "".join(tag for tag in HANDLEBARS.findall(comment.group()) if PRINTS_NOTHING.match(tag))
 
 
 def _link(match: re.Match[str], tags: list[str]) -> str:
@@ -61,9 +67,9 @@ def _link(match: re.Match[str], tags: list[str]) -> str:
 def text_from_html(source: str) -> str:
     """A readable text part: links as `label: address`, images by their alternative text.
 
-    Empty if block tags would no longer be balanced; then the author has to write the text part.
+    Empty if block tags would no longer stand in their order; then the author has to write the text part.
     """
-    marked, tags = protect(_HIDDEN.sub("", _HEAD.sub("", source)))
+    marked, tags = protect(_COMMENT.sub(_tags_of, _HIDDEN.sub("", _HEAD.sub("", source))))
     if not marked.strip():
         return ""
     config = ParserConfig(display_links=True, display_images=True)
@@ -71,7 +77,11 @@ def text_from_html(source: str) -> str:
     for with_attributes, tags_of_it in _EMPHASIS:
         if not with_attributes.search(flowed):
             flowed = tags_of_it.sub("", flowed)
-    text = restore(_LINK.sub(lambda match: _link(match, tags), get_text(flowed, config)), tags)
+    written = get_text(flowed, config)
+    blocks = [n for n in map(int, _MARK.findall(written)) if PRINTS_NOTHING.match(tags[n])]
+    if blocks != sorted(blocks):
+        return ""
+    text = restore(_LINK.sub(lambda match: _link(match, tags), written), tags)
     lines = [_SPACES.sub(" ", line).strip() for line in text.splitlines()]
     text = _BLANKS.sub("\n\n", "\n".join(lines)).strip()
     return text + "\n" if parse_part(text, Part.TEXT).is_valid else ""

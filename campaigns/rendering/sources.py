@@ -12,6 +12,7 @@ from .inlining import inline_css
 from .mjml import compile_mjml
 from .parser import MAX_BYTES
 from .problems import Finding
+from .quoting import quote_values
 
 _BODY = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 
@@ -47,10 +48,11 @@ def compile_source(source: Source) -> CompiledSource:
     """The HTML part of a source, its preheader put in. Never raises for bad input: look at `findings`."""
     if source.kind == SourceKind.MJML and source.html.strip():
         compiled = compile_mjml(source.html)
-        page = insert_preheader(compiled.html, source.preheader or compiled.preheader)
+        page = insert_preheader(quote_values(compiled.html), source.preheader or compiled.preheader)
         return CompiledSource(page, compiled.guarded, compiled.findings)
     is_small = len(source.html) <= MAX_BYTES  # what is larger is refused later; it need not be inlined before
-    page = insert_preheader(inline_css(source.html) if is_small else source.html, source.preheader)
+    page = inline_css(quote_values(source.html)) if is_small else source.html
+    page = insert_preheader(page, source.preheader)
     return CompiledSource(page, page)
 
 

@@ -7,7 +7,7 @@ written from the data's root with dots; `items[]` is an element of the list `ite
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .nodes import CONTEXT_HELPERS, Block, Mustache, Node, Path
+from .nodes import Block, Mustache, Node, Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _collect_lines(nodes: list[Node], contexts: list[str], lines: dict[str, int]
 
 
 def _inner(block: Block, contexts: list[str]) -> list[str]:
-    if block.helper not in CONTEXT_HELPERS:
+    if not block.enters:
         return contexts
     resolved = next(iter(_resolve(block.path, contexts)), "")
     return [*contexts, f"{resolved}[]" if block.helper == "each" else resolved]

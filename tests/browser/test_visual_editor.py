@@ -38,11 +38,12 @@ def source_of(page: Page) -> str:
 
 
 def from_fixture(name: str) -> Template:
-    return make_template(html=(FIXTURES / name).read_text(encoding="utf-8"), source_format=SourceKind.MJML)
+    return make_template(html=(FIXTURES / name).read_bytes().decode(), source_format=SourceKind.MJML)
 
 
 def write_and_undo(page: Page, source: str) -> None:
     """Change the last text of the mail, see that the source follows, and take it back."""
+    source = source.replace("\r\n", "\n")  # as the page's own field has it
     canvas(page).get_by_text("Unsubscribe").last.dblclick()
     page.keyboard.insert_text("changed words ")
     expect(page.locator("textarea[name=html]")).not_to_have_value(source)
@@ -109,7 +110,7 @@ def test_a_block_is_put_in_by_keyboard_too_and_the_page_fits(marketer: Visitor) 
 @pytest.mark.drill
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_ux_09_every_template_survives_the_visual_editor_three_times(marketer: Visitor, path: Path) -> None:
-    template = make_template(html=path.read_text(encoding="utf-8"), source_format=SourceKind.MJML)
+    template = make_template(html=path.read_bytes().decode(), source_format=SourceKind.MJML)
     for _ in range(3):
         page = open_visually(marketer, template)
         write_and_undo(page, template.html)

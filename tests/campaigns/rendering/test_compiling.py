@@ -59,3 +59,21 @@ def test_a_partial_whose_paths_climb_too_far_is_refused_where_it_is_used() -> No
 def test_findings_of_the_guard_stop_the_compilation() -> None:
     with pytest.raises(TemplateError, match="never closed"):
         compiled("{{#if a}}")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{@index}}",
+        "{{#if @first}}x{{/if}}",
+        "{{#each a}}x{{else}}{{@last}}{{/each}}",
+        '{{#* inline "row"}}{{@key}}{{/inline}}{{> row}}',
+    ],
+)
+def test_the_place_in_a_loop_is_refused_outside_of_one(source: str) -> None:
+    with pytest.raises(TemplateError, match="only means something inside"):
+        compiled(source)
+
+
+def test_the_place_in_a_loop_is_known_in_whatever_stands_in_it() -> None:
+    assert compiled("{{#each a}}{{#with b}}{{#if c}}{{@index}}{{/if}}{{/with}}{{/each}}")

@@ -57,6 +57,7 @@ SOURCES = [
     "{{#with empty}}x{{else}}none of {{name}}{{/with}}{{#with person}}{{first}} {{../name}}{{/with}}",
     "{{#each person}}{{@key}}={{this}},{{@index}}{{@first}}{{@last}} {{/each}}",
     "{{#each rows}}{{title}}{{#each tags}}{{this}}{{../title}}{{@root.name}}{{@index}}{{else}}none{{/each}} {{/each}}",
+    "{{#each rows}}{{#with this}}{{title}}{{../name}}{{#each tags}}{{this}}{{../title}}{{/each}}{{/with}}{{/each}}",
     "{{#each rows}}{{@index}}{{#each tags}}{{this}}{{/each}}{{@index}}{{#with title}}{{@index}}{{/with}}{{/each}}",
     "A\n  {{#each list}}  \n  - {{this}}\n  {{/each}}\nB\n",
     "{{#if yes}}\nA\n{{else}}\nB\n{{/if}}\nC",
@@ -126,9 +127,7 @@ def test_white_space_around_tags_is_kept_and_lost_as_in_handlebars() -> None:
     assert min(different, key=lambda pair: len(pair[0]), default=None) is None
 
 
-@pytest.mark.parametrize(
-    "source", ["{{who}}", "{{#if who}}x{{/if}}", "{{person.last}}", "{{name.first}}", "{{@index}}"]
-)
+@pytest.mark.parametrize("source", ["{{who}}", "{{#if who}}x{{/if}}", "{{person.last}}", "{{name.first}}"])
 def test_what_the_data_lack_is_an_error(source: str) -> None:
     with pytest.raises(MissingValueError):
         rendered(source, DATA)

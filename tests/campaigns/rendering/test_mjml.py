@@ -170,3 +170,26 @@ def test_equal_sources_give_findings_of_their_own() -> None:
     source = mail(column("<mj-foo />"))
     compile_mjml(source).findings.clear()
     assert compile_mjml(source).findings
+
+
+@pytest.mark.parametrize("blank", ["\t", "\r\n", " \t\r\n\t", "\r"])
+def test_white_space_between_components_is_of_any_kind(blank: str) -> None:
+    parts = [
+        "<mjml>",
+        "<mj-head>",
+        "<mj-attributes>",
+        "<mj-all color='red'/>",
+        "</mj-attributes>",
+        "</mj-head>",
+    ]
+    parts += [
+        "<mj-body>",
+        "<mj-section>",
+        "<mj-column>",
+        "<mj-text>Hello</mj-text>",
+        "</mj-column>",
+        "</mj-section>",
+    ]
+    compiled = compile_mjml(blank.join([*parts, "</mj-body>", "</mjml>", ""]))
+    assert not compiled.findings
+    assert "Hello" in compiled.html

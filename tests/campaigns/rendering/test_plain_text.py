@@ -44,3 +44,10 @@ def test_links_beside_each_other_do_not_become_one() -> None:
 
 def test_what_is_hidden_stays_hidden() -> None:
     assert text_from_html('<p>a <span style="display:none">b</span> <b>c</b></p>') == "a c\n"
+
+
+def test_conditions_inside_comments_hold_for_the_text_as_well() -> None:
+    vip = "<!-- {{#if vip}} --><p>Only you</p><!-- {{/if}} -->"
+    each = "<!--[if mso]>{{#each items}}<b>{{x}}</b><![endif]--><p>{{title}}</p>{{/each}}"
+    words = "{{#if vip}} Only you {{/if}}{{#each items}} {{title}} {{/each}}"
+    assert text_from_html(vip + each).split() == words.split()

@@ -43,9 +43,8 @@ def squeezed(text: str) -> str:
 
 def both(version: TemplateVersion, person: entries.Person) -> None:
     """Render with both and hold them against each other, but for white space."""
-    data = previews.test_data(
-        TemplateVariables.from_json(version.variables), Template(defaults=version.defaults), person, {}
-    )
+    names, draft = TemplateVariables.from_json(version.variables), Template(defaults=version.defaults)
+    data = previews.test_data(names, draft, person, {}, site=installation.get(), fields={})
     parts = {Part.SUBJECT: version.subject, Part.HTML: version.html, Part.TEXT: version.text}
     ours = render_stored(parts, data)
     theirs = parts_of(ses_templates.test_render(installation.aws_connection(), version.ses_name, data))

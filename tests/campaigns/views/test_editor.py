@@ -1,3 +1,5 @@
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from mailplatform.accounts.models import Role
 from tests.factories.campaigns import HTML, make_site, make_subscriber, make_template, make_user
 
 pytestmark = pytest.mark.django_db
+FIXTURES = sorted((Path(__file__).resolve().parents[2] / "fixtures" / "templates").iterdir())
 
 
 @pytest.fixture
@@ -200,6 +203,19 @@ def test_autosave_keeps_the_draft_and_gives_the_next_revision(marketer: Client) 
     assert answer.json()["revision"] == 2
     template.refresh_from_db()
     assert (template.html, template.defaults) == (HTML + "\nmore", {"name": "friend"})
+
+
+def test_what_was_opened_and_saved_three_times_is_the_same_byte_for_byte(marketer: Client) -> None:
+    for path in FIXTURES:
+        source = path.read_bytes().decode()
+        template = make_template(html=source, source_format=path.suffix[1:])
+        for number in range(3):
+            # A browser's field knows one kind of line end, and sends another.
+            shown = re.sub("\r\n?", "\n", template.html).replace("\n", "\r\n")
+            assert autosave(marketer, template, html=shown, subject=f"Look {number}").status_code == 200
+            template.refresh_from_db()
+        assert template.html == source, path.name
+        assert template.subject == "Look 2"
 
 
 def test_ux_11_an_autosave_that_comes_second_says_who_was_first_and_changes_nothing(marketer: Client) -> None:
