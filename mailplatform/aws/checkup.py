@@ -3,12 +3,15 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from . import configuration_sets, ses, sns, sqs
 from .errors import AccountUnreadableError
 from .session import AwsConfigurationError, Connection, account_id, check_region, client
 from .steps import AwsCallError, plain_errors
+
+# Of the day's quota.
+NEARLY_USED: Final = 0.9
 
 
 class Level(StrEnum):
@@ -46,8 +49,11 @@ def examine(connection: Connection, expected: Expected) -> Iterator[Finding]:
         check_region(connection.region)
         with plain_errors():
             account = account_id(connection)
-    except (AwsConfigurationError, AwsCallError) as error:
+    except AwsConfigurationError as error:
         yield Finding(Level.ERROR, "Amazon keys and Region", str(error))
+        return
+    except AwsCallError as error:
+        yield Finding(Level.ERROR, "Amazon keys and Region", f"{error}: enter other keys under Settings")
         return
     yield Finding(Level.OK, "Amazon keys and Region", f"account {account}, {connection.region}")
     if not expected.account_id:
@@ -55,7 +61,9 @@ def examine(connection: Connection, expected: Expected) -> Iterator[Finding]:
         return
     if account != expected.account_id:
         yield Finding(
-            Level.ERROR, "Amazon account", f"is {account}, but {expected.account_id} was provisioned"
+            Level.ERROR,
+            "Amazon account",
+            f"is {account}, but {expected.account_id} was provisioned: enter that one's keys, or provision anew",
         )
     for subject, look in _LOOKS.items():
         try:
@@ -66,24 +74,37 @@ def examine(connection: Connection, expected: Expected) -> Iterator[Finding]:
 
 
 def _sending(connection: Connection, _: Expected) -> Iterator[Finding]:
+    subject = "SES account"
     try:
         state = ses.get_account(connection)
     except AccountUnreadableError as error:
-        yield Finding(Level.ERROR, "SES account", str(error))
+        cure = "are the keys right, and do they have the policy of `manage.py provision --policies`?"
+        yield Finding(Level.ERROR, subject, f"{error}: {cure}")
         return
+    used = state.sent_last_24_hours / state.max_24_hour_send if state.max_24_hour_send > 0 else 0.0
     if not state.sending_enabled or state.enforcement_status == "SHUTDOWN":
+        why = f"may not send (enforcement: {state.enforcement_status or 'none'})"
         yield Finding(
-            Level.ERROR, "SES account", f"may not send (enforcement: {state.enforcement_status or 'none'})"
+            Level.ERROR, subject, f"{why}: look at Account dashboard in Amazon SES, and write to Amazon"
         )
     elif not state.production_access:
+        cure = "run `manage.py provision --production-access`"
         yield Finding(
-            Level.WARNING, "SES account", "is in Amazon's sandbox: it reaches verified addresses only"
+            Level.WARNING, subject, f"is in Amazon's sandbox and reaches verified addresses only: {cure}"
         )
     elif state.enforcement_status == "PROBATION":
-        yield Finding(Level.WARNING, "SES account", "is on probation: bounces or complaints are too many")
+        cure = "stop what goes to old lists, and answer Amazon"
+        yield Finding(Level.WARNING, subject, f"is on probation for bounces or complaints: {cure}")
+    elif used >= NEARLY_USED:
+        cure = "campaigns wait for the rest by themselves; ask Amazon for a higher quota"
+        yield Finding(
+            Level.WARNING,
+            subject,
+            f"{used:.0%} of the day's {state.max_24_hour_send:,.0f} mails are used: {cure}",
+        )
     else:
         day = "any number" if state.max_24_hour_send < 0 else f"{state.max_24_hour_send:.0f}"
-        yield Finding(Level.OK, "SES account", f"{state.max_send_rate:g} a second, {day} a day")
+        yield Finding(Level.OK, subject, f"{state.max_send_rate:g} a second, {day} a day")
 
 
 def _sets(connection: Connection, expected: Expected) -> Iterator[Finding]:
@@ -101,10 +122,11 @@ def _sets(connection: Connection, expected: Expected) -> Iterator[Finding]:
 def _judged_set(name: str, found: dict[str, Any], tls_policy: str) -> Finding:
     subject = f"Configuration set {name}"
     if not (found.get("SendingOptions") or {}).get("SendingEnabled", True):
-        return Finding(Level.ERROR, subject, "is paused at Amazon")
+        return Finding(Level.ERROR, subject, "is paused at Amazon: see why, then enable its sending there")
     actual = (found.get("DeliveryOptions") or {}).get("TlsPolicy", "OPTIONAL")
     if actual != tls_policy:
-        return Finding(Level.WARNING, subject, f"has TLS policy {actual}, not {tls_policy}")
+        cure = "run `manage.py provision`"
+        return Finding(Level.WARNING, subject, f"has TLS policy {actual}, not {tls_policy}: {cure}")
     return Finding(Level.OK, subject)
 
 
@@ -124,7 +146,8 @@ def _topic(connection: Connection, expected: Expected) -> Iterator[Finding]:
     if found and found[0].arn:
         yield Finding(Level.OK, "SNS subscription", expected.endpoint)
     else:
-        state = "waits for its confirmation" if found else "does not exist: run `manage.py provision`"
+        cure = "run `manage.py provision`, while Amazon can reach this site"
+        state = f"{'waits for its confirmation' if found else 'does not exist'}: {cure}"
         yield Finding(Level.ERROR, "SNS subscription", f"of {expected.endpoint} {state}")
 
 

@@ -41,7 +41,9 @@ def database() -> Iterator[Finding]:
         yield Finding(Level.ERROR, "Postgres", f"{words}: start it, or mend DATABASE_URL")
         return
     yield Finding(Level.OK, "Postgres")
-    yield from (Finding(Level.ERROR, "Database role", warning) for warning in warnings)
+    for warning in warnings:
+        detail = f"{warning} Set DATABASE_URL and DATABASE_OWNER_URL to two roles, then run setup_database."
+        yield Finding(Level.ERROR, "Database role", detail)
     if not warnings:
         yield Finding(Level.OK, "Database role", "may add to the consent ledger and not change it")
     if missing:
