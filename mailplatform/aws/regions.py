@@ -84,7 +84,10 @@ def endpoints(configured: Mapping[str, str]) -> dict[str, str]:
     `configured` are ours, by service. Botocore also obeys variables that we do not read, as
     `AWS_ENDPOINT_URL_EVENTBRIDGE`, and the shared configuration file, so these are looked up as botocore would.
     """
-    found = {f"AWS_ENDPOINT_URL_{service.upper()}": url for service, url in configured.items()}
+    for_all = os.environ.get("AWS_ENDPOINT_URL")
+    ours = {f"AWS_ENDPOINT_URL_{service.upper()}": url for service, url in configured.items()}
+    # What one variable says for all services is said once.
+    found = {name: url for name, url in ours.items() if url != for_all or name in os.environ}
     variables = {
         name: url
         for name, url in os.environ.items()

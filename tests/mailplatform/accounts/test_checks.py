@@ -127,6 +127,32 @@ def use(settings: Settings, tool: str) -> None:
         settings.CLOCK_FILE = "/nonexistent/clock"
 
 
+def _apart(service: str, host: str) -> tuple[str, dict[str, str]]:
+    name = f"AWS_ENDPOINT_URL_{service}"
+    return f"{name} points to", {name: f"https://{host}"}
+
+
+# Each service that can be set apart, by our variables and by those that only botocore reads; and what is elsewhere.
+ELSEWHERE = [
+    ("S3_REGION is 'us-east-1'", {"S3_BUCKET": "uploads", "S3_REGION": "us-east-1"}),
+    ("S3_REGION is 'eu-west-2'", {"LEDGER_BUCKET": "ledger", "S3_REGION": "eu-west-2"}),
+    _apart("SESV2", "email.us-east-1.amazonaws.com"),
+    _apart("SNS", "sns.eu-west-2.amazonaws.com"),
+    _apart("SQS", "sqs.eu-central-2.amazonaws.com"),
+    _apart("S3", "s3.us-west-2.amazonaws.com"),
+    _apart("STS", "sts.amazonaws.com"),
+    _apart("CLOUDWATCH", "monitoring.us-east-1.amazonaws.com"),
+    _apart("EVENTS", "events.us-east-1.amazonaws.com"),
+    _apart("EVENTBRIDGE", "events.us-east-1.amazonaws.com"),
+    _apart("SCHEDULER", "scheduler.ap-south-1.amazonaws.com"),
+    ("AWS_ENDPOINT_URL_", {"AWS_ENDPOINT_URL": "https://stand-in.example.com"}),
+    _apart("SESV2", "abcd1234.endpoints.email.global.api.aws"),
+    _apart("EVENTS", "abcd1234.veo.endpoint.events.amazonaws.com"),
+    _apart("S3", "mfzwi23gnjvgw.mrap.accesspoint.s3-global.amazonaws.com"),
+    ("AWS_STS_REGIONAL_ENDPOINTS is 'legacy'", {"AWS_STS_REGIONAL_ENDPOINTS": "legacy"}),
+]
+
+
 class TestRegions:
     """Personal data stays in the European Economic Area, whatever the service."""
 
@@ -164,18 +190,31 @@ class TestRegions:
         settings.S3_REGION = "us-east-1"
         assert checks.region_errors()[0].startswith("S3_REGION is 'us-east-1'")
 
-    def test_the_command_line_ends_with_one_sentence(self) -> None:
+    @pytest.mark.parametrize(
+        ("said", "environment"),
+        [
+            ("AWS_REGION is 'us-east-1'", {"AWS_REGION": "us-east-1"}),
+            *(pytest.param(*case, marks=pytest.mark.drill) for case in ELSEWHERE),
+        ],
+        ids=lambda value: value.split()[0] if isinstance(value, str) else "",
+    )
+    def test_the_command_line_ends_with_one_sentence(self, said: str, environment: dict[str, str]) -> None:
+        """`manage.py check` as a person types it, for each service that is set apart."""
         clean = {
-            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SANDBOX"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AWS_", "SANDBOX", "S3_"))
         }
         found = subprocess.run(
             [sys.executable, "manage.py", "check"],
-            env={**clean, "AWS_REGION": "us-east-1"},
+            env={**clean, "AWS_REGION": "eu-central-1", **environment},
             capture_output=True,
             text=True,
             check=False,
             cwd=ROOT,
         )
         assert found.returncode == 1
-        assert found.stderr.startswith("mailplatform does not start: AWS_REGION is 'us-east-1'")
+        assert found.stdout == ""
+        assert found.stderr.startswith(f"mailplatform does not start: {said}")
+        assert found.stderr.rstrip().endswith("in EEA_EXCEPTIONS.")
         assert found.stderr.count("\n") == 1
