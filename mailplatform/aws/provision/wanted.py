@@ -1,14 +1,27 @@
 """What an operator may choose, and the names that follow from it. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
+
+from .. import limits
 
 PREFIX: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 RULE: Final = re.compile(r"[A-Za-z0-9-]{1,20}")
 CAMPAIGN: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-EXPRESSION: Final = re.compile(r"(rate|cron)\([^()\"\\]{3,80}\)")
+RATE: Final = re.compile(r"rate\((1 (minute|hour|day)|([2-9]|[1-9]\d{1,5}) (minutes|hours|days))\)")
+# Minutes, hours, day of month, month, day of week, year; one of the two days must be left open by a question mark.
+CRON: Final = re.compile(r"cron\(([0-9A-Z*,/#LW?-]+ ){5}[0-9*,/-]+\)")
+# An event that a schedule raises, as outside systems read it.
+EVENT: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+# What SES takes as the name of a pool or a tenant, S3 as that of a bucket, and DNS as that of a domain.
+NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+DOMAIN: Final = re.compile(
+    r"(?=.{1,253}\Z)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]{1,62}"
+)
+TLS_POLICIES: Final = ("REQUIRE", "OPTIONAL")
 # How the name of the topic for schedules ends.
 TRIGGERS: Final = "-triggers"
 MAIL_FROM_LABEL: Final = "bounce"
@@ -26,15 +39,38 @@ class BadChoice(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A rule: at these times, tell this site to start a copy of a campaign.
+    """A rule: at these times, tell this site to start a copy of a campaign, or to raise an event.
 
     `expression` is EventBridge's, in UTC: `rate(7 days)` or `cron(0 7 ? * MON *)`. `campaign` is
-    the id of the draft whose copies go out, as its address shows it.
+    the id of the draft whose copies go out, as its address shows it; or `event` names what outside systems are told.
     """
 
     name: str
     expression: str
-    campaign: str
+    campaign: str = ""
+    event: str = ""
+
+    def check(self) -> None:
+        """Raise `BadChoice` for what EventBridge or our endpoint would refuse."""
+        if not RULE.fullmatch(self.name):
+            raise BadChoice(
+                f"The schedule's name {self.name!r} must have 1 to 20 letters, digits and hyphens."
+            )
+        if bool(self.campaign) == bool(self.event):
+            raise BadChoice(f"The schedule {self.name} needs a campaign or an event, and not both.")
+        if self.campaign and not CAMPAIGN.fullmatch(self.campaign):
+            raise BadChoice(f"The schedule {self.name} needs the id of a campaign, not {self.campaign!r}.")
+        if self.event and not EVENT.fullmatch(self.event):
+            raise BadChoice(
+                f"The event {self.event!r} of the schedule {self.name} must have 1 to 64 small letters, digits, "
+                "dots, hyphens and underscores."
+            )
+        days = self.expression.split(" ")[2::2][:2]
+        is_cron = CRON.fullmatch(self.expression) and days.count("?") == 1
+        if not (is_cron or RATE.fullmatch(self.expression)):
+            raise BadChoice(
+                f"The schedule {self.name} needs rate(…) or cron(…), not {self.expression!r}: see EventBridge."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +96,52 @@ class Wanted:
 
     def check(self) -> None:
         """Raise `BadChoice` for what Amazon would refuse half-way."""
+        if problem := next(self._problems(), ""):
+            raise BadChoice(problem)
+        for item in self.schedules:
+            item.check()
+        if len({item.name for item in self.schedules}) < len(self.schedules):
+            raise BadChoice("Two schedules have one name.")
+
+    def _problems(self) -> Iterator[str]:
         if not PREFIX.fullmatch(self.prefix):
-            raise BadChoice(
+            yield (
                 f"The prefix {self.prefix!r} must have 1 to 40 small letters, digits and hyphens: it is part of "
                 "every name at Amazon."
             )
         if unknown := self.without - PARTS.keys():
-            raise BadChoice(f"There is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}.")
+            yield f"There is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}."
+        if self.tls_policy not in TLS_POLICIES:
+            yield f"The TLS policy is {self.tls_policy!r}: expected one of {', '.join(TLS_POLICIES)}."
+        yield from self._name_problems()
+        yield from self._domain_problems()
+
+    def _name_problems(self) -> Iterator[str]:
+        for what, name in {"IP pool": self.ip_pool, "tenant": self.tenant}.items():
+            if name and not NAME.fullmatch(name):
+                yield f"The name {name!r} of the {what} must have 1 to 64 letters, digits, hyphens and underscores."
+        if self.ip_pool == "ses-default-dedicated-pool":
+            yield "ses-default-dedicated-pool is Amazon's own pool: name another one."
+        for name in (self.files_bucket, self.ledger_bucket):
+            if name and not BUCKET.fullmatch(name):
+                yield f"The bucket's name {name!r} must have 3 to 63 small letters, digits, dots and hyphens."
+
+    def _domain_problems(self) -> Iterator[str]:
+        addresses = [name for name in (*self.identities, self.operations_address) if "@" in name]
+        for address in addresses:
+            try:
+                limits.check_address(address)
+            except limits.LimitError as error:
+                yield str(error)
+        if self.operations_address and addresses[-1:] != [self.operations_address]:
+            yield f"{self.operations_address!r} is no address to mail alarms to."
         domains = [name for name in self.identities if "@" not in name]
+        for domain in domains:
+            if not DOMAIN.fullmatch(domain):
+                yield f"{domain!r} is no domain to send from; write it in punycode where it has other letters."
         tracked = self.tracking_domain
         if tracked and not any(tracked.endswith(f".{domain}") for domain in domains):
-            raise BadChoice(f"The tracking domain {tracked} must be a subdomain of a sending domain.")
-        for item in self.schedules:
-            if not RULE.fullmatch(item.name):
-                raise BadChoice(
-                    f"The schedule's name {item.name!r} must have 1 to 20 letters, digits and hyphens."
-                )
-            if not CAMPAIGN.fullmatch(item.campaign):
-                raise BadChoice(
-                    f"The schedule {item.name} needs the id of a campaign, not {item.campaign!r}."
-                )
-            if not EXPRESSION.fullmatch(item.expression):
-                raise BadChoice(
-                    f"The schedule {item.name} needs rate(…) or cron(…), not {item.expression!r}: see EventBridge."
-                )
-        if self.ip_pool == "ses-default-dedicated-pool":
-            raise BadChoice("ses-default-dedicated-pool is Amazon's own pool: name another one.")
+            yield f"The tracking domain {tracked} must be a subdomain of a sending domain."
 
 
 def events_topic(prefix: str) -> str:
