@@ -67,9 +67,7 @@ def test_recipients_with_reasons(admin: Visitor) -> None:
     admin.look("recipients")
 
 
-def test_a_restored_installation_is_looked_at(
-    admin: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_restored_installation_is_looked_at(admin: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     # Sequences of empty tables are not put back: other tests find theirs where they expect them.
     monkeypatch.setattr(restoring, "NUMBERS_LEFT_OUT", 10)
     mailing_list = make_list()

@@ -89,14 +89,14 @@ class Command(BaseCommand):
         """Say what is in doubt, what is lost, and what to do."""
         row = done.restore
         self.stdout.write(
-            f"The database is as of {row.taken_at:%d %b %Y, %H:%M:%S} UTC; {done.uploads} uploads written."
+            f"The database is as of {row.taken_at:%d %b %Y, %H:%M:%S} UTC. Uploads: {done.uploads}."
         )
         self.stdout.write(
-            f"{row.runs} campaigns are paused; {row.people} people of them may have got mail since."
+            f"Campaigns paused: {row.runs}. People of them who may have got mail since: {row.people}."
         )
         if row.lost_records:
             self.stderr.write(
-                f"{row.lost_records} records of the consent register are lost: consents and withdrawals."
+                f"Records of the consent register that are lost, also withdrawals: {row.lost_records}."
             )
         elif row.lost_records is None:
             self.stderr.write(

@@ -8,7 +8,7 @@ from django.db import connection
 
 from mailplatform.core import clock
 from mailplatform.core.keys import email_key
-from subscribers.ledger import rows
+from subscribers.ledger import checkpoints, keys, rows
 from subscribers.models import ConsentPersonal, ConsentRecord, Subscriber
 from subscribers.selectors import register
 from subscribers.selectors.register import Filters
@@ -80,6 +80,25 @@ def test_the_state_names_head_checkpoint_and_key(settings: Any, tmp_path: Any) -
     assert state.pem.startswith("-----BEGIN PUBLIC KEY-----")
     (tmp_path / "c.jsonl").unlink()
     assert "lags behind" in register.state().warnings[0]
+
+
+def test_a_restored_register_is_held_against_the_checkpoints_up_to_its_end(
+    settings: Any, tmp_path: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    path = tmp_path / "c.jsonl"
+    settings.LEDGER_CHECKPOINT_FILE, settings.LEDGER_KEY_FILE = str(path), str(tmp_path / "k.pem")
+    assert register.verify_restored()[1] is None
+    with django_capture_on_commit_callbacks(execute=True):
+        fill(2)
+    # What came after the backup, signed by a key that the backup does not know yet.
+    later = checkpoints.Checkpoint(2, 5, "ff" * 32, "2026-11-22T12:04:00.000000Z", "")
+    checkpoints.CheckpointFile(path).append(later, keys.generate())
+    report, lost = register.verify_restored()
+    assert (report.ok, report.records, lost) == (True, 2, 3)
+    head = register.state().head
+    assert head is not None
+    path.write_text(path.read_text().replace(bytes(head.block_hash).hex(), "00" * 32))
+    assert not register.verify_restored()[0].ok
 
 
 def test_the_applications_role_is_not_warned_of() -> None:

@@ -81,8 +81,8 @@ def test_there_and_back(own_files: Path, into_new: Callable[[], None]) -> None:
 
     into_new()
     out, err = _call("restore", path)
-    assert "1 records of the consent register are lost" in err
-    assert "1 campaigns are paused; 3 people of them may have got mail since." in out
+    assert "lost, also withdrawals: 1." in err
+    assert "Campaigns paused: 1. People of them who may have got mail since: 3." in out
     assert "every seal holds" in out
     row = Restore.objects.get()
     assert (row.people, row.lost_records, row.unlocked_at) == (3, 1, None)
