@@ -50,13 +50,16 @@ def first_week(now: datetime) -> date:
 
 
 def count_weeks() -> int:
-    """Count the last weeks of every list anew; return how many rows there are."""
+    """Count the last weeks of every list anew; return how many rows there are, 0 when somebody else counts already."""
     now = clock.now()
     since = datetime.combine(first_week(now), time(), UTC)
     values: dict[str, Any] = {"now": now, "since": since}
     with transaction.atomic(), connection.cursor() as cursor:
-        # Two at once would both put in what both took out. Pages go on reading the weeks of before.
-        cursor.execute("LOCK TABLE events_listweek IN SHARE ROW EXCLUSIVE MODE")
+        # Two at once would both put in what both took out. Nobody waits: counts that queued up would keep every
+        # worker from its work. Pages go on reading the weeks of before.
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext('events_listweek'))")
+        if not cursor.fetchone()[0]:
+            return 0
         ListWeek.objects.all().delete()
         cursor.execute(_COUNT, values)
         return int(cursor.rowcount)
