@@ -11,11 +11,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-from ..http_client import Connection, HttpError
+from ..http_client import TIMEOUT, Connection, HttpError
 
 _logger = logging.getLogger(__name__)
 # Shorter than the keep-alive of common servers, so that we are the ones to hang up.
 _IDLE = 2.0
+# Seconds that each try is given at least, however short the delays between them are made.
+_LEAST_PATIENCE = 3.0
 
 
 @dataclass
@@ -80,7 +82,7 @@ class Endpoint:
             worker.cancel()
 
     async def _work(self) -> None:
-        connection = Connection(self.url)
+        connection = Connection(self.url, timeout=lambda: max(_LEAST_PATIENCE, TIMEOUT * self._scale))
         try:
             while (post := await self._next()) is not None:
                 self._counters.queued -= 1
