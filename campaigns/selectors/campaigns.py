@@ -201,7 +201,7 @@ def languages_of_audience(campaign: Campaign, spec: audience.AudienceSpec | None
     return found
 
 
-# What a campaign chose, in the order of the fields of `AudienceSpec`, each with the column of its table of ids.
+# What a campaign chose, each with the column of its table of ids.
 _CHOSEN: Final = {
     "lists": "mailinglist_id",
     "segments": "segment_id",
@@ -230,8 +230,14 @@ def audience_spec(campaign: Campaign, site: Installation | None = None) -> audie
 
 def spec_of(campaign: Campaign, site: Installation | None = None) -> audience.AudienceSpec:
     """The choice of a campaign that was read `with_chosen_ids`."""
-    ids = (tuple(getattr(campaign, f"chosen_{name}")) for name in _CHOSEN)
-    return audience.AudienceSpec(*ids, time_zone=site.time_zone if site else "")
+    ids = {name: tuple(getattr(campaign, f"chosen_{name}")) for name in _CHOSEN}
+    return audience.AudienceSpec(
+        list_ids=ids["lists"],
+        segment_ids=ids["segments"],
+        excluded_list_ids=ids["excluded_lists"],
+        excluded_segment_ids=ids["excluded_segments"],
+        time_zone=site.time_zone if site else "",
+    )
 
 
 def count_audience(campaign: Campaign, spec: audience.AudienceSpec | None = None) -> Audience:

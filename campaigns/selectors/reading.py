@@ -5,6 +5,7 @@ A reading serves one request or one check and is thrown away, so nothing that it
 
 import datetime as dt
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -93,9 +94,10 @@ def access(public_id: UUID, site: Installation) -> Reading:
         same=_sent_the_same(), has_attached=Exists(Attachment.objects.filter(campaign=OuterRef("pk")))
     )
     campaign = get_object_or_404(found, public_id=public_id)
+    same, has_attached = attrgetter("same", "has_attached")(campaign)
     reading = Reading(campaign, site)
-    reading.spec, reading.sent_the_same = campaigns.spec_of(campaign, site), campaign.same or ""
-    if not campaign.has_attached:
+    reading.spec, reading.sent_the_same = campaigns.spec_of(campaign, site), same or ""
+    if not has_attached:
         reading.attached = []
     reading.series = getattr(campaign, "series", None)
     reading.approval = getattr(campaign, "approval", None)

@@ -178,12 +178,12 @@ def _left(ends: float) -> int:
 def total(rules: dict[str, Any], *, timeout_ms: int = COUNT_TIMEOUT_MS) -> int | None:
     """Return how many people a rule tree chooses; None when that takes too long. Raises RuleError."""
     condition = compile_tree(rules)
+    number: int | None = None
     with _in_time(timeout_ms) as cursor:
         sql = f"SELECT count(*) FROM {source(condition)} WHERE {condition.sql}"  # noqa: S608 - values are parameters
         cursor.execute(sql, condition.params)
-        number: int = cursor.fetchone()[0]
-        return number
-    return None
+        (number,) = cursor.fetchone()
+    return number
 
 
 @contextmanager
@@ -206,10 +206,10 @@ def sample(
 
     Raises RuleError.
     """
-    condition = compile_tree(rules)
+    condition, people = compile_tree(rules), list[SamplePerson]()
     with _in_time(timeout_ms) as cursor:
-        return _some(cursor, condition, limit)
-    return []
+        people += _some(cursor, condition, limit)
+    return people
 
 
 def _some(cursor: CursorWrapper, condition: Condition, limit: int) -> list[SamplePerson]:
