@@ -55,7 +55,14 @@ class TestNotSent(Exception):
     """Amazon SES did not take the test; the message says why."""
 
 
-ERRORS: Final = (TooManyAddresses, InvalidAddress, TemplateNotReady, NoSender, TestNotSent)
+ERRORS: Final = (
+    TooManyAddresses,
+    InvalidAddress,
+    TemplateNotReady,
+    NoSender,
+    TestNotSent,
+    attachments.AttachmentMissing,
+)
 
 
 def send_campaign_test(
@@ -63,7 +70,7 @@ def send_campaign_test(
 ) -> list[str]:
     """Send the campaign as `person` would get it. Returns SES's message ids.
 
-    Raises `TooManyAddresses`, `InvalidAddress`, `TemplateNotReady`, `NoSender`, `TestNotSent`.
+    Raises `TooManyAddresses`, `InvalidAddress`, `TemplateNotReady`, `NoSender`, `TestNotSent`, `AttachmentMissing`.
     """
     shown = previews.campaign_preview(campaign, person)
     if shown is None:
@@ -75,7 +82,7 @@ def send_campaign_test(
 def send_template_test(
     *, template: Template, addresses: Sequence[str], person: entries.Person, actor: User | None
 ) -> list[str]:
-    """Send a template's draft as `person` would get it, from the default sender. Raises as above."""
+    """Send a template's draft as `person` would get it, from the default sender. Raises as `send_campaign_test`."""
     return _send(previews.preview(template, person), addresses, _usable(None), actor, template)
 
 
@@ -126,7 +133,7 @@ def _send(
     rendered = Rendered(PREFIX + shown.rendered.subject, shown.rendered.html, shown.rendered.text)
     # An address is personal: the log holds how many, not which.
     audit.record(actor=actor, action="test.sent", obj=about, detail={"count": len(recipients)})
-    return [_send_one(address, rendered, sender, own, attached) for address in recipients]
+    return [_send_one(address, rendered, sender, own, attached=attached) for address in recipients]
 
 
 def _inert_links() -> tuple[dict[str, str], list[headers.Header]]:
@@ -167,6 +174,7 @@ def _send_one(
     rendered: Rendered,
     sender: Sender,
     own: list[headers.Header],
+    *,
     attached: Sequence[Mapping[str, str]] = (),
 ) -> str:
     prefix = installation.get().configuration_set_prefix

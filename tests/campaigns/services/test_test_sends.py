@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from campaigns import tokens
-from campaigns.models import Call, CallKind, Delivery, Sender
+from campaigns.models import AttachedContent, Call, CallKind, Delivery, Sender
 from campaigns.services import attachments, previews, test_sends
 from mailplatform.accounts.models import AuditEntry
 from mailplatform.accounts.services import installation
@@ -174,3 +174,8 @@ def test_a_test_carries_the_attachments(sandbox: RunningSandbox, settings: Any, 
     (mail,) = sandbox.messages()
     parts = email.message_from_bytes(sandbox.raw(mail["id"])).walk()
     assert [part.get_payload(decode=True) for part in parts if part.get_filename()] == [PDF]
+    AttachedContent.objects.all().delete()
+    with pytest.raises(test_sends.ERRORS, match="content is not there any more"):
+        test_sends.send_campaign_test(
+            campaign=campaign, addresses=["a@example.org"], person=person, actor=make_user()
+        )
