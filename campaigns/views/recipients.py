@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 from mailplatform.accounts.access import current_user, require_role
 from mailplatform.accounts.services import audit
 from mailplatform.core import downloads
+from mailplatform.core.numbers import whole
 from mailplatform.core.sheets import csv_rows
 
 from ..models import DeliveryState, Run
@@ -41,7 +42,7 @@ def campaign_recipients(request: HttpRequest, public_id: UUID) -> HttpResponse:
     run = _run(request, public_id)
     filters = _filters(request)
     shown = recipients.page(
-        run, after=_number(request, "after"), before=_number(request, "before"), **filters
+        run, after=whole(request.GET.get("after")), before=whole(request.GET.get("before")), **filters
     )
     query = urlencode({k: v for k, v in filters.items() if v} | {"run": run.number})
     counts = run_selectors.counts_by_state(run.pk)
@@ -85,7 +86,7 @@ def campaign_recipients_csv(request: HttpRequest, public_id: UUID) -> StreamingH
 
 def _run(request: HttpRequest, public_id: UUID) -> Run:
     """The run that is asked for by its number, or the newest; 404 where there is none."""
-    number = _number(request, "run")
+    number = whole(request.GET.get("run"))
     if not number:
         return selectors.access_last_run(public_id)
     return get_object_or_404(selectors.access_campaign(public_id).runs, number=number)
@@ -107,8 +108,3 @@ def _rows(run: Run, filters: dict[str, str]) -> Iterator[list[str]]:
 def _filters(request: HttpRequest) -> dict[str, str]:
     given = {name: request.GET.get(name, "") for name in ("state", "reason", "search")}
     return {name: text.replace("\0", "").strip()[:200] for name, text in given.items()}
-
-
-def _number(request: HttpRequest, name: str) -> int:
-    value = request.GET.get(name, "")
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else 0

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
 from mailplatform.accounts.access import current_user, require_role
+from mailplatform.core.numbers import whole
 
 from ..selectors import campaigns as selectors
 from ..services import resending
@@ -18,10 +19,10 @@ from ..services import resending
 def campaign_retry_failed(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Launch a run for those who failed in run number `run`; `count` is the number that the person saw."""
     campaign = selectors.access_campaign(public_id)
-    run = get_object_or_404(campaign.runs, number=_number(request, "run"))
+    run = get_object_or_404(campaign.runs, number=whole(request.POST.get("run"), digits=9))
     try:
         made = resending.retry_failed(
-            run_id=run.pk, actor=current_user(request), confirmed_count=_number(request, "count")
+            run_id=run.pk, actor=current_user(request), confirmed_count=whole(request.POST.get("count"))
         )
     except resending.AlreadyRetried as error:
         messages.info(request, str(error))
@@ -35,8 +36,3 @@ def campaign_retry_failed(request: HttpRequest, public_id: UUID) -> HttpResponse
     else:
         messages.success(request, f"Run {made.number} is being prepared for those who failed.")
     return redirect("campaigns:campaign_detail", public_id)
-
-
-def _number(request: HttpRequest, name: str) -> int:
-    value = request.POST.get(name, "")
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else 0

@@ -13,6 +13,7 @@ from campaigns.selectors import campaigns, recipients, unresolved
 from campaigns.services import decisions
 from events.services import completeness
 from mailplatform.accounts.access import current_user, require_role
+from mailplatform.core.numbers import whole
 
 # Each with what it does, in honest words.
 ACTIONS = (
@@ -40,7 +41,7 @@ def unresolved_people(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """The page: figures, people, and for a marketer the form."""
     campaign, run = _run(request, public_id)
     summary = unresolved.summary(run.pk)
-    rows, next_after = unresolved.page(run.pk, after=_number(request.GET.get("after", "")))
+    rows, next_after = unresolved.page(run.pk, after=whole(request.GET.get("after", "")))
     base = f"{request.path}?run={run.number}"
     context = {
         "campaign": campaign,
@@ -79,7 +80,7 @@ def decide_unresolved(request: HttpRequest, public_id: UUID) -> HttpResponse:
     campaign, run = _run(request, public_id)
     back = redirect(f"{reverse('events:unresolved', args=[public_id])}?run={run.number}")
     action, count = request.POST.get("action", ""), request.POST.get("count", "")
-    if action not in DecisionAction.values or not request.POST.get("sure") or not _number(count):
+    if action not in DecisionAction.values or not request.POST.get("sure") or not whole(count):
         messages.error(request, "Choose what is to happen, for whom, and tick that you are sure.")
         return back
     chosen = _chosen(request)
@@ -92,7 +93,7 @@ def decide_unresolved(request: HttpRequest, public_id: UUID) -> HttpResponse:
             action=DecisionAction(action),
             actor=current_user(request),
             subscriber_ids=chosen,
-            confirmed_count=_number(count) if chosen is None else len(chosen),
+            confirmed_count=whole(count) if chosen is None else len(chosen),
             figures={
                 "calls": [[c.configuration_set, c.calls, c.people] for c in unresolved.lost_calls(run.pk)]
             },
@@ -118,13 +119,13 @@ def _done(action: str) -> str:
 def _chosen(request: HttpRequest) -> list[int] | None:
     if request.POST.get("who") != "ticked":
         return None
-    return [number for text in request.POST.getlist("person") if (number := _number(text))]
+    return [number for text in request.POST.getlist("person") if (number := whole(text))]
 
 
 def _run(request: HttpRequest, public_id: UUID) -> tuple[Campaign, Run]:
     """The run that is asked for, or the newest in doubt."""
     campaign = campaigns.access_campaign(public_id)
-    wanted = _number(request.GET.get("run") or request.POST.get("run", ""))
+    wanted = whole(request.GET.get("run") or request.POST.get("run", ""))
     run = campaign.runs.filter(number=wanted).first() if wanted else unresolved.run_in_doubt(campaign)
     if run is None:
         raise Http404("This campaign was never launched.")
@@ -133,7 +134,3 @@ def _run(request: HttpRequest, public_id: UUID) -> tuple[Campaign, Run]:
 
 def _may_send(run: Run) -> bool:
     return run.state in {RunState.SENDING, RunState.PAUSED, RunState.SENT}
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0

@@ -16,7 +16,8 @@ from django.views.decorators.http import require_POST
 from campaigns.models import Run
 from campaigns.selectors import campaigns
 from events.machines import EXPLANATIONS
-from events.selectors import machine_hits, people, report, timeline
+from events.models import Link
+from events.selectors import machine_hits, people, timeline
 from events.selectors.words import DEVICES
 from events.services import bouncing, reactions
 from mailplatform.accounts.access import current_user, require_role
@@ -171,7 +172,8 @@ def _narrowed(scope: list[Run], choice: people.Choice) -> list[str]:
             people.Person(0, None, "", "", "", choice.reason, None).reason_words or "no reason given"
         )
     if choice.link_id:
-        found += [link.url for link in report.links(scope, most=1_000) if link.id == choice.link_id]
+        runs = [run.pk for run in scope]
+        found += Link.objects.filter(pk=choice.link_id, run_id__in=runs).values_list("url", flat=True)
     if choice.provider is not None:
         found.append(f"at {choice.provider or 'an unknown provider'}")
     if choice.list_id:

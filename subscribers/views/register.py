@@ -18,6 +18,7 @@ from mailplatform.accounts.access import current_user, require_role
 from mailplatform.accounts.models import Role
 from mailplatform.accounts.services import installation
 from mailplatform.core import clock
+from mailplatform.core.numbers import whole
 
 from ..ledger.export import Format
 from ..models import Subscriber
@@ -141,8 +142,7 @@ def _day(data: QueryDict, name: str, wrong: list[str]) -> dt.date | None:
 
 
 def _number(data: QueryDict, name: str) -> int | None:
-    given = data.get(name, "")
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None
+    return whole(data.get(name)) or None
 
 
 async def _chunks(file: IO[bytes]) -> AsyncIterator[bytes]:

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from mailplatform.accounts.access import current_user, require_role
 from mailplatform.accounts.models import User
 from mailplatform.aws.suppression import SuppressionListUnreachable
+from mailplatform.core.numbers import whole
 
 from ..forms.rights import CorrectionForm, NewCaseForm
 from ..models import RightsCase, RightsKind, SuppressionReason
@@ -25,10 +26,7 @@ from ..services import suppression
 def rights_list(request: HttpRequest) -> HttpResponse:
     """Open requests by deadline, or decided ones."""
     decided = request.GET.get("show") == "decided"
-    after = request.GET.get("after", "")
-    page = selector.page(
-        decided=decided, after=int(after) if after.isascii() and after.isdigit() and len(after) < 18 else 0
-    )
+    page = selector.page(decided=decided, after=whole(request.GET.get("after")))
     context = {
         "page": page,
         "decided": decided,
