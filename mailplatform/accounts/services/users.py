@@ -7,7 +7,7 @@ from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from mailplatform.core import clock
@@ -31,9 +31,11 @@ class AlreadyJoined(Exception):
 @transaction.atomic
 def invite(*, actor: User, email: str, name: str, role: str) -> User:
     """Add a person who has no password yet. Raises AddressTaken. Nobody is written to yet: `send_invitation`."""
-    if User.objects.filter(email=email.strip().lower()).exists():
-        raise AddressTaken
-    user = User.objects.create_user(email, None, name=name, role=Role(role), invited_at=clock.now())
+    try:
+        with transaction.atomic():
+            user = User.objects.create_user(email, None, name=name, role=Role(role), invited_at=clock.now())
+    except IntegrityError as error:
+        raise AddressTaken from error
     audit.record(
         actor=actor, action="user.invited", obj=user, detail={"email": user.email, "role": user.role}
     )
