@@ -39,7 +39,7 @@ MODELS: Final[Mapping[str, Description]] = {
         "disabled_because told_at",
         created_by="who made it",
     ),
-    "Trigger": nobody("rule scheduled_at received_at campaign copy refused"),
+    "Trigger": nobody("rule scheduled_at received_at campaign copy event refused"),
     "Link": nobody("run_id url_hash url"),
     "Counter": nobody("run_id hour type link_id is_machine events people"),
     "InboundMessage": nobody("timestamp message_id kind received_at"),

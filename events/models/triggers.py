@@ -6,13 +6,14 @@ from mailplatform.core import clock
 
 
 class Trigger(models.Model):
-    """One firing of a rule: the copy of the campaign that it started, or why it did not."""
+    """One firing of a rule: the copy of the campaign that it started, or why it did not; or the event it raised."""
 
     rule = models.CharField(max_length=20)
     scheduled_at = models.DateTimeField()
     received_at = models.DateTimeField(default=clock.now)
     campaign = models.ForeignKey("campaigns.Campaign", null=True, on_delete=models.SET_NULL, related_name="+")
     copy = models.ForeignKey("campaigns.Campaign", null=True, on_delete=models.SET_NULL, related_name="+")
+    event = models.CharField(max_length=64, blank=True)
     refused = models.CharField(max_length=300, blank=True)
 
     class Meta:

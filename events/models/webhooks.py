@@ -10,7 +10,7 @@ from mailplatform.core.models import TimestampedModel
 
 
 class WebhookType(models.TextChoices):
-    """The name of a message, and what it says. Each follows from one type of event."""
+    """The name of a message, and what it says. Each but the last follows from one type of event of a mail."""
 
     SENT = "mail.sent", "Amazon SES took the mail"
     DELIVERED = "mail.delivered", "The mailbox provider took the mail"
@@ -23,6 +23,7 @@ class WebhookType(models.TextChoices):
     OPENED = "mail.opened", "The person opened the mail (only with consent)"
     CLICKED = "mail.clicked", "The person followed a link (only with consent)"
     UNSUBSCRIBED = "person.unsubscribed", "The person unsubscribed through a campaign"
+    SCHEDULED = "schedule.event", "A schedule at Amazon named an event"
 
 
 class WebhookEndpoint(TimestampedModel):
@@ -59,7 +60,7 @@ class WebhookState(models.TextChoices):
 
 
 class WebhookDelivery(models.Model):
-    """One message to one endpoint, naming its event by key.
+    """One message to one endpoint, naming its event by key; of a schedule's event the key is the trigger's number.
 
     The body is built anew at each try, from what may still be told then; `message_id` is the same on every try.
     """

@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 from django.db import connection
 
-from events.models import WebhookDelivery, WebhookType
+from events.models import Trigger, WebhookDelivery, WebhookType
 from events.webhooks.types import TEST
 
 from .words import bounce_words
@@ -35,7 +35,7 @@ class Body:
 
 
 def bodies(deliveries: Sequence[WebhookDelivery]) -> dict[int, Body]:
-    """Return the body of each delivery by its id (one query)."""
+    """Return the body of each delivery by its id (one query, and one where schedules raised events)."""
     found = {
         row.pk: Body(
             _json(TEST, row.event_at.isoformat(), {"message": "If you can read this, the endpoint works."})
@@ -43,7 +43,8 @@ def bodies(deliveries: Sequence[WebhookDelivery]) -> dict[int, Body]:
         for row in deliveries
         if row.type == TEST
     }
-    rest = {row.pk: row.type for row in deliveries if row.type != TEST}
+    found |= _raised([row for row in deliveries if row.type == WebhookType.SCHEDULED])
+    rest = {row.pk: row.type for row in deliveries if row.type not in {TEST, WebhookType.SCHEDULED}}
     with connection.cursor() as cursor:
         if rest:
             cursor.execute(_SQL, [list(rest)])
@@ -51,6 +52,25 @@ def bodies(deliveries: Sequence[WebhookDelivery]) -> dict[int, Body]:
             found[row[0]] = _body(rest[row[0]], row)
     gone = Body(b"", "The event is no longer kept.")
     return {row.pk: found.get(row.pk, gone) for row in deliveries}
+
+
+def _raised(deliveries: Sequence[WebhookDelivery]) -> dict[int, Body]:
+    """Return what schedules' events say; nobody's data is in them."""
+    if not deliveries:
+        return {}
+    numbers = {row.pk: int.from_bytes(row.event_identity, "big") for row in deliveries}
+    triggers = Trigger.objects.in_bulk(set(numbers.values()))
+    told = {pk: triggers[number] for pk, number in numbers.items() if number in triggers}
+    return {
+        pk: Body(
+            _json(
+                WebhookType.SCHEDULED,
+                trigger.scheduled_at.isoformat(),
+                {"event": trigger.event, "schedule": trigger.rule},
+            )
+        )
+        for pk, trigger in told.items()
+    }
 
 
 def _body(kind: str, row: tuple[Any, ...]) -> Body:

@@ -100,7 +100,7 @@ def schedules() -> list[dict[str, Any]]:
     found = provisioning.wanted().schedules
     campaigns = {
         str(item.public_id): item
-        for item in Campaign.objects.filter(public_id__in=[one.campaign for one in found])
+        for item in Campaign.objects.filter(public_id__in=[one.campaign for one in found if one.campaign])
     }
     names = [item.name for item in found]
     fired = Trigger.objects.filter(rule__in=names).order_by("rule", "-scheduled_at").distinct("rule")

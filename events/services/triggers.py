@@ -1,8 +1,9 @@
-"""Schedules at Amazon: EventBridge publishes to a topic of ours, and a campaign starts.
+"""Schedules at Amazon: EventBridge publishes to a topic of ours, and a campaign starts, or an event is raised.
 
 The message is JSON that provisioning wrote into the rule, with the time that EventBridge fills in:
-`{"campaign": "<its id>", "rule": "weekly", "scheduled_at": "2026-11-23T07:00:00Z"}`. It comes through the endpoint
-that takes events, so signature, certificate and topic are verified; only our rules may publish to that topic.
+`{"campaign": "<its id>", "rule": "weekly", "scheduled_at": "2026-11-23T07:00:00Z"}`, or `event` with its name in
+place of `campaign`. An event is told to outside systems by webhook. The message comes through the endpoint that takes
+events, so signature, certificate and topic are verified; only our rules may publish to that topic.
 """
 
 import datetime as dt
@@ -19,9 +20,12 @@ from campaigns.selectors.campaigns import trusted_now
 from campaigns.services import triggered
 from events.envelope import SnsMessage
 from events.models import DeadLetter, Trigger
-from mailplatform.aws.provision.wanted import RULE, TRIGGERS
+from mailplatform.aws.provision.wanted import EVENT, RULE, TRIGGERS
+
+from . import webhooks
 
 log = structlog.get_logger(__name__)
+_SAID: Final = ({"campaign", "rule", "scheduled_at"}, {"event", "rule", "scheduled_at"})
 UNFINISHED: Final = frozenset(CampaignState.values) - {
     CampaignState.DRAFT.value,
     CampaignState.SENT.value,
@@ -36,11 +40,12 @@ class BadTrigger(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """What a message says."""
+    """What a message says: a campaign to start, or an event to raise."""
 
     rule: str
-    campaign: UUID
     scheduled_at: dt.datetime
+    campaign: UUID | None = None
+    event: str = ""
 
 
 def is_trigger(topic_arn: str) -> bool:
@@ -49,7 +54,7 @@ def is_trigger(topic_arn: str) -> bool:
 
 
 def answer(message: SnsMessage, body: bytes) -> None:
-    """Start the campaign, once for each rule and time; what cannot be started is kept with its reason.
+    """Start the campaign or raise the event, once for each rule and time; what cannot start is kept with its reason.
 
     `message` is verified. One that says nothing we know becomes a dead letter.
     """
@@ -63,7 +68,12 @@ def answer(message: SnsMessage, body: bytes) -> None:
         return
     with transaction.atomic():
         row, is_new = Trigger.objects.get_or_create(rule=firing.rule, scheduled_at=firing.scheduled_at)
-        if is_new:
+        if is_new and firing.event:
+            row.event = firing.event
+            row.save()
+            told = webhooks.tell_of_schedule(row)
+            log.info("trigger.event", rule=firing.rule, name=firing.event, endpoints=told)
+        elif is_new:
             _start(row, firing)
 
 
@@ -73,18 +83,21 @@ def parse(text: str) -> Firing:
         found: Any = json.loads(text)
     except ValueError as error:
         raise BadTrigger("the message is not JSON") from error
-    if not isinstance(found, dict) or set(found) != {"campaign", "rule", "scheduled_at"}:
-        raise BadTrigger("the message must have campaign, rule and scheduled_at, and nothing else")
+    if not isinstance(found, dict) or set(found) not in _SAID:
+        raise BadTrigger("the message must have campaign or event, rule and scheduled_at, and nothing else")
     if not isinstance(found["rule"], str) or not RULE.fullmatch(found["rule"]):
         raise BadTrigger("the rule has no name that provisioning gives")
+    event = found.get("event", "")
+    if "event" in found and not (isinstance(event, str) and EVENT.fullmatch(event)):
+        raise BadTrigger("the event has no name that provisioning gives")
     try:
         at = dt.datetime.fromisoformat(str(found["scheduled_at"]))
-        campaign = UUID(str(found["campaign"]))
+        campaign = UUID(str(found["campaign"])) if "campaign" in found else None
     except ValueError as error:
         raise BadTrigger("the time or the campaign's id cannot be read") from error
     if at.tzinfo is None:
         raise BadTrigger("the time has no zone")
-    return Firing(found["rule"], campaign, at)
+    return Firing(found["rule"], at, campaign, event)
 
 
 def _start(row: Trigger, firing: Firing) -> None:

@@ -1,5 +1,6 @@
 """Endpoints of outgoing webhooks: made, changed, tested, given a new secret, their messages sent again."""
 
+import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
@@ -7,7 +8,7 @@ from typing import Final
 
 from django.db import transaction
 
-from events.models import WebhookDelivery, WebhookEndpoint, WebhookState, WebhookType
+from events.models import Trigger, WebhookDelivery, WebhookEndpoint, WebhookState, WebhookType
 from events.webhooks import signing
 from events.webhooks.types import TEST
 from mailplatform.accounts import vault
@@ -107,6 +108,29 @@ def send_test(*, endpoint: WebhookEndpoint, actor: User | None = None) -> Webhoo
         next_at=now,
         created_at=now,
     )
+
+
+def tell_of_schedule(trigger: Trigger) -> int:
+    """Queue the event that a schedule named for every endpoint that wants such; return for how many.
+
+    Belongs into the transaction that notes the trigger: it is noted once, so it is told once.
+    """
+    now = clock.now()
+    name = f"{trigger.rule} {trigger.scheduled_at.isoformat()}".encode()
+    wanting = WebhookEndpoint.objects.filter(is_active=True, types__contains=[WebhookType.SCHEDULED])
+    made = WebhookDelivery.objects.bulk_create(
+        WebhookDelivery(
+            endpoint=endpoint,
+            message_id=f"msg_{hashlib.sha256(name).hexdigest()[:32]}",
+            type=WebhookType.SCHEDULED,
+            event_at=trigger.scheduled_at,
+            event_identity=trigger.pk.to_bytes(16, "big"),
+            next_at=now,
+            created_at=now,
+        )
+        for endpoint in wanting
+    )
+    return len(made)
 
 
 @transaction.atomic

@@ -255,7 +255,8 @@ class _Catalogue:
     def _rules(self) -> Iterator[Resource]:
         for item in self.wanted.schedules:
             name = self._rule_name(item.name)
-            said = {"campaign": item.campaign, "rule": item.name}
+            what = {"event": item.event} if item.event else {"campaign": item.campaign}
+            said = {**what, "rule": item.name}
             # The time comes from EventBridge, which puts the quotation marks around it.
             template = json.dumps(said)[:-1] + ', "scheduled_at": <time>}'
             target = {

@@ -27,7 +27,7 @@ EXPECTED: Final = (
     session.AwsConfigurationError,
     sns.NotConfirmedError,
 )
-SCHEDULE: Final = "NAME=EXPRESSION=CAMPAIGN, as weekly=cron(0 7 ? * MON *)=<the campaign's id>"
+SCHEDULE: Final = "NAME=EXPRESSION=CAMPAIGN, as weekly=cron(0 7 ? * MON *)=<the campaign's id>, or NAME=EXPRESSION=event:NAME"
 
 
 class Command(BaseCommand):
@@ -148,7 +148,10 @@ def _changes(options: dict[str, Any]) -> dict[str, Any]:
 
 def _schedule(text: str) -> Schedule:
     name, _, rest = text.partition("=")
-    expression, _, campaign = rest.rpartition("=")
-    if not (name and expression and campaign):
+    expression, _, what = rest.rpartition("=")
+    if not (name and expression and what):
         raise BadChoice(f"A schedule is {SCHEDULE}; not {text!r}.")
-    return Schedule(name, expression, campaign.lower())
+    event = what.removeprefix("event:")
+    return (
+        Schedule(name, expression, event=event) if event != what else Schedule(name, expression, what.lower())
+    )

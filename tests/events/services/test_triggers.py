@@ -5,16 +5,20 @@ import json
 from typing import Any
 
 import pytest
+from django.test import override_settings
 
 from campaigns.models import Campaign, CampaignState
 from campaigns.services import sending_settings, triggered
 from events.envelope import SnsMessage
-from events.models import DeadLetter, Trigger
-from events.services import triggers
+from events.models import DeadLetter, Trigger, WebhookDelivery, WebhookType
+from events.selectors import webhooks as selector
+from events.services import triggers, webhooks
 from mailplatform.accounts.models import AuditEntry
+from mailplatform.accounts.services import installation
 from mailplatform.aws.provision.catalogue import describe
+from mailplatform.aws.provision.wanted import Schedule
 from mailplatform.core import clock
-from tests.factories.aws import everything
+from tests.factories.aws import WEEKLY, everything
 from tests.factories.campaigns import make_campaign
 
 pytestmark = pytest.mark.django_db
@@ -68,6 +72,28 @@ def test_one_that_comes_too_late_waits_for_a_person() -> None:
     assert "minutes late" in Trigger.objects.get().refused
 
 
+def test_an_event_is_told_to_the_endpoints_that_want_such_once_and_without_anybody_in_it() -> None:
+    campaign, now = make_campaign(), clock.now()
+    installation.update(actor=None, account_id="")
+    with override_settings(AWS_ENDPOINT_URLS={"sesv2": "http://127.0.0.1:1", "sns": "http://127.0.0.1:1"}):
+        wanting = webhooks.create(url="http://127.0.0.1:1/a", types=[WebhookType.SCHEDULED])
+        webhooks.create(url="http://127.0.0.1:1/b", types=[WebhookType.BOUNCED])
+    fire(now, "1", event="price-list")
+    fire(now, "2", event="price-list")
+    (delivery,) = WebhookDelivery.objects.all()
+    assert delivery.endpoint == wanting
+    assert Trigger.objects.get().event == "price-list"
+    said = json.loads(selector.bodies([delivery])[delivery.pk].content)
+    assert said == {
+        "type": "schedule.event",
+        "timestamp": now.isoformat(),
+        "data": {"event": "price-list", "schedule": "weekly"},
+    }
+    assert copies(campaign) == []
+    Trigger.objects.all().delete()
+    assert selector.bodies([delivery])[delivery.pk].dropped_because == "The event is no longer kept."
+
+
 def test_only_a_draft_that_is_there_is_copied() -> None:
     campaign = make_campaign(state=CampaignState.SENT)
     fire(clock.now(), campaign=str(campaign.public_id))
@@ -83,8 +109,11 @@ def test_only_a_draft_that_is_there_is_copied() -> None:
     ("text", "reason"),
     [
         ("hello", "not JSON"),
-        ("[]", "must have campaign, rule and scheduled_at"),
-        ('{"campaign": "x", "rule": "weekly"}', "must have campaign, rule and scheduled_at"),
+        ("[]", "must have campaign or event, rule and scheduled_at"),
+        ('{"campaign": "x", "rule": "weekly"}', "must have campaign or event"),
+        ('{"campaign": "x", "event": "y", "rule": "a", "scheduled_at": "x"}', "must have campaign or event"),
+        ('{"event": "A b", "rule": "a", "scheduled_at": "x"}', "the event has no name"),
+        ('{"event": 7, "rule": "a", "scheduled_at": "x"}', "the event has no name"),
         ('{"campaign": "x", "rule": "a b", "scheduled_at": "x"}', "no name that provisioning gives"),
         ('{"campaign": "x", "rule": "weekly", "scheduled_at": "2026-11-23T07:00:00Z"}', "cannot be read"),
         (
@@ -101,19 +130,20 @@ def test_what_provisioning_did_not_write_is_kept_with_its_reason(text: str, reas
     assert not Trigger.objects.exists()
 
 
-def test_what_the_rule_says_is_what_is_read() -> None:
+@pytest.mark.parametrize("wanted", [WEEKLY, Schedule("weekly", WEEKLY.expression, event="price-list")])
+def test_what_the_rule_says_is_what_is_read(wanted: Schedule) -> None:
     def arn(service: str, name: str) -> str:
         return f"arn:aws:{service}:eu-central-1:123456789012:{name}"
 
     (rule,) = [
         item
-        for item in describe(everything("shop"), arn, "123456789012", "eu-central-1")
+        for item in describe(everything("shop", schedules=(wanted,)), arn, "123456789012", "eu-central-1")
         if item.kind == "EventBridge rule"
     ]
     template = rule.properties["Targets"]["mailplatform"]["InputTransformer"]["InputTemplate"]
     # EventBridge puts a text in with its quotation marks.
     found = triggers.parse(template.replace("<time>", '"2026-11-23T07:00:00Z"'))
-    assert found.rule == "weekly"
+    assert (found.rule, str(found.campaign or ""), found.event) == ("weekly", wanted.campaign, wanted.event)
     assert found.scheduled_at == dt.datetime(2026, 11, 23, 7, tzinfo=dt.UTC)
 
 
