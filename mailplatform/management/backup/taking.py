@@ -16,9 +16,11 @@ from . import archive, manifest, tools
 from .errors import BackupError
 from .manifest import Manifest, Part, Snapshot
 
-# Sessions would let whoever has the file sign in; staged rows of an import are read again from its file.
+# Sessions would let whoever has the file sign in, and without them nobody is signed in anywhere; staged rows of an
+# import are read again from its file.
 _OPTIONS: Final = (
-    "--format=custom", "--no-password", "--exclude-table-data=public.django_session", "--no-unlogged-table-data",
+    "--format=custom", "--no-password", "--no-unlogged-table-data",
+    "--exclude-table-data=public.django_session", "--exclude-table-data=public.accounts_usersession",
 )  # fmt: skip
 
 

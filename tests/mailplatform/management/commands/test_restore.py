@@ -11,15 +11,18 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
+from django.test import Client
 from psycopg import sql
 
 from campaigns.models import Delivery, Restore, Run
 from campaigns.sending import states
 from campaigns.services import restoring
+from mailplatform.accounts.models import UserSession
 from mailplatform.core import clock
 from mailplatform.management.backup import manifest, tools
 from subscribers.selectors import register
 from subscribers.services import consent
+from tests.factories.accounts import AdminFactory
 from tests.factories.sending import make_list, make_people, make_run
 
 NEW = "restored_by_a_test"
@@ -72,6 +75,8 @@ def test_there_and_back(own_files: Path, into_new: Callable[[], None]) -> None:
     people = make_people(3, mailing_list)
     run = make_run(mailing_list)
     _record(people[0].pk)
+    Client().force_login(AdminFactory.create())
+    assert UserSession.objects.exists()
     path = own_files / "x.backup"
     out, _ = _call("backup", path)
     assert "consent register: block 1" in out
@@ -84,6 +89,7 @@ def test_there_and_back(own_files: Path, into_new: Callable[[], None]) -> None:
     assert "lost, also withdrawals: 1." in err
     assert "Campaigns paused: 1. People of them who may have got mail since: 3." in out
     assert "every seal holds" in out
+    assert not UserSession.objects.exists()
     row = Restore.objects.get()
     assert (row.people, row.lost_records, row.unlocked_at) == (3, 1, None)
     run = Run.objects.get()
