@@ -113,7 +113,7 @@ class Server(Process):
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until:
             try:
-                urllib.request.urlopen(self.url + self._path, timeout=2).close()  # noqa: S310 - our own
+                urllib.request.urlopen(self.url + self._path, timeout=2).close()  # noqa: S310 - the server that was just started
             except urllib.error.HTTPError:
                 return
             except OSError:
