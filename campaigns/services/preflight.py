@@ -9,6 +9,8 @@ from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
+from django.conf import settings
+
 from mailplatform.accounts.models import Installation, User
 from mailplatform.accounts.services import installation
 from mailplatform.aws import limits
@@ -143,7 +145,8 @@ def _check_domain(result: Preflight, address: str, site: Installation) -> None:
     """Whether the domain vouches for the mail. https://support.google.com/a/answer/81126 asks bulk senders for it."""
     domain = address.rpartition("@")[2]
     identities = {identity.lower() for identity in site.verified_identities}
-    if not any(domain == name or domain.endswith(f".{name}") for name in identities if "@" not in name):
+    is_signed = any(domain == name or domain.endswith(f".{name}") for name in identities if "@" not in name)
+    if not is_signed and not settings.SMTP_URL:
         message = (
             f"Only the address {address} is verified, not the domain {domain}: the mail is not signed with its key "
             "(DKIM), and Gmail and Yahoo ask that of whoever sends much."
