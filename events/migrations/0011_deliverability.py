@@ -5,14 +5,6 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 
-def _number(default: int, least: int, most: int) -> models.PositiveSmallIntegerField:
-    validators = [
-        django.core.validators.MinValueValidator(least),
-        django.core.validators.MaxValueValidator(most),
-    ]
-    return models.PositiveSmallIntegerField(default=default, validators=validators)
-
-
 class Migration(migrations.Migration):
     dependencies = [
         ("events", "0010_triggers"),
@@ -54,10 +46,40 @@ class Migration(migrations.Migration):
             options={"indexes": [models.Index(fields=["stage", "subscriber_id"], name="sunset_by_stage")]},
         ),
         migrations.AddField("policy", "sunset_is_on", models.BooleanField(default=False)),
-        migrations.AddField("policy", "sunset_months", _number(12, 3, 60)),
-        migrations.AddField("policy", "sunset_mails", _number(10, 3, 1_000)),
+        migrations.AddField(
+            "policy",
+            "sunset_months",
+            models.PositiveSmallIntegerField(
+                default=12,
+                validators=[
+                    django.core.validators.MinValueValidator(3),
+                    django.core.validators.MaxValueValidator(60),
+                ],
+            ),
+        ),
+        migrations.AddField(
+            "policy",
+            "sunset_mails",
+            models.PositiveSmallIntegerField(
+                default=10,
+                validators=[
+                    django.core.validators.MinValueValidator(3),
+                    django.core.validators.MaxValueValidator(1_000),
+                ],
+            ),
+        ),
         migrations.AddField("policy", "sunset_stops", models.BooleanField(default=False)),
-        migrations.AddField("policy", "sunset_answer_days", _number(30, 7, 365)),
+        migrations.AddField(
+            "policy",
+            "sunset_answer_days",
+            models.PositiveSmallIntegerField(
+                default=30,
+                validators=[
+                    django.core.validators.MinValueValidator(7),
+                    django.core.validators.MaxValueValidator(365),
+                ],
+            ),
+        ),
         migrations.AddField(
             "policy",
             "sunset_segment",

@@ -103,7 +103,10 @@ def by_campaign(days: int) -> list[OfCampaign]:
     """Return the campaigns launched in the time, the latest first, at most fifty (one query)."""
     with connection.cursor() as cursor:
         cursor.execute(_BY_CAMPAIGN, [since(days)])
-        return [OfCampaign(*row[:3], Counted(*row[3:])) for row in cursor.fetchall()]
+        return [
+            OfCampaign(public_id, name, launched_at, Counted(*numbers))
+            for public_id, name, launched_at, *numbers in cursor.fetchall()
+        ]
 
 
 def by_provider(days: int, most: int = MOST) -> list[OfProvider]:

@@ -191,7 +191,7 @@ def _segment(actor: User | None) -> Segment:
 
 
 def _take_back() -> int:
-    values = {
+    values: dict[str, Any] = {
         "kept_back": SunsetStage.KEPT_BACK,
         "reason": SuppressionReason.INACTIVE.value,
         "chunk": CHUNK,
@@ -239,7 +239,7 @@ def _judge(policy: Policy) -> int:
             if not people:
                 break
             cursor.execute(_JUDGED, values | {"people": people})
-            judged += cursor.rowcount
+            judged += int(cursor.rowcount)
         after = people[-1]
         if time.monotonic() >= ends:
             memo.keep({JUDGED_UP_TO: after}, JUDGED_EVERY.total_seconds())
@@ -256,7 +256,7 @@ def _note_asked(policy: Policy) -> int:
     runs = _runs(first.judged_at, segment=policy.sunset_segment_id)
     if not runs:
         return 0
-    values = {
+    values: dict[str, Any] = {
         "asked": SunsetStage.ASKED,
         "to_ask": SunsetStage.TO_ASK,
         "runs": runs,

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import dns.exception
 import dns.resolver
 import pytest
 
@@ -18,7 +17,7 @@ class _Row:
 
 
 def resolving(monkeypatch: pytest.MonkeyPatch, answers: dict[tuple[str, str], Any]) -> list[tuple[str, str]]:
-    """Answer (name, kind) with a list of texts, or raise what stands there; all else does not exist.
+    """Answer (name, kind) with a list of texts, or raise the error that stands there; all else does not exist.
 
     Returns the questions, filled as they are asked.
     """
@@ -27,8 +26,8 @@ def resolving(monkeypatch: pytest.MonkeyPatch, answers: dict[tuple[str, str], An
     def resolve(name: str, kind: str, *, lifetime: float) -> list[_Row]:
         assert 0 < lifetime <= 5
         asked.append((name, kind))
-        answer = answers.get((name, kind), dns.resolver.NXDOMAIN())
-        if isinstance(answer, dns.exception.DNSException):
+        answer = answers.get((name, kind), dns.resolver.NXDOMAIN)
+        if isinstance(answer, type):
             raise answer
         return [_Row(text) for text in answer]
 

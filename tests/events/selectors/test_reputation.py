@@ -1,6 +1,7 @@
 """Bounces and complaints per day, campaign and provider equal what the events said."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def sent(*, days_ago: int = 0) -> Run:
     run = make_run(state="sent")
     Run.objects.filter(pk=run.pk).update(launched_at=at, audience=4)
     people = [make_person(f"{name}{run.pk}@{host}") for host in ("gmail.com", "yahoo.com") for name in "ab"]
-    full = {"bounceType": "Transient", "bounceSubType": "MailboxFull"}
+    full: dict[str, Any] = {"bounceType": "Transient", "bounceSubType": "MailboxFull"}
     for person in people:
         make_delivery(run, person)
     said = [payload("Send", run, person, at=at) for person in people]

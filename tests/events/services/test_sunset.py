@@ -139,7 +139,7 @@ def test_mails_from_before_the_consent_are_no_silence() -> None:
     [{"last_opened_at": 100}, {"last_clicked_at": 100}, {"last_ordered_at": 100}, {"joined_at": 200}],
 )
 def test_a_sign_of_life_is_enough(profile: dict[str, int]) -> None:
-    times = {name: clock.now() - timedelta(days=days) for name, days in profile.items()}
+    times: dict[str, Any] = {name: clock.now() - timedelta(days=days) for name, days in profile.items()}
     silent(**times)
     assert sunset.apply_policy()["judged"] == 0
 

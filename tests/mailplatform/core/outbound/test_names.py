@@ -22,8 +22,8 @@ LONG = "v=DKIM1; p=" + "A" * 400
             ["10 feedback-smtp.eu-central-1.amazonses.com"],
         ),
         ("TXT", ["v=spf1 include:amazonses.com ~all", LONG], ["v=spf1 include:amazonses.com ~all", LONG]),
-        ("TXT", dns.resolver.NoAnswer(), []),
-        ("TXT", dns.resolver.NXDOMAIN(), []),
+        ("TXT", dns.resolver.NoAnswer, []),
+        ("TXT", dns.resolver.NXDOMAIN, []),
     ],
 )
 def test_values_are_plain(
@@ -36,13 +36,13 @@ def test_values_are_plain(
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (dns.resolver.LifetimeTimeout(timeout=5.0, errors=[]), "DNS did not answer within 5 seconds."),
-        (dns.resolver.NoNameservers(), "The name servers of the domain answer with an error."),
-        (dns.exception.SyntaxError(), "DNS could not be asked (SyntaxError)."),
+        (dns.resolver.LifetimeTimeout, "DNS did not answer within 5 seconds."),
+        (dns.resolver.NoNameservers, "The name servers of the domain answer with an error."),
+        (dns.exception.SyntaxError, "DNS could not be asked (SyntaxError)."),
     ],
 )
 def test_no_answer_is_no_absence(
-    monkeypatch: pytest.MonkeyPatch, error: dns.exception.DNSException, words: str
+    monkeypatch: pytest.MonkeyPatch, error: type[dns.exception.DNSException], words: str
 ) -> None:
     resolving(monkeypatch, {("shop.example", "TXT"): error})
     with pytest.raises(names.Unanswered) as raised:
