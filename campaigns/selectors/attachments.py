@@ -2,8 +2,10 @@
 
 import base64
 import unicodedata
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
+
+from django.db.models import Exists, OuterRef, Subquery
 
 from ..models import AttachedContent, Attachment, Campaign
 
@@ -43,15 +45,11 @@ def noted(attached: Iterable[Attachment]) -> list[dict[str, Any]]:
     ]
 
 
-def ensure_held(noted: Sequence[dict[str, Any]]) -> None:
-    """Raise `AttachmentMissing` for the first one whose content is not in the database; reads no content."""
-    wanted = [each["hash"] for each in noted]
-    _refuse_missing(noted, set(AttachedContent.objects.filter(pk__in=wanted).values_list("pk", flat=True)))
-
-
-def _refuse_missing(noted: Sequence[dict[str, Any]], held: Container[str]) -> None:
-    if missing := [each["name"] for each in noted if each["hash"] not in held]:
-        raise AttachmentMissing(f"“{missing[0]}” is attached, but its content is not there any more.")
+def without_content() -> Subquery:
+    """The name of an attachment of a campaign whose content is not in the database any more; NULL for none."""
+    held = AttachedContent.objects.filter(pk=OuterRef("media__content_hash"))
+    missing = Attachment.objects.filter(~Exists(held), campaign=OuterRef("pk"))
+    return Subquery(missing.values("media__name")[:1])
 
 
 def as_call(noted: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
@@ -61,7 +59,8 @@ def as_call(noted: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     """
     wanted = [each["hash"] for each in noted]
     held = dict(AttachedContent.objects.filter(pk__in=wanted).values_list("pk", "content")) if wanted else {}
-    _refuse_missing(noted, held)
+    if missing := [each["name"] for each in noted if each["hash"] not in held]:
+        raise AttachmentMissing(f"“{missing[0]}” is attached, but its content is not there any more.")
     return [
         {
             "FileName": each["name"],

@@ -3,18 +3,21 @@
 import datetime as dt
 import hashlib
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final, cast
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
-from django.db.models import Func, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, Func, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import JSONObject
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
 from mailplatform.accounts.models import Installation
 from mailplatform.core import clock, memo
+from subscribers.models import Segment
 from subscribers.selectors import audience, eligibility
 
 from ..models import Campaign, CampaignState, Run, RunPurpose, Sender
@@ -211,9 +214,19 @@ _CHOSEN: Final = {
 }
 
 
-def with_chosen_ids(found: QuerySet[Campaign]) -> QuerySet[Campaign]:
-    """The campaigns, each with the ids that it chose, for `spec_of`."""
-    return found.annotate(**{f"chosen_{name}": _ids(name, column) for name, column in _CHOSEN.items()})
+def with_choice(found: QuerySet[Campaign]) -> QuerySet[Campaign]:
+    """The campaigns, each with the ids that it chose and the rules of its segments, for `spec_of`."""
+    ids = {f"chosen_{name}": _ids(name, column) for name, column in _CHOSEN.items()}
+    return found.annotate(**ids, chosen_rules=_rules())
+
+
+def _rules() -> ArraySubquery:
+    """The segments of a campaign, as JSON."""
+    segment = {"campaign": OuterRef(OuterRef("pk")), "segment": OuterRef("pk")}
+    chosen = Exists(Campaign.segments.through.objects.filter(**segment))
+    excluded = Exists(Campaign.excluded_segments.through.objects.filter(**segment))
+    rules = JSONObject(pk="pk", name="name", rules="rules")
+    return ArraySubquery(Segment.objects.filter(chosen | excluded).values_list(rules))
 
 
 def _ids(name: str, column: str) -> ArraySubquery:
@@ -226,18 +239,20 @@ def audience_spec(campaign: Campaign, site: Installation | None = None) -> audie
 
     Whoever has it hands it to the questions below and above, which read it themselves otherwise.
     """
-    return spec_of(with_chosen_ids(Campaign.objects.only("pk")).get(pk=campaign.pk), site)
+    return spec_of(with_choice(Campaign.objects.only("pk")).get(pk=campaign.pk), site)
 
 
 def spec_of(campaign: Campaign, site: Installation | None = None) -> audience.AudienceSpec:
-    """The choice of a campaign that was read `with_chosen_ids`."""
+    """The choice of a campaign that was read `with_choice`."""
     ids = {name: tuple(getattr(campaign, f"chosen_{name}")) for name in _CHOSEN}
+    rules = attrgetter("chosen_rules")(campaign)
     return audience.AudienceSpec(
         list_ids=ids["lists"],
         segment_ids=ids["segments"],
         excluded_list_ids=ids["excluded_lists"],
         excluded_segment_ids=ids["excluded_segments"],
         time_zone=site.time_zone if site else "",
+        known_segments={each["pk"]: audience.ChosenSegment(each["name"], each["rules"]) for each in rules},
     )
 
 

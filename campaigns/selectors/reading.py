@@ -19,8 +19,8 @@ from mailplatform.accounts.services import installation
 from mailplatform.core import clock
 from subscribers.selectors.audience import AudienceSpec
 
-from ..models import Approval, Attachment, Campaign, Run, SendingSettings, Series
-from . import attachments, campaigns, recurring, sending_settings, templates
+from ..models import Approval, Attachment, Campaign, Restore, Run, SendingSettings, Series
+from . import attachments, campaigns, recurring, restores, sending_settings, templates
 
 REPEAT_WINDOW: Final = dt.timedelta(hours=24)
 _APPROVAL: Final = ("approval__approved_by", "approval__requested_by")
@@ -81,24 +81,42 @@ class Reading:
         return found.filter(campaign=self.campaign).first()
 
     @cached_property
+    def restore(self) -> Restore | None:
+        """The newest restore of the database."""
+        return restores.latest()
+
+    @cached_property
     def sent_the_same(self) -> str:
         """The name of another campaign that sent its subject and template within `REPEAT_WINDOW`; '' for none."""
-        found = Campaign.objects.filter(pk=self.campaign.pk).values_list(_sent_the_same(), flat=True)
-        return found.first() or ""
+        return self._name(_sent_the_same())
+
+    @cached_property
+    def without_content(self) -> str:
+        """The name of an attachment whose content is not in the database any more; '' for none."""
+        return self._name(attachments.without_content())
+
+    def _name(self, asked: Subquery) -> str:
+        return Campaign.objects.filter(pk=self.campaign.pk).values_list(asked, flat=True).first() or ""
 
 
 def access(public_id: UUID, site: Installation) -> Reading:
     """One campaign with its audience's choice, series, approval and what else one query tells; or 404."""
-    found = campaigns.with_chosen_ids(campaigns.accessible().select_related("series", *_APPROVAL))
-    found = found.annotate(
-        same=_sent_the_same(), has_attached=Exists(Attachment.objects.filter(campaign=OuterRef("pk")))
-    )
-    campaign = get_object_or_404(found, public_id=public_id)
-    same, has_attached = attrgetter("same", "has_attached")(campaign)
+    found = campaigns.with_choice(campaigns.accessible().select_related("series", *_APPROVAL))
+    noted = {
+        "same": _sent_the_same(),
+        "incomplete": attachments.without_content(),
+        "is_attached_to": Exists(Attachment.objects.filter(campaign=OuterRef("pk"))),
+        "is_restored": Exists(Restore.objects.all()),
+    }
+    campaign = get_object_or_404(found.annotate(**noted), public_id=public_id)
+    same, incomplete, is_attached_to, is_restored = attrgetter(*noted)(campaign)
     reading = Reading(campaign, site)
-    reading.spec, reading.sent_the_same = campaigns.spec_of(campaign, site), same or ""
-    if not has_attached:
+    reading.spec = campaigns.spec_of(campaign, site)
+    reading.sent_the_same, reading.without_content = same or "", incomplete or ""
+    if not is_attached_to:
         reading.attached = []
+    if not is_restored:
+        reading.restore = None
     reading.series = getattr(campaign, "series", None)
     reading.approval = getattr(campaign, "approval", None)
     return reading

@@ -100,7 +100,7 @@ def check(campaign: Campaign, *, actor: User | None = None, reading: Reading | N
     _check_local_time(result, reading)
     _check_repeat(result, reading)
     _check_approval(result, reading, actor)
-    _check_restored(result, campaign)
+    _check_restored(result, reading)
     order = list(Level)
     result.items.sort(key=lambda item: order.index(item.level))
     return result
@@ -233,10 +233,12 @@ def _check_attachments(result: Preflight, reading: Reading) -> None:
     found = attachments.noted(reading.attached)
     if not found:
         return
-    try:
-        attachments.ensure_held(found)
-    except attachments.AttachmentMissing as error:
-        result.add(Level.BLOCKING, "attachment_missing", f"{error} Take it off and attach it again.", CONTENT)
+    if reading.without_content:
+        message = (
+            f"“{reading.without_content}” is attached, but its content is not there any more. Take it off and attach "
+            "it again."
+        )
+        result.add(Level.BLOCKING, "attachment_missing", message, CONTENT)
     size = sum(each["size"] for each in found)
     count = f"{len(found)} attachment{'s' if len(found) != 1 else ''}"
     message = (
@@ -375,14 +377,14 @@ def missing_variables(campaign: Campaign) -> list[str]:
     return [name for name in names if values[name] in ("", None)]
 
 
-def _check_restored(result: Preflight, campaign: Campaign) -> None:
+def _check_restored(result: Preflight, reading: Reading) -> None:
     """A restored database is locked first; later it does not know of what was launched after its backup."""
-    last = restores.latest()
+    last = reading.restore
     if last is None:
         return
     if last.unlocked_at is None:
         result.add(Level.BLOCKING, "restored", restores.LOCKED)
-    elif campaign.created_at <= last.taken_at:
+    elif reading.campaign.created_at <= last.taken_at:
         message = (
             f"The database was restored to {last.taken_at:%d %b %Y, %H:%M} UTC. Whether this campaign was sent "
             f"between then and {last.restored_at:%d %b, %H:%M} is not known here: look into the mailbox of somebody "

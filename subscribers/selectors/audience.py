@@ -37,6 +37,14 @@ class SegmentBrokenError(ValueError):
     """A chosen segment names something that does not exist any more; the message says which and what."""
 
 
+@dataclass(frozen=True, slots=True)
+class ChosenSegment:
+    """What a segment is called, and its rules as they are stored."""
+
+    name: str
+    rules: dict[str, Any]
+
+
 @dataclass(frozen=True)
 class AudienceSpec:
     """The choice of a campaign, as ids. Its segments are read once, when the first question is asked about it."""
@@ -45,14 +53,18 @@ class AudienceSpec:
     segment_ids: tuple[int, ...] = ()
     excluded_list_ids: tuple[int, ...] = ()
     excluded_segment_ids: tuple[int, ...] = ()
-    # The installation's, where whoever asks has read it.
+    # The installation's zone and the segments, where whoever asks has read them.
     time_zone: str = field(default="", compare=False, repr=False)
+    known_segments: Mapping[int, ChosenSegment] | None = field(default=None, compare=False, repr=False)
 
     @cached_property
-    def segments(self) -> dict[int, Segment]:
+    def segments(self) -> Mapping[int, ChosenSegment]:
         """Its segments that exist, chosen and excluded, by their ids."""
+        if self.known_segments is not None:
+            return self.known_segments
         wanted = [*self.segment_ids, *self.excluded_segment_ids]
-        return Segment.objects.in_bulk(wanted) if wanted else {}
+        found = Segment.objects.filter(pk__in=wanted).values_list("pk", "name", "rules") if wanted else ()
+        return {pk: ChosenSegment(name, rules) for pk, name, rules in found}
 
     @cached_property
     def conditions(self) -> dict[int, Condition]:
@@ -118,7 +130,7 @@ def _exclusion(spec: AudienceSpec) -> tuple[str, list[Any]]:
     return where, params
 
 
-def _compiled(segments: Mapping[int, Segment], time_zone: str) -> dict[int, Condition]:
+def _compiled(segments: Mapping[int, ChosenSegment], time_zone: str) -> dict[int, Condition]:
     zone = ZoneInfo(time_zone or installation.get().time_zone)
     known, now = catalogue.current(), clock.now().astimezone(zone)
     found: dict[int, Condition] = {}

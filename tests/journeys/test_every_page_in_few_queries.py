@@ -3,6 +3,7 @@
 A new page is opened here by itself: the table of pages is that of `tests/browser/test_every_page.py`.
 """
 
+import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from campaigns.models import Campaign, MediaFile, SendingSettings, Template, Translation
-from campaigns.services import template_languages
+from campaigns.services import attachments, template_languages
+from mailplatform.core import clock
 from subscribers.models import MailingList
 from subscribers.services import lists, segments
 from tests.benchmarks.bench_pages import small_world
@@ -34,7 +36,7 @@ def admin(kept: None) -> Client:
 
 @pytest.fixture(scope="module")
 def world(admin: Client) -> Any:
-    """One of everything that has a page; the draft has lists, segments, three languages, a picture, an approver."""
+    """One of everything that has a page, and a draft that uses all that a campaign can."""
     make_site()
     newsletter = lists.create(name="Newsletter", is_public=True)
     make_people(newsletter, 3)
@@ -69,6 +71,10 @@ def _enrich(draft: Campaign, newsletter: MailingList, logo: MediaFile) -> None:
     template_languages.add(template=draft.template, language="de", actor=None)
     Translation.objects.create(campaign=draft, language="fr", template=make_template())
     SendingSettings.objects.create(approval_needed=True)
+    terms = MediaFile.objects.get(name="terms.pdf")
+    attachments.attach(campaign_id=draft.pk, revision=draft.revision, file=terms)
+    later = clock.now() + dt.timedelta(days=2)
+    Campaign.objects.filter(pk=draft.pk).update(local_time=True, scheduled_at=later)
 
 
 def pages(world: Any) -> Iterator[str]:
