@@ -11,6 +11,8 @@ import secrets
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from mailplatform.core.smtp_server import SmtpAddressError, SmtpServer
+
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off"})
 SHORTEST_SECRET = 32
@@ -99,6 +101,17 @@ def url(name: builtins.str, default: builtins.str | None = None) -> builtins.str
         raise EnvError(f"{name} is {value!r}: expected http://host or https://host")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise EnvError(f"{name} must hold no user, query or fragment")
+    return value
+
+
+def smtp(name: builtins.str, *, password: builtins.str) -> builtins.str:
+    """Return the address of an SMTP server, '' when absent; see `core.smtp_server`."""
+    value = str(name, "")
+    if value:
+        try:
+            SmtpServer.read(value, password)
+        except SmtpAddressError as error:
+            raise EnvError(f"{name}: {error}") from None  # the value may hold a password
     return value
 
 

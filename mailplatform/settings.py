@@ -257,8 +257,14 @@ SANDBOX_URL = env.str("SANDBOX_URL", "")
 # second names a file with seconds by which this process's clock is wrong.
 SENDING_TIME_SCALE = env.float("SENDING_TIME_SCALE", 1.0, above=0.0, maximum=1.0)
 CLOCK_FILE = env.str("MAILPLATFORM_CLOCK_FILE", "")
+# An SMTP server in the place of Amazon SES. It cannot say what it takes: so many mails a second, and in 24 hours (0:
+# no limit). docs/smtp.md tells what is not to be had without SES.
+SMTP_PASSWORD = env.str("SMTP_PASSWORD", "")
+SMTP_URL = env.smtp("SMTP_URL", password=SMTP_PASSWORD)
+SMTP_RATE = env.float("SMTP_RATE", 10.0, above=0.0, maximum=1_000.0)
+SMTP_PER_DAY = env.int("SMTP_PER_DAY", 0)
 SES_SEND_WITH_BOTO3 = env.bool("SES_SEND_WITH_BOTO3", default=False)
-SES_TLS_POLICY = env.str("SES_TLS_POLICY", "REQUIRE")
+SES_TLS_POLICY = env.str("SES_TLS_POLICY", "REQUIRE", choices=("REQUIRE", "OPTIONAL"))
 SETTLE_AFTER_SECONDS = env.int("SETTLE_AFTER_SECONDS", 1800)
 
 LEDGER_KEY_FILE = env.str("LEDGER_KEY_FILE", str(DATA_DIR / "keys" / "ledger.pem"))

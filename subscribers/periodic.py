@@ -4,6 +4,7 @@ from typing import Any
 
 import structlog
 from celery import shared_task
+from django.conf import settings
 
 from mailplatform.accounts.models import User
 from mailplatform.accounts.vault import SecretUnreadable
@@ -55,6 +56,8 @@ def copy_to_storage(**_: Any) -> None:
 @shared_task(name="subscribers.sync_suppressions")
 def sync_suppressions(*, user_id: int | None = None, **_: Any) -> None:
     """Compare our suppressions with the list of the SES account; `user_id` is who asked for it."""
+    if settings.SMTP_URL:
+        return  # mail does not pass that list
     try:
         suppression_sync.sync(actor=User.objects.filter(pk=user_id).first() if user_id else None)
     except (SuppressionListUnreachable, AwsConfigurationError, SecretUnreadable) as error:

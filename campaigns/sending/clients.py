@@ -1,4 +1,4 @@
-"""This process's connections to SES and Redis, made on first use and again when the settings changed."""
+"""This process's connections to SES (or the SMTP server in its place) and Redis, made on first use."""
 
 import dataclasses
 import threading
@@ -11,8 +11,9 @@ from redis.retry import Retry
 
 from mailplatform.accounts.services import installation
 from mailplatform.aws import ses, session
+from mailplatform.core.smtp_server import SmtpServer
 
-from . import limiter, timing
+from . import limiter, smtp, timing
 
 MAX_CONNECTIONS = 64
 _lock = threading.Lock()
@@ -29,7 +30,21 @@ def rate_limiter() -> limiter.Limiter:
 
 
 def sender() -> ses.BulkSender:
-    """The client to SES. Raises session.AwsConfigurationError when keys or Region are missing or wrong."""
+    """What sends. With SES it is made again when keys or Region changed.
+
+    Raises session.AwsConfigurationError when they are missing or wrong.
+    """
+    to = smtp.server()
+    return _to_ses() if to is None else _to_smtp(to)
+
+
+@cache
+def _to_smtp(to: SmtpServer) -> ses.BulkSender:
+    times = {"connect_timeout": timing.CONNECT_TIMEOUT_S, "read_timeout": timing.READ_TIMEOUT_S}
+    return ses.BulkSender(smtp.SmtpTransport(to, **times))
+
+
+def _to_ses() -> ses.BulkSender:
     connection = dataclasses.replace(
         installation.aws_connection(),
         connect_timeout=timing.CONNECT_TIMEOUT_S,
@@ -37,7 +52,7 @@ def sender() -> ses.BulkSender:
     )
     with _lock:
         if not _current or _current[0][0] != connection:
-            made = ses.BulkSender(
+            made = ses.BulkSender.to_ses(
                 connection, use_boto3=settings.SES_SEND_WITH_BOTO3, connections=MAX_CONNECTIONS
             )
             _current[:] = [(connection, made)]

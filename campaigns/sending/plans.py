@@ -7,6 +7,7 @@ from subscribers.selectors import eligibility
 
 from .. import entries, entry_writer
 from ..models import Run, TemplateVersion
+from . import smtp
 
 # Left-joined from the array: somebody erased since the freeze still gets a row. The cut allows nested loops only, so
 # that people are looked up one by one, by index, whatever the planner believes of the tables' sizes; each OFFSET 0
@@ -66,8 +67,9 @@ class Plan:
             kind=frozen["kind"],
             list_ids=list(frozen["list_ids"]),
             segment_chosen=bool(frozen["segment_chosen"]),
-            track_opens=bool(frozen["track_opens"]),
-            track_clicks=bool(frozen["track_clicks"]),
+            # Amazon SES counts opens and clicks; through SMTP nobody does, so nobody was trackable.
+            track_opens=bool(frozen["track_opens"]) and smtp.server() is None,
+            track_clicks=bool(frozen["track_clicks"]) and smtp.server() is None,
             set_prefix=set_prefix,
             run=run,
         )

@@ -9,13 +9,12 @@ from typing import Final
 import structlog
 from django.db import transaction
 
-from mailplatform.accounts.services import installation
 from mailplatform.aws import control, session, templates
 from mailplatform.core import clock
 from subscribers.selectors import audience
 
 from ..models import Run, RunState, TemplateVersion
-from . import freeze, states
+from . import freeze, states, storing
 
 log = structlog.get_logger(__name__)
 
@@ -63,13 +62,7 @@ def _is_stored(run: Run) -> bool:
 
 def _store(run: Run, version: TemplateVersion) -> bool:
     try:
-        templates.ensure_stored(
-            installation.aws_connection(),
-            name=version.ses_name,
-            subject=version.subject,
-            html=version.html,
-            text=version.text,
-        )
+        storing.store(version)
     except (
         templates.TemplateStoreError,
         control.ControlQueueBusy,
@@ -81,6 +74,4 @@ def _store(run: Run, version: TemplateVersion) -> bool:
         else:
             Run.objects.filter(pk=run.pk, state=RunState.PREPARING).update(pause_reason=str(error)[:500])
         return False
-    if version.stored_at is None:
-        TemplateVersion.objects.filter(pk=version.pk).update(stored_at=clock.now())
     return True

@@ -14,7 +14,7 @@ from mailplatform.core import clock
 
 from ..models import SendingSettings
 from ..selectors import daily, sending, sending_settings
-from . import limiter, timing
+from . import limiter, smtp, timing
 
 # What is left is counted again after so long, and the sooner the less is left.
 COUNT_EVERY_S: Final = 5.0
@@ -37,11 +37,11 @@ class Left:
 
 
 def refresh() -> Installation:
-    """Read GetAccount and keep it. Raises AccountUnreadableError, AwsConfigurationError."""
+    """Read GetAccount, or what stands for it, and keep it. Raises AccountUnreadableError, AwsConfigurationError."""
     # Taken before the question: what is sent in between rather counts twice than not at all. A clock that is ahead
     # would hide from every other machine what was sent since.
     asked_at = clock.now() - max(sending.clock_error(), dt.timedelta())
-    account = ses.get_account(installation.aws_connection())
+    account = ses.get_account(installation.aws_connection()) if smtp.server() is None else smtp.account()
     return installation.update(
         actor=None,
         max_send_rate=account.max_send_rate,

@@ -9,11 +9,11 @@ from typing import Final
 
 import structlog
 
-from mailplatform.accounts.services import installation
 from mailplatform.aws import control, session, templates
 from mailplatform.core import clock
 
 from ..models import Run, TemplateVersion
+from . import storing
 
 log = structlog.get_logger(__name__)
 
@@ -42,15 +42,8 @@ def mend(run_id: int, reasons: Collection[str]) -> bool:
 
 
 def _store(version: TemplateVersion) -> bool:
-    is_new = templates.ensure_stored(
-        installation.aws_connection(),
-        name=version.ses_name,
-        subject=version.subject,
-        html=version.html,
-        text=version.text,
-    )
-    now = clock.now()
+    stored_before = version.stored_at
+    is_new = storing.store(version)
     if is_new:
         log.warning("sending.template_mended", template=version.ses_name)
-        TemplateVersion.objects.filter(pk=version.pk).update(stored_at=now)
-    return is_new or (version.stored_at is not None and now - version.stored_at < JUST_NOW)
+    return is_new or (stored_before is not None and clock.now() - stored_before < JUST_NOW)

@@ -31,6 +31,7 @@ from ..rendering import (
 from ..rendering.compiling import compile_part
 from ..selectors import brand
 from ..selectors import templates as selectors
+from ..sending import smtp
 from . import publishing, template_gallery, templates
 
 SAMPLE_EMAIL = "ann.example@example.com"
@@ -206,6 +207,8 @@ def version_preview(version: TemplateVersion, person: entries.Person) -> Rendere
 
 def version_by_ses(version: TemplateVersion, person: entries.Person) -> Rendered:
     """A published version as Amazon SES itself renders it for `person`. Raises `NotRendered`."""
+    if smtp.server() is not None:
+        raise NotRendered("Mail leaves through an SMTP server here; Amazon SES renders nothing.")
     data = _version_data(version, person)
     try:
         publishing.ensure_stored(version=version)

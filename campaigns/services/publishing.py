@@ -23,6 +23,7 @@ from .. import honeypot, utm
 from ..models import Campaign, CampaignKind, Template, TemplateVersion
 from ..rendering import Finding, StoredTemplate, build_stored
 from ..selectors import templates as selectors
+from ..sending import storing
 from . import templates
 
 
@@ -124,21 +125,11 @@ def campaign_variables(campaign: Campaign, fields: Mapping[str, Any] | None = No
 
 
 def ensure_stored(*, version: TemplateVersion) -> bool:
-    """Store the version in SES unless it is there. True if it was stored now. Raises `StorageFailed`."""
+    """Store the version where its sender wants it. True if it was stored now. Raises `StorageFailed`."""
     try:
-        made = ses_templates.ensure_stored(
-            installation.aws_connection(),
-            name=version.ses_name,
-            subject=version.subject,
-            html=version.html,
-            text=version.text,
-        )
+        return storing.store(version)
     except (ses_templates.TemplateStoreError, control.ControlQueueBusy) as error:
         raise StorageFailed(str(error)) from error
-    if version.stored_at is None:
-        version.stored_at = clock.now()
-        TemplateVersion.objects.filter(pk=version.pk).update(stored_at=version.stored_at)
-    return made
 
 
 @transaction.atomic

@@ -55,7 +55,7 @@ class AccountState:
 
 
 class Transport(Protocol):
-    """Carries one call to SES and returns the decoded answer, or raises a SesError."""
+    """Carries one call and returns an answer in SES's shape, or raises a SesError."""
 
     def bulk(self, request: dict[str, Any]) -> Mapping[str, Any]:
         """Call SendBulkEmail once."""
@@ -78,16 +78,21 @@ class BulkSender:
     they were made (`limits`); here only the number of entries is.
     """
 
-    def __init__(
-        self, connection: session.Connection, *, use_boto3: bool = False, connections: int = 32
-    ) -> None:
+    def __init__(self, transport: Transport) -> None:
+        """Whatever carries requests in SES's shape may do so."""
+        self._transport = transport
+
+    @classmethod
+    def to_ses(
+        cls, connection: session.Connection, *, use_boto3: bool = False, connections: int = 32
+    ) -> "BulkSender":
         """`connections` are kept open for reuse: as many as calls go out at once.
 
         Raises AwsConfigurationError without keys or outside the EEA.
         """
-        self._transport: Transport = (
-            BotoTransport(connection) if use_boto3 else FastTransport(connection, connections=connections)
-        )
+        if use_boto3:
+            return cls(BotoTransport(connection))
+        return cls(FastTransport(connection, connections=connections))
 
     def send_bulk(self, request: dict[str, Any]) -> list[EntryResult]:
         """One SendBulkEmail call: one result per entry, in their order. Raises SesError, LimitError."""
@@ -97,7 +102,7 @@ class BulkSender:
 
     @property
     def sends_many(self) -> bool:
-        """Whether `send_many` may be used: boto3 knows only one call at a time."""
+        """Whether `send_many` may be used: all other transports know only one call at a time."""
         return isinstance(self._transport, FastTransport)
 
     def send_many(

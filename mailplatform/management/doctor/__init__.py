@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from campaigns.sending import smtp
 from mailplatform.aws.checkup import Finding, Level
 
 from . import amazon, files, services, site
@@ -25,4 +26,4 @@ def examine() -> Iterator[Finding]:
     yield from files.disk()
     yield from site.events()
     yield from site.public_address()
-    yield from amazon.account()
+    yield from (amazon.account() if smtp.server() is None else services.smtp_server())

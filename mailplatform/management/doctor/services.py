@@ -11,11 +11,14 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from campaigns.models import ScheduleTick
+from campaigns.sending import smtp
+from mailplatform.aws import errors
 from mailplatform.aws.checkup import Finding, Level
 from mailplatform.core import clock
 from subscribers.selectors import register
 
 WORKER_SECONDS: Final = 2.0
+SMTP_SECONDS: Final = 10.0
 # The queues that somebody must work on, and what starts a worker for them.
 QUEUES: Final = {
     "sending": "celery -A mailplatform worker -n sender@%h -Q sending -c 2",
@@ -51,6 +54,23 @@ def database() -> Iterator[Finding]:
         yield Finding(Level.ERROR, "Tables", detail)
     else:
         yield Finding(Level.OK, "Tables", "up to date")
+
+
+def smtp_server() -> Iterator[Finding]:
+    """Speak to the SMTP server that sends in the place of Amazon SES, up to its greeting."""
+    to = smtp.server()
+    assert to is not None
+    transport = smtp.SmtpTransport(to, connect_timeout=SMTP_SECONDS, read_timeout=SMTP_SECONDS)
+    try:
+        greeting = transport.probe()
+    except errors.SesError as error:
+        yield Finding(
+            Level.ERROR, "SMTP server", f"{error}: mend SMTP_URL or SMTP_PASSWORD, or start the server"
+        )
+        return
+    finally:
+        transport.close()
+    yield Finding(Level.OK, "SMTP server", greeting)
 
 
 def clock_of_postgres() -> Iterator[Finding]:

@@ -50,7 +50,7 @@ def test_attachments_go_with_every_mail_byte_for_byte(sandbox: RunningSandbox, w
     AttachedContent.objects.create(content_hash="a" * 64, content=content)
     noted = {"name": "terms.pdf", "type": "application/pdf", "hash": "a" * 64, "size": len(content)}
     run, expected = _run(3, attachments=[noted])
-    sender = ses.BulkSender(installation.aws_connection(), use_boto3=with_boto3)
+    sender = ses.BulkSender.to_ses(installation.aws_connection(), use_boto3=with_boto3)
     drain.drain(run.pk, sender=sender, seconds=30)
     assert mailbox(sandbox, run) == expected
     for mail in sandbox.messages():

@@ -90,7 +90,7 @@ def _connection(url: str, **changes: Any) -> session.Connection:
 
 @pytest.fixture(params=[False, True], ids=["fast", "boto3"])
 def sender(request: pytest.FixtureRequest, recorder: Recorder) -> ses.BulkSender:
-    return ses.BulkSender(_connection(recorder.url, read_timeout=1.0), use_boto3=request.param)
+    return ses.BulkSender.to_ses(_connection(recorder.url, read_timeout=1.0), use_boto3=request.param)
 
 
 def _entry(number: int) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def _same_on_the_wire(recorder: Recorder) -> None:
 
 def test_a_bulk_call_is_boto3s_on_the_wire(recorder: Recorder) -> None:
     for use_boto3 in (False, True):
-        results = ses.BulkSender(_connection(recorder.url), use_boto3=use_boto3).send_bulk(_bulk(50))
+        results = ses.BulkSender.to_ses(_connection(recorder.url), use_boto3=use_boto3).send_bulk(_bulk(50))
         assert [result.message_id for result in results] == [f"id-{n}" for n in range(50)]
     _same_on_the_wire(recorder)
 
@@ -161,7 +161,7 @@ def test_a_bulk_call_is_boto3s_on_the_wire(recorder: Recorder) -> None:
 def test_a_single_call_is_boto3s_on_the_wire(recorder: Recorder, content: dict[str, Any]) -> None:
     for use_boto3 in (False, True):
         assert (
-            ses.BulkSender(_connection(recorder.url), use_boto3=use_boto3).send_email(_single(content))
+            ses.BulkSender.to_ses(_connection(recorder.url), use_boto3=use_boto3).send_email(_single(content))
             == "single"
         )
     _same_on_the_wire(recorder)
@@ -265,14 +265,14 @@ def test_a_refused_connection_proves_that_nothing_was_sent(use_boto3: bool) -> N
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
         with pytest.raises(errors.NotReachedError):
-            ses.BulkSender(_connection(url), use_boto3=use_boto3).send_bulk(_bulk())
+            ses.BulkSender.to_ses(_connection(url), use_boto3=use_boto3).send_bulk(_bulk())
 
 
 def test_a_connection_left_idle_is_not_used_again(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mailplatform.aws.wire.MAX_IDLE_S", -1)
-    sender = ses.BulkSender(_connection(recorder.url))
+    sender = ses.BulkSender.to_ses(_connection(recorder.url))
     sender.send_bulk(_bulk())
     sender.send_bulk(_bulk())
     assert len(recorder.requests) == 2

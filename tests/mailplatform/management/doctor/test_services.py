@@ -13,6 +13,7 @@ from mailplatform.celery import app
 from mailplatform.core import clock
 from mailplatform.embedded import binaries
 from mailplatform.management.doctor import Level, services
+from tests.factories.smtp import fake_smtp
 
 HOUR = dt.timedelta(hours=1)
 
@@ -69,3 +70,14 @@ def test_a_clock_that_is_wrong(settings: Settings, tmp_path: Path, seconds: int,
     (found,) = services.clock_of_postgres()
     assert found.level is level
     assert ("NTP" in found.detail) == (level is not Level.OK)
+
+
+def test_an_smtp_server_that_answers_and_one_that_does_not(settings: Settings) -> None:
+    with fake_smtp() as fake:
+        settings.SMTP_URL = fake.url
+        (found,) = services.smtp_server()
+        assert (found.level, found.detail) == (Level.OK, "fake.example")
+    settings.SMTP_URL = "smtp://127.0.0.1:1"
+    (found,) = services.smtp_server()
+    assert found.level is Level.ERROR
+    assert "mend SMTP_URL" in found.detail

@@ -1,0 +1,28 @@
+"""A version of a template where its sender wants it: in Amazon SES. For SMTP mails are rendered here."""
+
+from mailplatform.accounts.services import installation
+from mailplatform.aws import templates
+from mailplatform.core import clock
+
+from ..models import TemplateVersion
+from . import smtp
+
+
+def store(version: TemplateVersion) -> bool:
+    """Store the version in SES unless it is there; True if it was stored now.
+
+    Raises TemplateStoreError, ControlQueueBusy, AwsConfigurationError.
+    """
+    if smtp.server() is not None:
+        return False
+    is_new = templates.ensure_stored(
+        installation.aws_connection(),
+        name=version.ses_name,
+        subject=version.subject,
+        html=version.html,
+        text=version.text,
+    )
+    if is_new or version.stored_at is None:
+        version.stored_at = clock.now()
+        TemplateVersion.objects.filter(pk=version.pk).update(stored_at=version.stored_at)
+    return is_new

@@ -1,0 +1,211 @@
+"""Mail through an SMTP server: what each reply proves, and a whole campaign."""
+
+import email
+import email.policy
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from django.core.mail import send_mail
+from django.test import override_settings
+from structlog.testing import capture_logs
+
+from campaigns import entries
+from campaigns.mail_backend import SesBackend
+from campaigns.models import Delivery, Run
+from campaigns.selectors import campaigns as selectors
+from campaigns.sending import clients, drain, quota, single, smtp, storing
+from campaigns.services import previews
+from mailplatform.accounts.models import Installation
+from mailplatform.accounts.services import installation
+from mailplatform.aws import errors, ses
+from mailplatform.aws.errors import Verdict
+from mailplatform.core.smtp_server import SmtpServer
+from subscribers import periodic
+from subscribers.models import MailingList, Subscriber
+from tests.factories.sending import make_list, make_people, make_run, nap
+from tests.factories.smtp import FakeSmtp, fake_smtp
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def server() -> Iterator[FakeSmtp]:
+    with fake_smtp() as fake, override_settings(SMTP_URL=fake.url, SMTP_RATE=500.0):
+        yield fake
+        transport = clients.sender()._transport
+        assert isinstance(transport, smtp.SmtpTransport)
+        transport.close()
+
+
+@pytest.fixture
+def audience(site: Installation) -> MailingList:
+    return make_list()
+
+
+@pytest.fixture
+def people(audience: MailingList) -> list[Subscriber]:
+    return make_people(6, audience)
+
+
+@pytest.fixture
+def run(audience: MailingList, people: list[Subscriber]) -> Run:
+    return make_run(audience)
+
+
+def _send(run: Run, *, seconds: float = 20) -> Counter[tuple[str, str]]:
+    quota.refresh()
+    for _ in range(3):
+        if not drain.drain(run.pk, seconds=seconds, sleep=nap):
+            break
+    run.refresh_from_db()
+    return Counter(Delivery.objects.filter(run_id=run.pk).values_list("state", "reason"))
+
+
+def _mail(fake: FakeSmtp, to: str) -> EmailMessage:
+    (letter,) = [each for each in fake.letters if each.to == to]
+    found = email.message_from_bytes(letter.raw, policy=email.policy.default)
+    assert isinstance(found, EmailMessage)
+    return found
+
+
+def test_a_campaign_goes_out_once_to_everybody(run: Run, people: list[Subscriber], server: FakeSmtp) -> None:
+    assert _send(run) == {("accepted", ""): 6}
+    assert run.state == "sent"
+    assert server.recipients == sorted(person.email for person in people)
+    assert len(set(Delivery.objects.values_list("message_id", flat=True))) == 6
+    assert not Delivery.objects.filter(opens_tracked=True).exists()
+
+
+def test_the_mail_is_what_amazon_would_send(run: Run, people: list[Subscriber], server: FakeSmtp) -> None:
+    _send(run)
+    mail = _mail(server, people[0].email)
+    names = [name.lower() for name in mail]
+    assert names.index("list-unsubscribe") + 1 == names.index("list-unsubscribe-post")
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert mail["List-Id"]
+    assert mail["Message-ID"].startswith(f"<{Delivery.objects.get(subscriber_id=people[0].pk).message_id}@")
+    assert mail["Feedback-ID"].startswith(run.campaign.public_id.hex)
+    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
+    assert "{{" not in mail.as_string()
+    html = mail.get_body(("html",))
+    assert html is not None
+    assert "&lt;b&gt;" in html.get_content()  # the name is Ada <b>
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("RCPT", "550 5.1.1 no such user", ("failed", "message_rejected")),
+        (".", "554 5.7.1 this is spam", ("failed", "message_rejected")),
+        (".", "drop", ("unresolved", "lost_answer")),
+    ],
+)
+def test_a_reply_for_one_person_ends_them_alone(
+    run: Run, people: list[Subscriber], server: FakeSmtp, case: tuple[str, str, tuple[str, str]]
+) -> None:
+    command, reply, end = case
+    server.says[command, people[2].email] = reply
+    assert _send(run) == {("accepted", ""): 5, end: 1}
+    assert Delivery.objects.get(subscriber_id=people[2].pk).state == end[0]
+
+
+@pytest.mark.parametrize("command", ["RCPT", "DATA", "."])
+@pytest.mark.parametrize("reply", ["450 4.2.0 greylisted", "421 4.3.2 closing"])
+def test_not_now_is_tried_again_and_nobody_gets_two(
+    run: Run, people: list[Subscriber], server: FakeSmtp, command: str, reply: str
+) -> None:
+    server.once[command, people[2].email] = reply
+    assert _send(run) == {("accepted", ""): 6}
+    assert server.recipients == sorted(person.email for person in people)
+
+
+@pytest.mark.parametrize("command", ["RCPT", "DATA"])
+def test_a_line_lost_before_the_mail_proves_that_nobody_has_it(
+    run: Run, people: list[Subscriber], server: FakeSmtp, command: str
+) -> None:
+    server.once[command, people[2].email] = "drop"
+    assert _send(run) == {("accepted", ""): 6}
+    assert server.recipients == sorted(person.email for person in people)
+
+
+def test_a_sender_that_is_refused_stops_the_campaign(run: Run, server: FakeSmtp) -> None:
+    sender = run.frozen["sender"]["address"]
+    server.says["MAIL", sender] = "553 5.7.1 not your domain"
+    assert not _send(run)
+    assert run.state == "paused"
+    assert "not your domain" in run.pause_reason
+
+
+def test_no_server_there_loses_nobody(run: Run, server: FakeSmtp) -> None:
+    with override_settings(SMTP_URL="smtp://127.0.0.1:1"):
+        assert not _send(run, seconds=1)
+    assert _send(run) == {("accepted", ""): 6}
+
+
+def test_a_slow_server_gets_smaller_portions_and_no_stale_mail(run: Run, server: FakeSmtp) -> None:
+    server.slow_seconds = 0.6
+    found = _send(run, seconds=30)
+    assert found == {("accepted", ""): 6}
+    assert len(server.letters) == 6
+
+
+def test_connections_are_used_again(run: Run, server: FakeSmtp) -> None:
+    _send(run)
+    assert server.connections < 6
+
+
+def test_mails_about_accounts_leave_there_too(site: Installation, server: FakeSmtp) -> None:
+    words = "You were invited.\n.\n..end"
+    send_mail("Hello", words, "shop@example.com", ["new@example.com"], connection=SesBackend())
+    assert _mail(server, "new@example.com").get_content().splitlines() == words.split("\n")
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict"),
+    [("550 no", Verdict.REFUSED), ("451 later", Verdict.RETRY), ("drop", Verdict.LOST)],
+)
+def test_a_single_mail_says_what_became_of_it(
+    site: Installation, server: FakeSmtp, reply: str, verdict: Verdict
+) -> None:
+    server.says[".", "one@example.com"] = reply
+    request: dict[str, Any] = {
+        "FromEmailAddress": "shop@example.com",
+        "Destination": {"ToAddresses": ["one@example.com"]},
+        "Content": {"Simple": {"Subject": {"Data": "Hi"}, "Body": {"Text": {"Data": "Hello"}}}},
+    }
+    with pytest.raises(errors.SesError) as raised:
+        clients.sender().send_email(request)
+    assert raised.value.verdict is verdict
+    server.says.clear()
+    assert single.send(request=request)
+
+
+def test_nothing_is_asked_of_amazon(run: Run, people: list[Subscriber], server: FakeSmtp) -> None:
+    """No template is stored there, no sender verified, no suppression compared: no test may reach it."""
+    assert not storing.store(run.template_version)
+    assert selectors.is_verified("anybody@elsewhere.example", installation.get())
+    with capture_logs() as said:
+        periodic.sync_suppressions()
+    assert not said
+    with pytest.raises(previews.NotRendered, match="SMTP"):
+        previews.version_by_ses(run.template_version, entries.Person(1, uuid.uuid4(), "a@b.example"))
+    assert _send(run) == {("accepted", ""): 6}
+
+
+def test_the_account_is_what_the_operator_says(run: Run, server: FakeSmtp) -> None:
+    _send(run)
+    with override_settings(SMTP_RATE=3.0, SMTP_PER_DAY=100):
+        assert smtp.account() == ses.AccountState(3.0, 100.0, 6.0, True, True, "")
+    assert smtp.account().max_24_hour_send == -1
+
+
+def test_a_password_is_never_sent_without_tls(server: FakeSmtp) -> None:
+    """On this machine TLS may be missing, but then there is no AUTH either; elsewhere STARTTLS is demanded."""
+    to = SmtpServer("127.0.0.1", server.port, "me", "secret")
+    with pytest.raises(errors.RefusedCallError) as raised:
+        smtp.SmtpTransport(to, connect_timeout=1, read_timeout=1).probe()
+    assert raised.value.verdict is Verdict.STOP
