@@ -11,9 +11,9 @@ from django.test import Client, override_settings
 from django.urls import reverse
 
 from campaigns import outside, tasks
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Template
 from campaigns.selectors.reading import Reading
-from campaigns.services import outside_checks, preflight
+from campaigns.services import outside_checks, preflight, template_languages
 from mailplatform.accounts.services import installation
 from mailplatform.core.outbound import transport
 from tests.factories.campaigns import HTML, make_ready_campaign, make_template, make_user
@@ -79,6 +79,14 @@ def test_links_are_those_that_are_the_same_for_everybody() -> None:
     )
     campaign.variables = {"hero": "https://shop.example/hero", "words": "see https://not.example"}
     assert outside.links_of(campaign)[-2:] == ["https://shop.example/a?x=1&y=2", "https://shop.example/hero"]
+
+
+def test_links_of_every_language_are_looked_at() -> None:
+    campaign = campaign_with()
+    assert campaign.template is not None
+    german = template_languages.add(template=campaign.template, language="de", actor=None)
+    Template.objects.filter(pk=german.pk).update(html='<a href="https://shop.example/de">Laden</a>')
+    assert "https://shop.example/de" in outside.links_of(campaign)
 
 
 def test_dead_link_is_named_in_the_review(sandbox_account: None) -> None:
