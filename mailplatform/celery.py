@@ -11,12 +11,14 @@ from mailplatform.core import broker, shutdown
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mailplatform.settings")
 
 
-def every(seconds: float, *, least: float = 10.0) -> float:
+def every(seconds: float, *, least: float | None = None) -> float:
     """Return a period of beat in seconds: shorter in a trial against the sandbox, but not below `least`.
 
-    What trials do not shorten the waits of need not run a hundred times as often: it would only take their time.
+    What trials do not shorten the waits of need not run a hundred times as often: it would only take their time. So
+    without `least` it is a tenth of the period, between ten seconds and a minute.
     """
-    return max(min(seconds, least), seconds * settings.SENDING_TIME_SCALE)
+    floor = min(max(10.0, seconds / 10), 60.0) if least is None else least
+    return max(min(seconds, floor), seconds * settings.SENDING_TIME_SCALE)
 
 
 broker.use_for_redis()
