@@ -171,12 +171,16 @@ def _preferences(
     request: HttpRequest, claim: UnsubscribeClaim, *, status: int = 200, **more: object
 ) -> HttpResponse:
     chosen, reader = hosted.preferences_of(claim), hosted.reader_of(claim)
-    return _render(
-        request, "preferences", claim, status=status, reader=reader, chosen=chosen,
-        pause_end=hosted.local_day(chosen.paused_until, current_site(request)), languages=words.LANGUAGES.items(),
-        pauses=pausing.DAYS, gaps=_gaps(language_for(request, reader.language)),
-        minutes=hosted_tokens.STEP_UP_MINUTES, **more,
-    )  # fmt: skip
+    context = {
+        **more,
+        "chosen": chosen,
+        "pause_end": hosted.local_day(chosen.paused_until, current_site(request)),
+        "languages": words.LANGUAGES.items(),
+        "pauses": pausing.DAYS,
+        "gaps": _gaps(language_for(request, reader.language)),
+        "minutes": hosted_tokens.STEP_UP_MINUTES,
+    }
+    return _shown(request, "preferences", claim, reader, context, status=status)
 
 
 @hosted_page("GET", "HEAD")
@@ -208,14 +212,24 @@ def _render(
     claim: UnsubscribeClaim | None = None,
     *,
     status: int = 200,
-    reader: hosted.Reader | None = None,
     **more: object,
 ) -> HttpResponse:
-    context: dict[str, object] = {**more, "claim": claim}
+    reader = hosted.reader_of(claim) if claim is not None else hosted.Reader(exists=False)
+    return _shown(request, page, claim, reader, {**more}, status=status)
+
+
+def _shown(
+    request: HttpRequest,
+    page: str,
+    claim: UnsubscribeClaim | None,
+    reader: hosted.Reader,
+    context: dict[str, object],
+    *,
+    status: int,
+) -> HttpResponse:
+    context["claim"] = claim
     if request.resolver_match is not None:
         context["token"] = request.resolver_match.kwargs.get("token", "")
-    if reader is None:
-        reader = hosted.reader_of(claim) if claim is not None else hosted.Reader(exists=False)
     lang = language_for(request, reader.language)
     context |= {"reader": reader, "what": ", ".join(reader.lists) or words.say(lang, "this_mailing")}
     return show(request, f"public/{page}", lang=lang, status=status, **context)

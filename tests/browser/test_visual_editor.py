@@ -1,5 +1,6 @@
 """The visual editor, which must never damage what it did not change."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,12 @@ def write_and_undo(page: Page, source: str) -> None:
     expect(page.locator("textarea[name=html]")).to_have_value(source)
 
 
+def forgive_pictures(marketer: Visitor) -> None:
+    """Pictures of a mail stand on hosts that a test has not."""
+    away = re.compile(r"request to https://[\w.-]+\.example/|ERR_NAME_NOT_RESOLVED")
+    marketer.problems[:] = [words for words in marketer.problems if not away.search(words)]
+
+
 def test_ux_09_what_was_changed_and_taken_back_is_stored_byte_for_byte(marketer: Visitor) -> None:
     template = from_fixture("order-receipt.mjml")
     page = open_visually(marketer, template)
@@ -64,6 +71,7 @@ def test_ux_09_what_was_changed_and_taken_back_is_stored_byte_for_byte(marketer:
     stored = Template.objects.get(pk=template.pk)
     assert stored.html == template.html
     assert "{{#each items}}" in stored.html
+    forgive_pictures(marketer)
 
 
 def test_only_the_words_that_were_changed_are_written_anew(marketer: Visitor) -> None:
@@ -116,6 +124,4 @@ def test_ux_09_every_template_survives_the_visual_editor_three_times(marketer: V
         write_and_undo(page, template.html)
         expect(page.locator("[data-autosave-status]")).to_contain_text("Saved at")
         assert Template.objects.get(pk=template.pk).html == template.html
-    # Pictures of the mail stand on hosts that a test has not.
-    away = ("img.example", "ERR_NAME_NOT_RESOLVED")
-    marketer.problems[:] = [words for words in marketer.problems if not any(part in words for part in away)]
+    forgive_pictures(marketer)

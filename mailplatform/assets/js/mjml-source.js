@@ -12,6 +12,10 @@ const START = /<([A-Za-z][\w:.-]*)((?:\{\{[^{}]*\}\}|"[^"]*"|'[^']*'|[^<>"'{]|\{
 const ATTRIBUTE = /(\s*)([A-Za-z_:][\w:.-]*)\s*=\s*(?:"([^"]*)"|'([^']*)')/g;
 // Inside a text these would be moved or dropped by a browser's parser.
 const FRAGILE = /<(?:table|tr|td|th|tbody|style|script|svg|form|iframe)\b|\{\{[#^/>]|\{\{else|<!--/i;
+const ANY_TAG = /<(\/?)([A-Za-z][\w:-]*)(?:"[^"]*"|'[^']*'|[^"'>])*>/g;
+const VOID = /^(?:area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr)$/;
+const ENDS_P = /^(?:address|blockquote|div|dl|fieldset|h[1-6]|hr|ol|p|pre|section|table|ul)$/;
+const ENDS_ITSELF = /^(?:dd|dt|li|option)$/;
 
 export class NotVisual extends Error {}
 
@@ -129,8 +133,24 @@ function shown(node, parent, defaults) {
   const classes = (node.attributes["mj-class"] ?? "").split(/\s+/).map((name) => defaults.classes[name] ?? {});
   const all = Object.assign({}, defaults.all, defaults.names[node.name], ...classes, node.attributes);
   const attributes = Object.entries(all).map(([name, value]) => ` ${name}="${value.replace(/"/g, "&quot;")}"`).join("");
-  const inner = node.content ?? node.children.map((child) => shown(child, node.name, defaults)).join("");
+  const inner = node.content !== null ? node.content + endTags(node.content) : node.children.map((child) => shown(child, node.name, defaults)).join("");
   return `<${node.name} data-n="${node.n}"${attributes}>${inner}</${node.name}>`;
+}
+
+// What an author left open in a text: a <p> without its end would take in whatever follows the component.
+function endTags(content) {
+  const open = [];
+  for (const [, slash, tag] of content.matchAll(ANY_TAG)) {
+    const name = tag.toLowerCase();
+    if (slash) {
+      const at = open.lastIndexOf(name);
+      if (at >= 0) open.length = at;
+      continue;
+    }
+    if ((open.at(-1) === "p" && ENDS_P.test(name)) || (open.at(-1) === name && ENDS_ITSELF.test(name))) open.pop();
+    if (!VOID.test(name)) open.push(name);
+  }
+  return open.reverse().map((name) => `</${name}>`).join("");
 }
 
 function label(node, parent) {

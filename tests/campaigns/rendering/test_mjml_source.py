@@ -95,6 +95,24 @@ def test_a_new_component_is_indented_and_a_moved_one_keeps_its_bytes() -> None:
     assert moved["source"] == SOURCE.replace(text, "").replace(image, image + text)
 
 
+@pytest.mark.parametrize(
+    ("words", "ends"),
+    [
+        ("<p>One<p>Two", "</p>"),
+        ("<P>One</p><br><img src='a>b'>Two", ""),
+        ("<ul><li>One<li>Two</ul><p>Three<ul><li>Four", "</li></ul>"),
+        ("<b>{{name}}</b></i>", ""),
+        ("<div><p>One</div><em>Two", "</em>"),
+    ],
+)
+def test_what_an_author_left_open_takes_in_nothing_of_what_follows(words: str, ends: str) -> None:
+    column = f"<mj-section><mj-column><mj-text>{words}</mj-text></mj-column></mj-section>"
+    source = f"<mjml><mj-body>{column}</mj-body></mjml>"
+    answer = run({"source": source})[0]
+    assert answer["source"] == source
+    assert f">{words}{ends}</mj-text></mj-column>" in answer["markup"]
+
+
 def test_what_the_canvas_would_rewrite_is_only_a_label_there() -> None:
     markup = run({"source": SOURCE})[0]["markup"]
     assert "<table" not in markup
