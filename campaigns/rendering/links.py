@@ -64,9 +64,10 @@ def read_document(source: str) -> Document:
         Image(restore(i.get("src", ""), tags).strip(), i.get("alt"), _line(i)) for i in root.iter("img")
     ]
     elements: dict[str, int] = {}
-    for element in root.iter():
-        if isinstance(element.tag, str):
-            elements.setdefault(element.tag.lower(), _line(element))
+    for element in root.iter(etree.Element):
+        name = str(element.tag)  # the parser writes them small
+        if name not in elements:
+            elements[name] = _line(element)
     return Document(links, images, elements)
 
 
@@ -105,11 +106,12 @@ def is_variable(href: str) -> bool:
 
 def is_local(href: str) -> bool:
     """Whether the address points at a machine that no recipient can reach."""
-    return _is_local_host(urlsplit(href).hostname or "")
+    return is_local_host(urlsplit(href).hostname or "")
 
 
 @lru_cache(maxsize=1000)
-def _is_local_host(host: str) -> bool:
+def is_local_host(host: str) -> bool:
+    """Whether a name or number is one that only this machine or its network knows."""
     if any(host == name.lstrip(".") or host.endswith(name) for name in _LOCAL_NAMES):
         return True
     try:

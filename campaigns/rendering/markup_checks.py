@@ -54,7 +54,7 @@ def _check_link(link: links.Link, public_host: str) -> Iterator[Finding]:
     elif "{{" in host:
         message = f"“{href[:80]}”: who has another value is led to another host. Write the host out."
         yield _found(Level.WARNING, "variable_host", message, line)
-    elif parts.scheme in ("http", "https") and host != public_host and links.is_local(href):
+    elif parts.scheme in ("http", "https") and host != public_host and links.is_local_host(host):
         message = f"“{href[:80]}” cannot be reached by anybody outside."
         yield _found(Level.BLOCKING, "local_link", message, line)
     elif parts.scheme == "http" and host != public_host:

@@ -36,6 +36,12 @@ _RESERVED = {
 }
 
 
+@lru_cache(maxsize=1000)
+def _read_path(text: str) -> re.Match[str] | None:
+    """The parts of a path, if it is one; cached, as a mail names the same few variables again and again."""
+    return _PATH.match(text) if _NO_NAMES.isdisjoint(re.split(r"[./]", text)) else None
+
+
 @dataclass(slots=True)
 class _Frame:
     nodes: list[Node]
@@ -131,8 +137,8 @@ class _Parser:
             self.here.append(Mustache(path, token.line, token.opened, token.closed))
 
     def _path(self, text: str, line: int) -> Path | None:
-        match = _PATH.match(text)
-        if match is None or not _NO_NAMES.isdisjoint(re.split(r"[./]", text)):
+        match = _read_path(text)
+        if match is None:
             self._bad_path(text, line)
             return None
         ups = len(match["ups"]) // 3

@@ -83,7 +83,7 @@ def _resolve(path: Path, contexts: list[str]) -> Iterable[str]:
 
 def _collect(nodes: list[Node], contexts: list[str], found: set[str]) -> None:
     for node in nodes:
-        if isinstance(node, Mustache | Block):
+        if isinstance(node, (Mustache, Block)):
             found.update(_resolve(node.path, contexts))
         if isinstance(node, Block):
             _collect(node.body, _inner(node, contexts), found)
@@ -92,7 +92,7 @@ def _collect(nodes: list[Node], contexts: list[str], found: set[str]) -> None:
 
 def _collect_lines(nodes: list[Node], contexts: list[str], lines: dict[str, int]) -> None:
     for node in nodes:
-        if isinstance(node, Mustache | Block):
+        if isinstance(node, (Mustache, Block)):
             for name in _resolve(node.path, contexts):
                 lines.setdefault(name, node.line)
         if isinstance(node, Block):
