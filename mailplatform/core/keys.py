@@ -26,7 +26,8 @@ def normalise_email(email: str) -> str:
 
 def email_key(email: str) -> bytes:
     """Return the 32-byte keyed hash (HMAC-SHA256) that stands for an address, also after the person was erased."""
-    inner, outer = (prepared.copy() for prepared in _prepared(derive("email-key")))
+    inner, outer = _prepared(derive("email-key"))
+    inner, outer = inner.copy(), outer.copy()
     inner.update(normalise_email(email).encode())
     outer.update(inner.digest())
     return outer.digest()
