@@ -82,6 +82,9 @@ def _review(request: HttpRequest, public_id: UUID) -> HttpResponse:
     reading = readings.access(public_id, current_site(request))
     if not selectors.is_editable(reading.campaign):
         return redirect("campaigns:campaign_detail", public_id)
+    if _types(request) and outside.is_looking(reading.campaign):
+        # The page asks how far the look is: it has nothing to show yet, and nobody is counted for that.
+        return HttpResponse(status=204)
     return render(request, "campaigns/steps/review.html", _review_context(request, reading))
 
 
@@ -332,14 +335,9 @@ def _review_context(request: HttpRequest, reading: Reading) -> dict[str, Any]:
         "test_form": TestSendForm(initial={"addresses": user.email}),
         "cost": costs.estimate(reading, found.audience.eligible),
         "approval": approvals.shown(reading, user),
-        "is_looking": user.has_role("marketer") and _look(request, reading),
+        "is_looking": not _types(request) and user.has_role("marketer") and outside_checks.ask(reading),
         "repeats": repeats_words(reading.series),
     }
-
-
-def _look(request: HttpRequest, reading: Reading) -> bool:
-    """Let links be looked at when the page is opened, not each time it asks how far that is."""
-    return outside.is_looking(reading.campaign) if _types(request) else outside_checks.ask(reading)
 
 
 def repeats_words(series: Series | None) -> str:

@@ -196,9 +196,13 @@ def test_review_asks_again_while_a_worker_looks(client: Client, monkeypatch: pyt
     client.force_login(make_user())
     monkeypatch.setattr(tasks.look_outside, "delay", asked_for([]))
     address = reverse("campaigns:campaign_step", args=[campaign.public_id, "review"])
-    assert 'hx-trigger="load delay:3s"' in client.get(address).content.decode()
+    assert 'hx-trigger="every 3s"' in client.get(address).content.decode()
+    asking = {"HX-Request": "true"}
+    assert client.get(address, headers=asking).status_code == 204
     cache.clear()
-    assert "load delay" not in client.get(address, headers={"HX-Request": "true"}).content.decode()
+    found = client.get(address, headers=asking).content.decode()
+    assert 'id="checks"' in found
+    assert "every 3s" not in found
 
 
 def test_server_that_knows_no_head_is_asked_once_more() -> None:
