@@ -76,7 +76,7 @@ def pack(texts: Sequence[str]) -> bytes:
     try:
         joined = "".join([_SHORT[len(text)] + text for text in texts])
     except IndexError:
-        joined = "ü"
+        return b"".join([pack_one(text) for text in texts])
     return joined.encode() if joined.isascii() else b"".join([pack_one(text) for text in texts])
 
 
