@@ -15,6 +15,7 @@ class SuppressionReason(models.TextChoices):
     ERASED = "erased", "Erased on request"
     UNREACHABLE = "unreachable", "Could not be reached several times"
     MERGED = "merged", "Merged with another person"
+    INACTIVE = "inactive", "Did not react for a long time"
     RESTRICTED = "restricted", "Processing restricted on request"
 
 
