@@ -27,7 +27,7 @@ EXPECTED: Final = (
     session.AwsConfigurationError,
     sns.NotConfirmedError,
 )
-SCHEDULE: Final = "NAME=EXPRESSION=CAMPAIGN, as weekly=cron(0 7 ? * MON *)=<the campaign's id>, or NAME=EXPRESSION=event:NAME"
+SCHEDULE: Final = "NAME=EXPRESSION=CAMPAIGN, as weekly=cron(0 7 ? * MON *)=<the campaign's id or event:NAME>"
 
 
 class Command(BaseCommand):

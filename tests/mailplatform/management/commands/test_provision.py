@@ -1,4 +1,8 @@
+import re
+import shlex
+from contextlib import nullcontext, suppress
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +12,9 @@ from events.services import provisioning
 from mailplatform.accounts.models import AuditEntry
 from mailplatform.accounts.services import installation
 from mailplatform.sandbox.testing import RunningSandbox
+from tests.factories.aws import SERVICES, WEEKLY
 
+GUIDE = Path(__file__).parents[4] / "docs" / "aws-setup.md"
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -76,3 +82,32 @@ def test_the_default_identity_is_the_senders_domain(
     settings.DEFAULT_FROM_EMAIL = "mailplatform@localhost"
     row = installation.update(actor=None, sender_address=sender)
     assert provisioning.default_identities(row) == expected
+
+
+@pytest.mark.drill
+@pytest.mark.usefixtures("site")
+def test_every_command_of_the_recipes_table_works_on_the_sandbox(
+    sandbox: RunningSandbox, settings: Any, tmp_path: Path
+) -> None:
+    """In the order of the table; what a person would fill in is filled in."""
+    settings.AWS_ENDPOINT_URLS = dict.fromkeys(SERVICES, sandbox.url)
+    settings.LEDGER_KEY_FILE, settings.LEDGER_CHECKPOINT_FILE = str(tmp_path / "key"), str(tmp_path / "lines")
+    installation.update(actor=None, sender_address="news@example.eu")
+    table = GUIDE.read_text().partition("| step | here | shown by |")[2]
+    lines = dict.fromkeys(re.findall(r"`manage\.py ([^`]+)`", table))
+    printed: dict[str, str] = {}
+    for line in lines:
+        name, *arguments = shlex.split(line.replace("…", f"'weekly={WEEKLY.expression}=event:price-list'"))
+        filled_in = {"--destroy": ["--yes"], "--live": ["--wait", "20"]}
+        arguments += [more for given in arguments for more in filled_in.get(given, ())]
+        output = StringIO()
+        # Without workers the doctor has something to say, and does its work.
+        with suppress(CommandError) if name == "doctor" else nullcontext():
+            call_command(name, *arguments, stdout=output)
+        printed[line] = output.getvalue()
+    assert len(lines) >= 9
+    assert all(printed.values())
+    assert "CloudWatch alarm" in printed["provision --plan --json"]
+    assert "created  EventBridge rule mailplatform-weekly" in printed["provision --apply --schedule …"]
+    assert "OK       Live bounce" in printed["doctor --live"]
+    assert "removed  configuration set mailplatform-none" in printed["provision --destroy"]
