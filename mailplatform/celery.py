@@ -9,6 +9,9 @@ from django.conf import settings
 from mailplatform.core import broker, shutdown
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mailplatform.settings")
+# Celery would run Django's checks at each start, ignore what they find, and keep every page's code in memory for them:
+# a third of the start. What must not start is refused where the settings are read (accounts/checks.py).
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 
 def every(seconds: float, *, least: float | None = None) -> float:
