@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import structlog
@@ -179,7 +178,8 @@ def forget_file(job: ImportJob) -> None:
     job.save(update_fields=["mapping", "preview", "updated_at"])
     staging_table.clear(job.pk)
     order_table.clear(job.pk)
-    transaction.on_commit(partial(job.file.storage.delete, str(job.file.name)), robust=True)
+    storage, name = job.file.storage, str(job.file.name)
+    transaction.on_commit(lambda: storage.delete(name), robust=True)
 
 
 def _merge_people(job: ImportJob) -> None:

@@ -4,7 +4,6 @@ Few people are done at once, many by a worker (`subscribers.bulk`).
 """
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, Final
 
 from django.db import transaction
@@ -54,7 +53,7 @@ def start(
         audit.record(actor=actor, action=f"people.bulk_{action}", obj=job, detail=_detail(job))
         if found > AT_ONCE:
             # Where the queue is away, the job is noted all the same and queued again by beat.
-            transaction.on_commit(partial(run_bulk.delay, job_id=job.pk), robust=True)
+            transaction.on_commit(lambda: run_bulk.delay(job_id=job.pk), robust=True)
     if found <= AT_ONCE:
         run(job_id=job.pk)
         job.refresh_from_db()

@@ -1,7 +1,5 @@
 """Dry run, import and undo: started in a worker (`start_…`) or done right here, and taken up again after a crash."""
 
-from functools import partial
-
 from django.db import transaction
 
 from mailplatform.accounts.models import User
@@ -23,7 +21,8 @@ _TASKS = {
 
 def start_check(*, job: ImportJob) -> None:
     """Queue the dry run of a declared import; if the broker is away, beat queues it later."""
-    transaction.on_commit(partial(tasks.check_import.delay, job_id=job.pk), robust=True)
+    # No `partial`: Django names what failed by `__qualname__`, which that has not.
+    transaction.on_commit(lambda: tasks.check_import.delay(job_id=job.pk), robust=True)
 
 
 def check(*, job: ImportJob) -> ImportJob:
@@ -37,7 +36,7 @@ def start_import(*, job: ImportJob, actor: User | None = None) -> None:
     """Queue the import of a checked file. Raises ImportStateError when it is not ready, or started already."""
     with transaction.atomic():
         _set_running(job, actor)
-        transaction.on_commit(partial(tasks.run_import.delay, job_id=job.pk), robust=True)
+        transaction.on_commit(lambda: tasks.run_import.delay(job_id=job.pk), robust=True)
 
 
 def commit(*, job: ImportJob, actor: User | None = None) -> ImportJob:
@@ -68,7 +67,7 @@ def start_undo(*, job: ImportJob, actor: User | None = None) -> None:
     """Queue taking an import back. Raises ImportStateError when it is too late, or somebody was faster."""
     with transaction.atomic():
         _set_undoing(job, actor)
-        transaction.on_commit(partial(tasks.undo_import.delay, job_id=job.pk), robust=True)
+        transaction.on_commit(lambda: tasks.undo_import.delay(job_id=job.pk), robust=True)
 
 
 def undo(*, job: ImportJob, actor: User | None = None) -> ImportJob:

@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
-from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from kombu.exceptions import OperationalError
 
 from mailplatform.accounts.models import AuditEntry, User
 from subscribers import bulk as work
+from subscribers import tasks
 from subscribers.models import BulkAction, BulkJob, Profile, Subscriber, Subscription, Suppression, Tag
 from subscribers.selectors.subscribers import Filters, ids
 from subscribers.services import bulk, suppression, unsubscribe
@@ -119,6 +120,10 @@ def test_more_people_than_were_confirmed_are_not_touched(actor: User) -> None:
     assert not Tag.objects.exists()
 
 
+def queue_is_away(**_: Any) -> None:
+    raise OperationalError
+
+
 def test_many_are_done_by_a_worker_in_chunks_and_a_killed_one_goes_on(
     actor: User, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
@@ -126,10 +131,10 @@ def test_many_are_done_by_a_worker_in_chunks_and_a_killed_one_goes_on(
     monkeypatch.setattr(work, "CHUNK", 2)
     for _ in range(5):
         person()
-    with django_capture_on_commit_callbacks() as callbacks:
+    monkeypatch.setattr(tasks.run_bulk, "delay", queue_is_away)  # beat queues it later
+    with django_capture_on_commit_callbacks(execute=True) as callbacks:
         job = everybody(action="tag", target={"name": "x"}, actor=actor)
     assert (job.state, len(callbacks)) == ("running", 1)
-    assert connection.run_on_commit[-1][2], "a queue that is away must not fail what was committed"
     assert work._step(job.pk)  # then the worker is killed
     assert Profile.objects.exclude(tag_ids=[]).count() == 2
     work.run(job_id=job.pk)

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
+from kombu.exceptions import OperationalError
 
 from mailplatform.core import clock
 from mailplatform.core.keys import email_key
+from subscribers import tasks
 from subscribers.importing.columns import Column, MappingError, from_json
 from subscribers.merging import run
 from subscribers.merging.statement import Statement, StatementError
@@ -39,6 +41,18 @@ pytestmark = pytest.mark.django_db
 def upload(text: str | bytes, name: str = "people.csv") -> ImportJob:
     data = text.encode() if isinstance(text, str) else text
     return importing.create_job(file=ContentFile(data, name=name))
+
+
+def test_a_queue_that_is_away_is_no_error_of_the_page(
+    monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    def away(**_: Any) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(tasks.check_import, "delay", away)
+    with django_capture_on_commit_callbacks(execute=True) as callbacks:
+        importing.start_check(job=ImportJob(pk=1))  # beat queues it later
+    assert len(callbacks) == 1
 
 
 def bring_in(
