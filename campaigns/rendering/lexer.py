@@ -43,7 +43,7 @@ def tokenize(source: str) -> Iterator[Token]:
 def _tag(source: str, start: int, line: int) -> tuple[Token | None, int]:
     if source[start] == "\\" or source.startswith("{{{{", start):
         return Token("broken", source[start : start + 20], line), start + 3
-    comment = _COMMENT.match(source, start)
+    comment = _COMMENT.match(source, start) if "!" in source[start + 2 : start + 4] else None
     if comment:
         return None, comment.end()
     match = _TAG.match(source, start)

@@ -36,10 +36,19 @@ _RESERVED = {
 }
 
 
-@lru_cache(maxsize=1000)
 def _read_path(text: str) -> re.Match[str] | None:
-    """The parts of a path, if it is one; cached, as a mail names the same few variables again and again."""
     return _PATH.match(text) if _NO_NAMES.isdisjoint(re.split(r"[./]", text)) else None
+
+
+@lru_cache(maxsize=1000)
+def _plain_path(text: str) -> Path | None:
+    """A path of names alone, which means the same wherever it stands; a mail has the same few again and again."""
+    match = _read_path(text)
+    return (
+        Path(tuple(re.split(r"[./]", match["plain"])))
+        if match and match["plain"] and not match["ups"]
+        else None
+    )
 
 
 @dataclass(slots=True)
@@ -137,6 +146,9 @@ class _Parser:
             self.here.append(Mustache(path, token.line, token.opened, token.closed))
 
     def _path(self, text: str, line: int) -> Path | None:
+        return _plain_path(text) or self._path_from_here(text, line)
+
+    def _path_from_here(self, text: str, line: int) -> Path | None:
         match = _read_path(text)
         if match is None:
             self._bad_path(text, line)
