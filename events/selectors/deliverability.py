@@ -27,9 +27,14 @@ class Looked:
     checks: list[Check]
 
     @property
+    def amiss(self) -> list[Check]:
+        """The records that are missing or wrong."""
+        return [check for check in self.checks if check.verdict in {Verdict.MISSING, Verdict.WRONG}]
+
+    @property
     def faults(self) -> int:
-        """How many records are missing or wrong."""
-        return sum(check.verdict in {Verdict.MISSING, Verdict.WRONG} for check in self.checks)
+        """How many these are."""
+        return len(self.amiss)
 
 
 def looked() -> list[Looked]:

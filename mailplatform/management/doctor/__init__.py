@@ -26,4 +26,5 @@ def examine() -> Iterator[Finding]:
     yield from files.disk()
     yield from site.events()
     yield from site.public_address()
+    yield from site.domains()
     yield from (amazon.account() if smtp.server() is None else services.smtp_server())

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import urllib3
 from cryptography import x509
 
-from events.selectors import intake
+from events.selectors import deliverability, intake
 from mailplatform.accounts.services import installation
 from mailplatform.aws.checkup import Finding, Level
 from mailplatform.core import clock
@@ -54,6 +54,18 @@ def public_address() -> Iterator[Finding]:
     else:
         yield certificate(parts.hostname or "", parts.port or 443)
     yield _health(url)
+
+
+def domains() -> Iterator[Finding]:
+    """Say what the last daily look at the DNS of each sending domain found amiss."""
+    for domain in deliverability.looked():
+        subject, amiss = f"DNS of {domain.look.domain}", domain.amiss
+        if amiss:
+            records = "; ".join(f"{check.name} {check.type} {check.value}".strip() for check in amiss)
+            cure = f"these have to be there: {records}. Then look again under Deliverability"
+            yield Finding(Level.WARNING, subject, f"{len(amiss)} records are missing or wrong: {cure}")
+        else:
+            yield Finding(Level.OK, subject, f"as of {domain.look.at:%Y-%m-%d %H:%M} UTC")
 
 
 def _health(url: str) -> Finding:

@@ -23,6 +23,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import override_settings
 
 from campaigns.models import ScheduleTick
+from events.models import DomainLook
+from events.services import deliverability
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
 from mailplatform.celery import app
@@ -31,6 +33,7 @@ from mailplatform.embedded import binaries
 from mailplatform.management import doctor
 from mailplatform.management.doctor import Finding, Level, live
 from mailplatform.sandbox.testing import RunningSandbox
+from tests.factories.dns import resolving
 from tests.factories.subscribers import person
 from tests.factories.tls import DAY, speaking_tls, written
 
@@ -144,6 +147,16 @@ def a_sender_without_its_records(sandbox: RunningSandbox) -> Iterator[None]:
         sandbox.client("sesv2").create_email_identity(EmailIdentity="new.example.eu")
         with row_changed(sender_address="news@new.example.eu"):
             yield
+
+
+@contextmanager
+def nothing_in_dns(sandbox: RunningSandbox) -> Iterator[None]:
+    """The daily look asks a resolver that knows no record; it asks only beside a real account."""
+    with pytest.MonkeyPatch.context() as patch, override_settings(AWS_ENDPOINT_URLS={"sesv2": sandbox.url}):
+        resolving(patch, {})
+        deliverability.look()
+    yield
+    DomainLook.objects.all().delete()
 
 
 @contextmanager
@@ -286,6 +299,7 @@ def rounds(sandbox: RunningSandbox, folder: Path) -> Iterator[list[Fault]]:
         Fault(nullcontext(), "Workers", "start `celery -A mailplatform worker"),
         Fault(an_expired_certificate(folder), "Certificate", "renew it"),
         Fault(quota_nearly_used(sandbox), "SES account", "ask Amazon for a higher quota", Level.WARNING),
+        Fault(nothing_in_dns(sandbox), "DNS of example.eu", "_dmarc.example.eu TXT v=DMARC1", Level.WARNING),
         Fault(a_wrong_clock(folder), "Clock", "set it by NTP"),
         Fault(a_lost_ledger_key(folder), "Ledger key", "put it back from your backup"),
     ]
