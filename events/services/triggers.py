@@ -73,8 +73,8 @@ def answer(message: SnsMessage, body: bytes) -> None:
             row.save()
             told = webhooks.tell_of_schedule(row)
             log.info("trigger.event", rule=firing.rule, name=firing.event, endpoints=told)
-        elif is_new:
-            _start(row, firing)
+        elif is_new and firing.campaign:
+            _start(row, firing, firing.campaign)
 
 
 def parse(text: str) -> Firing:
@@ -100,9 +100,9 @@ def parse(text: str) -> Firing:
     return Firing(found["rule"], at, campaign, event)
 
 
-def _start(row: Trigger, firing: Firing) -> None:
+def _start(row: Trigger, firing: Firing, campaign: UUID) -> None:
     # Held, so that two rules for the same moment do not both find that no copy is under way.
-    row.campaign = Campaign.objects.select_for_update(of=("self",)).filter(public_id=firing.campaign).first()
+    row.campaign = Campaign.objects.select_for_update(of=("self",)).filter(public_id=campaign).first()
     try:
         row.copy = _copy(row, firing)
     except triggered.NotStarted as error:

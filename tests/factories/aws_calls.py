@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from botocore import handlers
-from botocore.model import Shape
+from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from mailplatform.aws.provision import policies
 
@@ -154,15 +154,15 @@ def _is_ours() -> bool:
     return True
 
 
-def broken_rules(shape: Shape, value: Any, where: str) -> Iterator[str]:
+def broken_rules(shape: Any, value: Any, where: str) -> Iterator[str]:
     """Yield every length, range, pattern and enumeration of the service model that a value breaks."""
-    if shape.type_name == "structure":
+    if isinstance(shape, StructureShape):
         for name, item in value.items():
             yield from broken_rules(shape.members[name], item, f"{where}.{name}")
-    elif shape.type_name == "map":
+    elif isinstance(shape, MapShape):
         for item in value.values():
             yield from broken_rules(shape.value, item, f"{where}.value")
-    elif shape.type_name == "list":
+    elif isinstance(shape, ListShape):
         for item in value:
             yield from broken_rules(shape.member, item, f"{where}[]")
     yield from _broken_here(shape.metadata, value, where)
