@@ -59,9 +59,19 @@ def work_on_account(*, act: str, user_id: int | None = None, **_unknown: Any) ->
 
 @shared_task(name="account.report_figures")
 def report_figures(**_unknown: Any) -> None:
-    """Tell the dashboard at Amazon how much waits here; and what is due once an hour or a day."""
+    """Tell the dashboard at Amazon how much waits here."""
     figures.report()
+
+
+@shared_task(name="events.look_at_domains_daily")
+def look_at_domains_daily(**_unknown: Any) -> None:
+    """Look at the account and the sending domains, once a day."""
     deliverability.look_if_due()
+
+
+@shared_task(name="events.apply_sunset")
+def apply_sunset(**_unknown: Any) -> None:
+    """Find who stopped reading, and take back who reacted, once an hour."""
     sunset.apply_if_due()
 
 

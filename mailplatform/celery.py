@@ -60,6 +60,8 @@ app.conf.beat_schedule = {
     "events-soft-bounces": {"task": "events.count_soft_bounces", "schedule": every(60)},
     "events-weeks": {"task": "events.count_weeks", "schedule": every(600)},
     "events-reports": {"task": "events.send_reports", "schedule": every(300)},
+    "events-domains": {"task": "events.look_at_domains_daily", "schedule": every(600)},
+    "events-sunset": {"task": "events.apply_sunset", "schedule": every(300)},
     "events-digests": {"task": "events.digest_runs", "schedule": every(60)},
     "events-webhooks": {"task": "events.send_webhooks", "schedule": every(5)},
     "events-webhooks-old": {"task": "events.forget_webhooks", "schedule": every(3600)},
