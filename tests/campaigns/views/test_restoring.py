@@ -41,6 +41,7 @@ def test_it_says_what_is_in_doubt_and_where(admin: Client) -> None:
     assert "Sending is locked" in text
     assert "7 records that came after the backup" in text
     assert reverse("events:unresolved", args=[run.campaign.public_id]) in text
+    assert PAGE in admin.get(reverse("events:dashboard")).content.decode()
     page = admin.get(reverse("campaigns:campaign_detail", args=[run.campaign.public_id])).content.decode()
     assert "Restored to 22 Nov 2026, 12:04 UTC. 3 people may have got it after that." in page
     assert 'id="progress-resume" disabled' in page
