@@ -19,7 +19,8 @@ from campaigns.sending import states
 from campaigns.services import restoring
 from mailplatform.accounts.models import UserSession
 from mailplatform.core import clock
-from mailplatform.management.backup import manifest, tools
+from mailplatform.management.backup import archive, loading, manifest, tools
+from mailplatform.management.backup.errors import BackupError
 from subscribers.selectors import register
 from subscribers.services import consent
 from tests.factories.accounts import AdminFactory
@@ -119,6 +120,26 @@ def _record(person: int) -> None:
         subscriber_id=person, purpose="marketing_email", act="granted", lawful_basis="consent", method="form",
         source="footer", occurred_at=clock.now(), actor="person", evidence={"box": "ticked"},
     )  # fmt: skip
+
+
+@whole
+def test_a_dump_that_breaks_off_leaves_the_database_empty(
+    own_files: Path, into_new: Callable[[], None]
+) -> None:
+    path = own_files / "x.backup"
+    _call("backup", path)
+    reader = archive.Reader(path)
+    half = reader.database().read(400_000)
+    reader.close()
+    into_new()
+    database = tools.owners_database()
+    server = loading.check_empty(database)
+    for dump in (half, b"no dump at all"):
+        with pytest.raises(BackupError, match="as empty as before"):
+            loading.load(database, io.BytesIO(dump), server_major=server)
+        assert loading.check_empty(database) == server
+    with database.connect(), pytest.raises(BackupError, match=r"1 other connection\(s\)"):
+        loading.check_empty(database)
 
 
 @whole
