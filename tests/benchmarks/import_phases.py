@@ -20,7 +20,7 @@ STEPS = (
     ("WITH looked_at", "dry run: who is new, changed or set aside"),
     ("INSERT INTO import_chunk", "who is new, and all that is written of them"),
     ("SELECT e.value", "values of choices"),
-    ("INSERT INTO subscribers_subscriber (", "people and their six indexes"),
+    ("INSERT INTO subscribers_subscriber (", "people and their indexes"),
     ("INSERT INTO subscribers_subscription", "subscriptions, their keys and guard"),
     ("INSERT INTO subscribers_profile", "profiles and their guard"),
     ("INSERT INTO ledger_acts", "what was said, with its evidence"),
