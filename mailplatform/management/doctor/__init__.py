@@ -24,6 +24,7 @@ def examine() -> Iterator[Finding]:
     yield from files.keys()
     yield from files.storage()
     yield from files.disk()
+    yield from site.restored()
     yield from site.events()
     yield from site.public_address()
     yield from site.domains()

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import urllib3
 from cryptography import x509
 
+from campaigns.selectors import restores
 from events.selectors import deliverability, intake
 from mailplatform.accounts.services import installation
 from mailplatform.aws.checkup import Finding, Level
@@ -41,6 +42,13 @@ def events() -> Iterator[Finding]:
     if state.lacks_next_month:
         detail = "the table of next month is missing: is the scheduler (celery beat) running?"
         yield Finding(Level.ERROR, "Event months", detail)
+
+
+def restored() -> Iterator[Finding]:
+    """Say when sending is locked because the database was restored from a backup."""
+    if restores.is_locked():
+        detail = "locked after a restore: look at Settings, Restored from a backup, then run `manage.py restore --unlock`"
+        yield Finding(Level.ERROR, "Sending", detail)
 
 
 def public_address() -> Iterator[Finding]:

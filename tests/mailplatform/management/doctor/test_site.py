@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
+from campaigns.models import Restore
 from events.models import DeadLetter
 from mailplatform.core import clock
 from mailplatform.management.doctor import Level, site
@@ -69,3 +70,12 @@ def test_dead_letters_that_wait() -> None:
     found = {each.subject: each for each in site.events()}
     assert found["Dead letters"].level is Level.WARNING
     assert "see Settings" in found["Dead letters"].detail
+
+
+@pytest.mark.django_db
+def test_a_restore_that_locks_sending_is_named() -> None:
+    assert not list(site.restored())
+    Restore.objects.create(taken_at=clock.now())
+    (found,) = site.restored()
+    assert found.level is Level.ERROR
+    assert "restore --unlock" in found.detail
