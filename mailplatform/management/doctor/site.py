@@ -47,7 +47,7 @@ def events() -> Iterator[Finding]:
 def restored() -> Iterator[Finding]:
     """Say when sending is locked because the database was restored from a backup."""
     if restores.is_locked():
-        detail = "locked after a restore: look at Settings, Restored from a backup, then run `manage.py restore --unlock`"
+        detail = "locked after a restore: see Settings, Restored from a backup, then run `manage.py restore --unlock`"
         yield Finding(Level.ERROR, "Sending", detail)
 
 
