@@ -127,6 +127,15 @@ def test_what_cannot_be_imported_is_said_and_makes_nothing(
     assert Template.objects.count() == 1
 
 
+def test_a_file_keeps_its_line_ends_and_what_is_pasted_has_those_of_unix(marketer: Client) -> None:
+    file = SimpleUploadedFile("a.html", b"<p>a</p>\r\n<p>b</p>\n")
+    marketer.post(reverse("campaigns:template_import"), {"import-name": "File", "import-file": file})
+    pasted = {"import-name": "Pasted", "import-source": "<p>a</p>\r\n<p>b</p>\r\n"}
+    marketer.post(reverse("campaigns:template_import"), pasted)
+    assert Template.objects.get(name="File").html == "<p>a</p>\r\n<p>b</p>\n"
+    assert Template.objects.get(name="Pasted").html == "<p>a</p>\n<p>b</p>\n"
+
+
 def test_versions_and_the_draft_can_be_compared(marketer: Client) -> None:
     make_site()
     template = make_template(subject="The first subject")
