@@ -145,7 +145,7 @@ ELSEWHERE = [
     _apart("EVENTS", "events.us-east-1.amazonaws.com"),
     _apart("EVENTBRIDGE", "events.us-east-1.amazonaws.com"),
     _apart("SCHEDULER", "scheduler.ap-south-1.amazonaws.com"),
-    ("AWS_ENDPOINT_URL_", {"AWS_ENDPOINT_URL": "https://stand-in.example.com"}),
+    ("AWS_ENDPOINT_URL points to", {"AWS_ENDPOINT_URL": "https://stand-in.example.com"}),
     _apart("SESV2", "abcd1234.endpoints.email.global.api.aws"),
     _apart("EVENTS", "abcd1234.veo.endpoint.events.amazonaws.com"),
     _apart("S3", "mfzwi23gnjvgw.mrap.accesspoint.s3-global.amazonaws.com"),
