@@ -123,6 +123,15 @@ def test_without_redis_the_page_opens_and_work_goes_on(
     assert "Not compared yet" in page(admin)
 
 
+def test_a_schedule_shows_the_event_that_it_names(admin: Client) -> None:
+    chosen = {"name": "daily", "expression": "rate(1 day)", "campaign": "", "event": "price-list"}
+    installation.update(actor=None, provisioning={"schedules": [chosen]})
+    text = page(admin)
+    assert "<code>price-list</code>" in text
+    assert reverse("events:webhook_list") in text
+    assert "is gone" not in text
+
+
 def test_a_schedule_shows_its_campaign_and_why_it_was_refused(admin: Client) -> None:
     campaign: Campaign = make_campaign(name="Weekly letter")
     chosen = {"name": "weekly", "expression": "rate(7 days)", "campaign": str(campaign.public_id)}
