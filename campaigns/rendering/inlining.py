@@ -11,10 +11,12 @@ from typing import Final
 
 import css_inline
 
+from .mjml_tokens import whole
+
 _HANDLEBARS = r"\{\{!--.*?--~?\}\}|\{\{\{[^{}]*\}\}\}|\{\{[^{}]*\}\}"
 _PIECE: Final = re.compile(
     rf"(?P<kept><!--.*?-->|<(?P<opaque>style|script|title|textarea)\b.*?</(?P=opaque)\s*>)|(?P<tag>{_HANDLEBARS})"
-    rf"|<(?P<name>[A-Za-z][\w:-]*)(?P<rest>(?:{_HANDLEBARS}|\"[^\"]*\"|'[^']*'|[^<>\"'])*+)>",
+    r"|<(?P<name>[A-Za-z][\w:-]*)" + whole("rest", rf"(?:{_HANDLEBARS}|\"[^\"]*\"|'[^']*'|[^<>\"'])*") + ">",
     re.DOTALL | re.IGNORECASE,
 )
 _STYLE: Final = re.compile(r"(\s)style\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE)

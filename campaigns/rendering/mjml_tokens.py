@@ -31,9 +31,22 @@ HANDLEBARS: Final = re.compile(_HANDLEBARS, re.DOTALL)
 # Conditions, loops, their ends, and comments: what prints nothing by itself.
 PRINTS_NOTHING: Final = re.compile(r"\{\{~?\s*(?:[#/!^]|else\b)")
 _COMMENT = re.compile(r"<!--.*?-->|<\?.*?\?>|<!DOCTYPE[^>]*>", re.DOTALL | re.IGNORECASE)
-# Possessive, so that a tag which is never closed costs one pass over it.
+
+
+def whole(name: str, pattern: str) -> str:
+    """A group that, once matched, gives nothing back: a tag which is never closed costs one pass over it.
+
+    Possessive quantifiers say the same, but not in Python 3.11.2, where they are wrong around groups
+    (https://github.com/python/cpython/issues/106052).
+    """
+    return f"(?=(?P<{name}>{pattern}))(?P={name})"
+
+
 _START = re.compile(
-    rf"<(?P<name>[A-Za-z][\w:.-]*+)(?P<rest>(?:{_HANDLEBARS}|\"[^\"]*\"|'[^']*'|[^<>\"'])*+)>", re.DOTALL
+    r"<(?P<name>[A-Za-z][\w:.-]*)(?![\w:.-])"
+    + whole("rest", rf"(?:{_HANDLEBARS}|\"[^\"]*\"|'[^']*'|[^<>\"'])*")
+    + ">",
+    re.DOTALL,
 )
 _END = re.compile(r"</(?P<name>[A-Za-z][\w:.-]*)\s*>")
 _ATTRIBUTE = re.compile(

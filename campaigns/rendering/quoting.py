@@ -9,14 +9,14 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from .mjml_tokens import HANDLEBARS, PRINTS_NOTHING
+from .mjml_tokens import HANDLEBARS, PRINTS_NOTHING, whole
 
 _HANDLEBARS: Final = HANDLEBARS.pattern
 # As a browser reads them: quotes mean something only after an equals sign.
 _QUOTED: Final = r"=\s*\"[^\"]*\"|=\s*'[^']*'"
 _TAG: Final = re.compile(
     rf"<!--.*?-->|<(?P<opaque>style|script|title|textarea)\b.*?</(?P=opaque)\s*>|{_HANDLEBARS}"
-    rf"|<(?P<name>[A-Za-z][\w:-]*)(?P<rest>(?:{_HANDLEBARS}|{_QUOTED}|[^<>])*+)>",
+    r"|<(?P<name>[A-Za-z][\w:-]*)" + whole("rest", rf"(?:{_HANDLEBARS}|{_QUOTED}|[^<>])*") + ">",
     re.DOTALL | re.IGNORECASE,
 )
 _VALUE: Final = re.compile(
@@ -29,7 +29,9 @@ _ELSE: Final = re.compile(r"\{\{~?\s*(?:\^|else\b)")
 _ENDS: Final = re.compile(r"\{\{~?\s*/")
 _IN_NAME: Final = re.compile(rf"</?(?P<loose>{_HANDLEBARS})", re.DOTALL)
 # A tag with Handlebars outside of quotes: most sources have none, and need no second look.
-_BARE: Final = re.compile(rf"<[A-Za-z](?:[^<>={{]++|{_QUOTED}|=(?!\s*[\"'])|\{{(?!\{{))*+\{{\{{")
+_BARE: Final = re.compile(
+    "<[A-Za-z]" + whole("before", rf"(?:[^<>={{]+|{_QUOTED}|=(?!\s*[\"'])|\{{(?!\{{))*") + r"\{\{"
+)
 
 
 def quote_values(page: str) -> str:

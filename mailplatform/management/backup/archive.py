@@ -6,6 +6,7 @@ at the end a file is not whole.
 
 import contextlib
 import hashlib
+import shutil
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,10 +117,13 @@ class Reader:
         """Write the uploads that are not there; returns how many. What is there stays as it is."""
         written = 0
         for name in self._uploads():
+            if ".." in Path(name).parts or Path(name).is_absolute():
+                raise BackupError(f"The backup holds a file that leads out of its folder: {name!r}.")
             if (folder / name).exists():
                 continue
-            member = self._members[UPLOADS + name].replace(name=name, deep=False)
-            self._tar.extract(member, folder, filter="data")
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            with self._open(UPLOADS + name) as source, (folder / name).open("xb") as file:
+                shutil.copyfileobj(source, file, CHUNK)
             written += 1
         return written
 

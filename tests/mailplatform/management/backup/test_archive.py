@@ -44,6 +44,23 @@ def _write(path: Path, folder: Path | None, **changes: object) -> Manifest:
     return found
 
 
+@pytest.mark.parametrize("name", ["../outside", "a/../../outside", "/outside"])
+def test_a_file_that_leads_out_of_the_uploads_is_refused(tmp_path: Path, name: str) -> None:
+    path, there = tmp_path / "x.backup", tmp_path / "there"
+    there.mkdir()
+    with path.open("w+b") as file:
+        writer = archive.Writer(file)
+        writer.add_stream(archive.DATABASE, io.BytesIO(DUMP))
+        writer.add_stream(archive.UPLOADS + name, io.BytesIO(b"x"))
+        writer.end(_write(tmp_path / "other", None))
+    reader = archive.Reader(path)
+    with pytest.raises(BackupError, match="leads out"):
+        reader.put_uploads(there)
+    reader.close()
+    assert not list(there.iterdir())
+    assert not (tmp_path / "outside").exists()
+
+
 def test_what_was_written_is_read_back(tmp_path: Path, uploads: Path) -> None:
     path = tmp_path / "x.backup"
     found = _write(path, uploads)
