@@ -11,12 +11,15 @@ from typing import Final
 
 import css_inline
 
-from .mjml_tokens import whole
+from .mjml_tokens import HANDLEBARS, HTML_COMMENT, whole
 
-_HANDLEBARS = r"\{\{!--.*?--~?\}\}|\{\{\{[^{}]*\}\}\}|\{\{[^{}]*\}\}"
+_HANDLEBARS: Final = HANDLEBARS.pattern
 _PIECE: Final = re.compile(
-    rf"(?P<kept><!--.*?-->|<(?P<opaque>style|script|title|textarea)\b.*?</(?P=opaque)\s*>)|(?P<tag>{_HANDLEBARS})"
-    r"|<(?P<name>[A-Za-z][\w:-]*)" + whole("rest", rf"(?:{_HANDLEBARS}|\"[^\"]*\"|'[^']*'|[^<>\"'])*") + ">",
+    rf"(?P<kept>{HTML_COMMENT}|<(?P<opaque>style|script|title|textarea)(?=[\s/>]).*?"
+    rf"(?:</(?P=opaque)(?=[\s/>])[^>]*>|\Z))|(?P<tag>{_HANDLEBARS})"
+    r"|<(?P<name>[A-Za-z][\w:-]*)(?![\w:-])"
+    + whole("rest", rf"(?:{_HANDLEBARS}|\"[^\"]*\"|'[^']*'|[^<>\"'])*")
+    + ">",
     re.DOTALL | re.IGNORECASE,
 )
 _STYLE: Final = re.compile(r"(\s)style\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE)
@@ -26,7 +29,6 @@ _NUMBERED: Final = re.compile(
     r"<[A-Za-z][\w:-]*(?: [^\s<>\"=]+=\"[^\"]*\")*? data-mp-n=\"(\d+)\"(?:[^<>\"]|\"[^\"]*\")*? style=\"([^\"]*)\""
 )
 _OWN_STYLE: Final = re.compile(r"\sstyle\s*=", re.IGNORECASE)
-_TAGS: Final = re.compile(_HANDLEBARS, re.DOTALL)
 
 
 def inline_css(source: str, extra_css: str = "", *, own_rules: bool = True) -> str:
@@ -79,7 +81,7 @@ def _numbered_tag(name: str, rest: str, number: int) -> str:
         style = _STYLE.search(rest)
         if style and "{{" in style.group():
             rest = _STYLE.sub("", rest)
-        rest = _TAGS.sub("x", rest)
+        rest = HANDLEBARS.sub("x", rest)
     return f'<{name} data-mp-n="{number}"{rest}>'
 
 

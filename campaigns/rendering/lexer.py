@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 _OPEN = re.compile(r"\\?\{\{")
-_COMMENT = re.compile(r"\{\{~?!(?:--(?P<long>.*?)--|(?P<short>.*?))~?\}\}", re.DOTALL)
+_LONG = re.compile(r"\{\{~?!--.*?--~?\}\}", re.DOTALL)
+_SHORT = re.compile(r"\{\{~?!.*?\}\}", re.DOTALL)
+# Trimmed afterwards: spaces that three parts of a pattern can take cost the cube of their number.
 _TAG = re.compile(
-    r"\{\{\{(?P<t1>~?)\s*(?P<triple>[^{}]*?)\s*(?P<t2>~?)\}\}\}"
-    r"|\{\{(?P<d1>~?)\s*(?P<double>[^{}]*?)\s*(?P<d2>~?)\}\}"
+    r"\{\{\{(?P<t1>~?)(?P<triple>[^{}]*?)(?P<t2>~?)\}\}\}|\{\{(?P<d1>~?)(?P<double>[^{}]*?)(?P<d2>~?)\}\}"
 )
 
 
@@ -23,9 +24,17 @@ class Token(NamedTuple):
     triple: bool = False
 
 
+class _Ends(NamedTuple):
+    """Where comments end last. Behind it none is looked for: thousands never closed would each cost a pass."""
+
+    long: int
+    short: int
+
+
 def tokenize(source: str) -> Iterator[Token]:
     """Yield the tokens of `source`. Braces that open no complete tag come back as `broken`."""
     position, line = 0, 1
+    ends = _Ends(max(source.rfind("--}}"), source.rfind("--~}}")), source.rfind("}}"))
     while True:
         opening = _OPEN.search(source, position)
         end = opening.start() if opening else len(source)
@@ -34,21 +43,26 @@ def tokenize(source: str) -> Iterator[Token]:
             line += source.count("\n", position, end)
         if opening is None:
             return
-        token, position = _tag(source, end, line)
+        token, position = _tag(source, end, line, ends)
         if token is not None:
             yield token
         line += source.count("\n", end, position)
 
 
-def _tag(source: str, start: int, line: int) -> tuple[Token | None, int]:
+def _tag(source: str, start: int, line: int, ends: _Ends) -> tuple[Token | None, int]:
     if source[start] == "\\" or source.startswith("{{{{", start):
         return Token("broken", source[start : start + 20], line), start + 3
-    comment = _COMMENT.match(source, start) if "!" in source[start + 2 : start + 4] else None
-    if comment:
+    if "!" in source[start + 2 : start + 4] and (comment := _comment(source, start, ends)):
         return None, comment.end()
     match = _TAG.match(source, start)
     if match is None:
         return Token("broken", source[start : start + 20], line), start + 2
     if match["triple"] is not None:
-        return Token("tag", match["triple"], line, bool(match["t1"]), bool(match["t2"]), True), match.end()
-    return Token("tag", match["double"], line, bool(match["d1"]), bool(match["d2"])), match.end()
+        value = match["triple"].strip()
+        return Token("tag", value, line, bool(match["t1"]), bool(match["t2"]), True), match.end()
+    return Token("tag", match["double"].strip(), line, bool(match["d1"]), bool(match["d2"])), match.end()
+
+
+def _comment(source: str, start: int, ends: _Ends) -> re.Match[str] | None:
+    found = _LONG.match(source, start) if start < ends.long else None
+    return found or (_SHORT.match(source, start) if start < ends.short else None)

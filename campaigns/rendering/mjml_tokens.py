@@ -26,11 +26,14 @@ ENDING: Final = frozenset(
     }
 )
 
-_HANDLEBARS = r"\{\{!--.*?--~?\}\}|\{\{\{[^{}]*\}\}\}|\{\{[^{}]*\}\}"
+# The search for a comment's end stops where another one begins: thousands that are never closed cost one pass.
+_HANDLEBARS = r"\{\{!--(?:(?!\{\{!--).)*?--~?\}\}|\{\{\{[^{}]*\}\}\}|\{\{[^{}]*\}\}"
 HANDLEBARS: Final = re.compile(_HANDLEBARS, re.DOTALL)
+# As browsers read it: what is never closed reaches to the end.
+HTML_COMMENT: Final = r"<!--(?:-?>|.*?(?:--!?>|\Z))"
 # Conditions, loops, their ends, and comments: what prints nothing by itself.
 PRINTS_NOTHING: Final = re.compile(r"\{\{~?\s*(?:[#/!^]|else\b)")
-_COMMENT = re.compile(r"<!--.*?-->|<\?.*?\?>|<!DOCTYPE[^>]*>", re.DOTALL | re.IGNORECASE)
+_COMMENT = re.compile(rf"{HTML_COMMENT}|<\?.*?(?:\?>|\Z)|<!DOCTYPE[^>]*>", re.DOTALL | re.IGNORECASE)
 
 
 def whole(name: str, pattern: str) -> str:
@@ -49,8 +52,9 @@ _START = re.compile(
     re.DOTALL,
 )
 _END = re.compile(r"</(?P<name>[A-Za-z][\w:.-]*)\s*>")
+# Looked for once at each run of spaces and at each word, not at each of their letters.
 _ATTRIBUTE = re.compile(
-    r"(?P<space>\s*)(?P<name>[A-Za-z_:][\w:.-]*)\s*=\s*(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)')",
+    r"(?<!\s)\s*(?<![\w:.-])(?P<name>[A-Za-z_:][\w:.-]*)\s*=\s*(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)')",
     re.DOTALL,
 )
 

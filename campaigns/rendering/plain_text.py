@@ -8,15 +8,18 @@ import re
 from inscriptis import get_text
 from inscriptis.model.config import ParserConfig
 
-from .mjml_tokens import HANDLEBARS, PRINTS_NOTHING
+from .mjml_tokens import HANDLEBARS, HTML_COMMENT, PRINTS_NOTHING
 from .parser import parse_part
 from .problems import Part
 
 _MARK = re.compile("\ue000(\\d+)\ue001")
 _LINK = re.compile(r"\[([^\[\]]*)\]\(([^()\s]*)\)")
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-_HEAD = re.compile(r"<(head|style|script|title)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
-_HIDDEN = re.compile(r"<div[^>]*\bdata-preheader\b[^>]*>.*?</div>", re.DOTALL | re.IGNORECASE)
+_COMMENT = re.compile(HTML_COMMENT, re.DOTALL)
+# Each search ends where the next one would begin: many that are never closed cost one pass.
+_HEAD = re.compile(r"<(head|style|script|title)\b(?:(?!<\1\b).)*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+_HIDDEN = re.compile(
+    r"<div[^<>]*\bdata-preheader\b[^<>]*>(?:(?!\bdata-preheader\b).)*?</div>", re.DOTALL | re.IGNORECASE
+)
 # Tables in mail are layout, and text between their rows (a block tag) would be moved in front of them.
 _TABLE = re.compile(r"</?(?:table|tbody|thead|tfoot|colgroup|col)\b[^>]*>", re.IGNORECASE)
 _ROW = re.compile(r"<(/?)tr\b[^>]*>", re.IGNORECASE)

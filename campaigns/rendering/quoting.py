@@ -9,14 +9,17 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from .mjml_tokens import HANDLEBARS, PRINTS_NOTHING, whole
+from .mjml_tokens import HANDLEBARS, HTML_COMMENT, PRINTS_NOTHING, whole
 
 _HANDLEBARS: Final = HANDLEBARS.pattern
 # As a browser reads them: quotes mean something only after an equals sign.
 _QUOTED: Final = r"=\s*\"[^\"]*\"|=\s*'[^']*'"
+# What stands in a style, script, title or text area is no markup, up to its end tag or the end of all.
 _TAG: Final = re.compile(
-    rf"<!--.*?-->|<(?P<opaque>style|script|title|textarea)\b.*?</(?P=opaque)\s*>|{_HANDLEBARS}"
-    r"|<(?P<name>[A-Za-z][\w:-]*)" + whole("rest", rf"(?:{_HANDLEBARS}|{_QUOTED}|[^<>])*") + ">",
+    rf"{HTML_COMMENT}|{_HANDLEBARS}"
+    r"|<(?P<name>(?P<opaque>style|script|title|textarea)(?![\w:-])|[A-Za-z][\w:-]*)(?![\w:-])"
+    + whole("rest", rf"(?:{_HANDLEBARS}|{_QUOTED}|[^<>])*")
+    + r">(?P<content>(?(opaque).*?(?:</(?P=opaque)(?=[\s/>])|\Z)|))",
     re.DOTALL | re.IGNORECASE,
 )
 _VALUE: Final = re.compile(
@@ -43,7 +46,7 @@ def _quoted_tag(match: re.Match[str]) -> str:
     rest = match["rest"]
     if not rest or "{{" not in rest:
         return match.group()
-    return f"<{match['name']}{_VALUE.sub(_quoted, rest)}>"
+    return f"<{match['name']}{_VALUE.sub(_quoted, rest)}>{match['content']}"
 
 
 def _quoted(match: re.Match[str]) -> str:

@@ -18,6 +18,13 @@ FOOT = '<p><a href="{{unsubscribe_url}}">Unsubscribe</a> {{postal_address}}</p>'
             '<A HREF = "https://x.example/?a=1&b={{b}}" class=c>',
         ),
         ("<tr bgcolor={{#if a}}#eee{{else}}#fff{{/if}}>", '<tr bgcolor="{{#if a}}#eee{{else}}#fff{{/if}}">'),
+        ("<textarea title={{a}}><p id={{b}}></textarea>", '<textarea title="{{a}}"><p id={{b}}></textarea>'),
+        ("<style media={{a}}>p{}</style x><p id={{b}}>", '<style media="{{a}}">p{}</style x><p id="{{b}}">'),
+        ("<title-bar id={{a}}><p id={{b}}>", '<title-bar id="{{a}}"><p id="{{b}}">'),
+        (
+            "<!--><p id={{a}}><!-- <p id={{b}}> --!><p id={{c}}>",
+            '<!--><p id="{{a}}"><!-- <p id={{b}}> --!><p id="{{c}}">',
+        ),
         ("<td {{#if a}}style=color:{{b}}{{/if}} x=1>", '<td {{#if a}}style="color:{{b}}"{{/if}} x=1>'),
         (
             "<p {{#if a}}id={{b}}{{else}}id=c{{/if}}id={{d}}>",
@@ -48,6 +55,7 @@ def test_what_needs_none_stays_as_it_is(source: str) -> None:
     [
         "<p {{#if name}}{{name}}{{/if}}>",
         "<p {{name}}=1>",
+        "<textarea {{name}}></textarea>",
         "<h{{name}}>",
         "<{{name}}>",
         "<{{#if name}}b{{/if}}>",
