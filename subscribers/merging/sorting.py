@@ -4,11 +4,12 @@ Nobody who left, complained, bounced or was erased comes back through a file: su
 reason. The same query serves the dry run (all rows) and the merge (each chunk again, in its transaction).
 """
 
+import contextlib
 import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db import transaction
+from django.db import DataError, transaction
 from django.db.backends.utils import CursorWrapper
 
 from . import policy
@@ -27,7 +28,7 @@ CREATE TEMP TABLE IF NOT EXISTS import_chunk (
 ) ON COMMIT DELETE ROWS
 """
 # A chunk and its records are more than the 8 MB that a session keeps of temporary tables, and would go through files.
-# To be said before the session has any.
+# To be said before the session has any; one that had some and took them back can't be told from one that has not.
 _ROOM: Final = "SELECT set_config('temp_buffers', '48MB', FALSE) WHERE pg_my_temp_schema() = 0"
 # People are looked up one by one, by index, whatever the statistics of a young table say.
 BY_INDEX: Final = "SELECT set_config('enable_seqscan', 'off', TRUE)"
@@ -173,7 +174,8 @@ def sort_rows(cursor: CursorWrapper, params: dict[str, Any]) -> Counts:
 def _begin(cursor: CursorWrapper) -> None:
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("a chunk lives within one transaction")
-    cursor.execute(_ROOM)
+    with contextlib.suppress(DataError), transaction.atomic():
+        cursor.execute(_ROOM)
     cursor.execute(CREATE)
     cursor.execute("DELETE FROM import_chunk")
     cursor.execute(BY_INDEX)
