@@ -150,13 +150,21 @@ def inventory(sandbox: RunningSandbox) -> dict[str, list[str]]:
         "queues": [
             sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"] for url in queues
         ],
-        "buckets": [s3.get_bucket_policy(Bucket=name)["Policy"] for name in buckets],
+        "buckets": [_policy(s3, name) for name in buckets],
         "alarms": watch.describe_alarms()["MetricAlarms"],
         "dashboards": watch.list_dashboards()["DashboardEntries"],
         "rules": rules,
         "targets": [events.list_targets_by_rule(Rule=item["Name"])["Targets"] for item in rules],
     }
     return {kind: sorted(map(_as_text, items)) for kind, items in found.items()}
+
+
+def _policy(s3: Any, bucket: str) -> str:
+    """A bucket of somebody else's may have none."""
+    try:
+        return str(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+    except s3.exceptions.ClientError:
+        return ""
 
 
 def _as_text(item: Any) -> str:
