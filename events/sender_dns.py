@@ -95,7 +95,7 @@ def spf(seen: Sequence[str]) -> tuple[Verdict, str]:
 
 
 def dmarc(own: Sequence[str], parent: Sequence[str] = ()) -> tuple[Verdict, str, Dmarc | None]:
-    """Judge the policy of a domain, or the one of the domain above it, which holds where it has none itself."""
+    """Judge the policy of a domain, or the one of a domain above it, which holds where it has none itself."""
     found, is_inherited = _policies(own), False
     if not found:
         found, is_inherited = _policies(parent), True
@@ -108,7 +108,7 @@ def dmarc(own: Sequence[str], parent: Sequence[str] = ()) -> tuple[Verdict, str,
     if policy not in POLICIES:
         return Verdict.WRONG, "It names no policy: p= must be none, quarantine or reject.", None
     made = Dmarc(policy, tags.get("aspf") == "s", tags.get("adkim") == "s", bool(tags.get("rua")))
-    words = "It is the policy of the domain above. " if is_inherited else ""
+    words = "It is the policy of a domain above. " if is_inherited else ""
     if policy == "none":
         words += "p=none only watches. When the reports show no mail of yours failing, set p=quarantine."
     elif not made.has_reports:
@@ -141,13 +141,19 @@ def replies(mx: Sequence[str], addresses: Sequence[str]) -> tuple[Verdict, str]:
     return Verdict.MISSING, "Nobody takes the domain's mail: name the servers of your mailboxes as MX."
 
 
-def parent_of(domain: str) -> str:
-    """Return the domain whose policy holds for a subdomain that has none: the last two labels, '' for themselves.
+def parents_of(domain: str) -> list[str]:
+    """Return the domains whose policy may hold for a subdomain that has none, the nearest first.
 
-    RFC 7489 asks the list of public suffixes; a parent that nobody owns has no policy either.
+    RFC 7489 asks the list of public suffixes. Here the last three labels are asked, for example.co.uk, and then the
+    last two; a suffix that nobody owns has no policy.
     """
     labels = domain.split(".")
-    return ".".join(labels[-2:]) if len(labels) > 2 else ""
+    return [".".join(labels[-size:]) for size in (3, 2) if len(labels) > size]
+
+
+def has_policy(texts: Sequence[str]) -> bool:
+    """Return whether one of these TXT records is a DMARC policy."""
+    return bool(_policies(texts))
 
 
 def _policies(texts: Sequence[str]) -> list[str]:

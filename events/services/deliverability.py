@@ -216,8 +216,10 @@ class _Looker:
 
     def _dmarc(self, name: str, domain: str) -> tuple[list[str], tuple[Verdict, str]]:
         seen = names.look_up(name, "TXT")
-        parent = sender_dns.parent_of(domain)
-        above = names.look_up(f"_dmarc.{parent}", "TXT") if parent else []
+        above: list[str] = []
+        for parent in [] if sender_dns.has_policy(seen) else sender_dns.parents_of(domain):
+            if sender_dns.has_policy(above := names.look_up(f"_dmarc.{parent}", "TXT")):
+                break
         verdict, words, self.policy = sender_dns.dmarc(seen, above)
         return seen or above, (verdict, words)
 

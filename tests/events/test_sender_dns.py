@@ -103,7 +103,13 @@ def test_replies(mx: list[str], addresses: list[str], verdict: Verdict) -> None:
 
 
 @pytest.mark.parametrize(
-    ("domain", "parent"), [("example.eu", ""), ("mail.example.eu", "example.eu"), ("a.b.c.eu", "c.eu")]
+    ("domain", "parents"),
+    [
+        ("example.eu", []),
+        ("mail.example.eu", ["example.eu"]),
+        ("mail.example.co.uk", ["example.co.uk", "co.uk"]),
+        ("a.b.c.eu", ["b.c.eu", "c.eu"]),
+    ],
 )
-def test_the_domain_above(domain: str, parent: str) -> None:
-    assert sender_dns.parent_of(domain) == parent
+def test_the_domains_above(domain: str, parents: list[str]) -> None:
+    assert sender_dns.parents_of(domain) == parents

@@ -104,6 +104,15 @@ def test_without_amazon_what_can_be_told_is_told(monkeypatch: pytest.MonkeyPatch
     assert work.error
 
 
+def test_the_policy_of_the_nearest_domain_above_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    installation.update(actor=None, sender_address="a@news.shop.co.example")
+    policies = {"shop.co.example": ["v=DMARC1; p=reject"], "co.example": ["v=DMARC1; p=none"]}
+    resolving(monkeypatch, {(f"_dmarc.{name}", "TXT"): found for name, found in policies.items()})
+    deliverability.look()
+    assert verdicts("news.shop.co.example")[Part.DMARC] == ["found"]
+    assert DomainLook.objects.get().dmarc["policy"] == "reject"
+
+
 def test_the_tracking_domain_belongs_to_its_domain(monkeypatch: pytest.MonkeyPatch) -> None:
     installation.update(
         actor=None,
