@@ -56,8 +56,10 @@ class Health:
     def note(self, answer: call.Answer) -> None:
         """Count one call."""
         verdict = answer.verdict
+        # Through SMTP each mail of a call has an answer of its own.
+        is_lost = Verdict.LOST in {verdict, *(result.verdict for result in answer.results or ())}
         with self._lock:
-            self._lost = self._lost + 1 if verdict is Verdict.LOST else 0
+            self._lost = self._lost + 1 if is_lost else 0
             unreached = isinstance(answer.error, errors.NotReachedError)
             self._unreached = self._unreached + 1 if unreached else 0
             if verdict is Verdict.REFUSED:

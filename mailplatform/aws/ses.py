@@ -6,6 +6,7 @@ transport stays as a setting, for proxies and private certificate authorities. N
 """
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -57,8 +58,8 @@ class AccountState:
 class Transport(Protocol):
     """Carries one call and returns an answer in SES's shape, or raises a SesError."""
 
-    def bulk(self, request: dict[str, Any]) -> Mapping[str, Any]:
-        """Call SendBulkEmail once."""
+    def bulk(self, request: dict[str, Any], until: float, /) -> Mapping[str, Any]:
+        """Call SendBulkEmail once. Whoever hands over one by one begins none after `until` (`time.monotonic`)."""
 
     def single(self, request: dict[str, Any]) -> Mapping[str, Any]:
         """Call SendEmail once."""
@@ -94,11 +95,14 @@ class BulkSender:
             return cls(BotoTransport(connection))
         return cls(FastTransport(connection, connections=connections))
 
-    def send_bulk(self, request: dict[str, Any]) -> list[EntryResult]:
-        """One SendBulkEmail call: one result per entry, in their order. Raises SesError, LimitError."""
+    def send_bulk(self, request: dict[str, Any], *, until: float = math.inf) -> list[EntryResult]:
+        """One SendBulkEmail call: one result per entry, in their order. Raises SesError, LimitError.
+
+        A transport that hands over one by one begins none after the monotonic time `until`.
+        """
         expected = len(request["BulkEmailEntries"])
         limits.check_entries(expected)
-        return _entry_results(self._transport.bulk(request), expected)
+        return _entry_results(self._transport.bulk(request, until), expected)
 
     @property
     def sends_many(self) -> bool:
@@ -144,7 +148,7 @@ class FastTransport:
             keep=connections,
         )
 
-    def bulk(self, request: dict[str, Any]) -> Mapping[str, Any]:
+    def bulk(self, request: dict[str, Any], _until: float, /) -> Mapping[str, Any]:
         """Call SendBulkEmail once."""
         return self._one(BULK_PATH, request)
 
@@ -172,7 +176,7 @@ class BotoTransport:
         """boto3's clients may be shared between threads."""
         self._client = session.client(connection, "sesv2", sends=True)
 
-    def bulk(self, request: dict[str, Any]) -> Mapping[str, Any]:
+    def bulk(self, request: dict[str, Any], _until: float, /) -> Mapping[str, Any]:
         """Call SendBulkEmail once."""
         return self._call(self._client.send_bulk_email, request)
 

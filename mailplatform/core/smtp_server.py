@@ -38,7 +38,13 @@ class SmtpServer:
             port = parts.port
         except ValueError as error:
             raise SmtpAddressError("the port is no number between 1 and 65535") from error
-        if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/") or parts.query:
+        if (
+            parts.scheme not in _PORTS
+            or not parts.hostname
+            or parts.path.strip("/")
+            or parts.query
+            or parts.fragment
+        ):
             raise SmtpAddressError("expected smtp://user@host:587 or smtps://user@host:465")
         server = cls(
             host=parts.hostname,
@@ -49,4 +55,6 @@ class SmtpServer:
         )
         if bool(server.user) != bool(server.password):
             raise SmtpAddressError("a user needs a password (SMTP_PASSWORD), and a password a user")
+        if not (server.user + server.password).isascii():
+            raise SmtpAddressError("user and password must be ASCII: smtplib can sign in with nothing else")
         return server

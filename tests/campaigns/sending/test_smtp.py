@@ -2,6 +2,10 @@
 
 import email
 import email.policy
+import math
+import smtplib
+import ssl
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -17,12 +21,13 @@ from campaigns import entries
 from campaigns.mail_backend import SesBackend
 from campaigns.models import Delivery, Run
 from campaigns.selectors import campaigns as selectors
-from campaigns.sending import clients, drain, quota, single, smtp, storing
+from campaigns.sending import call, clients, cut, drain, lane, quota, single, smtp, storing
 from campaigns.services import previews
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
 from mailplatform.aws import errors, ses
 from mailplatform.aws.errors import Verdict
+from mailplatform.core import clock
 from mailplatform.core.smtp_server import SmtpServer
 from subscribers import periodic
 from subscribers.models import MailingList, Subscriber
@@ -102,6 +107,8 @@ def test_the_mail_is_what_amazon_would_send(run: Run, people: list[Subscriber], 
         ("RCPT", "550 5.1.1 no such user", ("failed", "message_rejected")),
         (".", "554 5.7.1 this is spam", ("failed", "message_rejected")),
         (".", "drop", ("unresolved", "lost_answer")),
+        (".", "350 go on?", ("unresolved", "lost_answer")),
+        (".", "what", ("unresolved", "lost_answer")),
     ],
 )
 def test_a_reply_for_one_person_ends_them_alone(
@@ -138,6 +145,82 @@ def test_a_sender_that_is_refused_stops_the_campaign(run: Run, server: FakeSmtp)
     assert not _send(run)
     assert run.state == "paused"
     assert "not your domain" in run.pause_reason
+
+
+@pytest.mark.parametrize(("command", "reply"), [(".", "252 taken, I think"), ("RCPT", "252 cannot verify")])
+def test_any_reply_that_begins_with_two_is_a_yes(
+    run: Run, people: list[Subscriber], server: FakeSmtp, command: str, reply: str
+) -> None:
+    server.once[command, people[2].email] = reply
+    assert _send(run) == {("accepted", ""): 6}
+    assert server.recipients == sorted(person.email for person in people)
+
+
+def test_not_now_to_the_sender_counts_against_nobody(run: Run, server: FakeSmtp) -> None:
+    server.once["MAIL", run.frozen["sender"]["address"]] = "452 4.3.1 disk full"
+    assert _send(run) == {("accepted", ""): 6}
+    assert set(Delivery.objects.values_list("attempt", flat=True)) == {1}
+
+
+def test_mails_that_nobody_answers_stop_the_campaign() -> None:
+    """Otherwise a server that takes mail and says nothing would leave a whole list unresolved."""
+    prepared = cut.PreparedCall(1, 1, 1, [1, 2], False, False, b"", clock.now())
+    results = [ses.EntryResult("", "no answer to the mail", ""), ses.EntryResult("ACCOUNT_THROTTLED", "", "")]
+    health = lane.Health()
+    for _ in range(health.LOST_STREAK):
+        assert not health.obstacle
+        health.note(call.Answer(prepared, results=results))
+    assert "without an answer" in health.obstacle
+
+
+def test_nobody_is_handed_over_whose_check_is_old(site: Installation, server: FakeSmtp) -> None:
+    """Opening the connection may have taken longer than a check holds."""
+    transport = clients.sender()._transport
+    assert isinstance(transport, smtp.SmtpTransport)
+    late = transport._hand_over("a@example.com", "b@example.com", b"x", "1", until=time.monotonic() - 1)
+    assert errors.entry_verdict(late["Status"]) is Verdict.THROTTLED
+    assert not server.letters
+    transport._hand_over("a@example.com", "b@example.com", b"x", "1", until=math.inf)
+    assert (len(server.letters), server.connections) == (1, 1)
+
+
+def test_a_connection_that_waited_for_long_is_not_asked(site: Installation, server: FakeSmtp) -> None:
+    transport = clients.sender()._transport
+    assert isinstance(transport, smtp.SmtpTransport)
+    assert transport.probe() == transport.probe() == "fake.example"
+    since, line = transport._idle.get_nowait()
+    transport._idle.put((since - smtp.IDLE_S, line))
+    transport.probe()
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("raw", "wired"),
+    [
+        (b"a\r\n.b\r\n", b"a\r\n..b\r\n.\r\n"),
+        (b".a", b"..a\r\n.\r\n"),
+        (b"a\n.\nMAIL FROM:<x@y>\r.\r", b"a\r\n..\r\nMAIL FROM:<x@y>\r\n..\r\n.\r\n"),
+    ],
+)
+def test_no_mail_ends_before_its_end(raw: bytes, wired: bytes) -> None:
+    assert smtp._dotted(raw) == wired
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (smtplib.SMTPAuthenticationError(535, b"wrong"), True),
+        (smtplib.SMTPAuthenticationError(454, b"later"), False),
+        (smtplib.SMTPConnectError(421, b"too many"), False),
+        (smtplib.SMTPServerDisconnected("gone"), False),
+        (smtplib.SMTPNotSupportedError("no STARTTLS"), True),
+        (ssl.SSLCertVerificationError("unknown authority"), True),
+        (ssl.SSLEOFError("gone"), False),
+        (TimeoutError("slow"), False),
+    ],
+)
+def test_what_needs_a_person(error: OSError, expected: bool) -> None:
+    assert smtp._needs_a_person(error) is expected
 
 
 def test_no_server_there_loses_nobody(run: Run, server: FakeSmtp) -> None:

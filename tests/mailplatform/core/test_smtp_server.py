@@ -23,7 +23,8 @@ def test_what_is_understood(address: str, password: str, read: SmtpServer) -> No
 @pytest.mark.parametrize(
     "address",
     ["mail.example", "http://mail.example", "smtp://", "smtp://mail.example:99999", "smtp://me@mail.example",
-     "smtp://mail.example/path", "smtp://mail.example?x=1"],
+     "smtp://mail.example/path", "smtp://mail.example?x=1", "smtp://mail.example#x",
+     "smtp://me:p%C3%A4ss@mail.example"],
 )  # fmt: skip
 def test_what_is_refused(address: str) -> None:
     with pytest.raises(SmtpAddressError):
