@@ -75,6 +75,8 @@ def _wait(it: Server, seconds: float) -> dt.datetime | None:
                 assert row is not None
                 if not row[0]:
                     connection.execute("ALTER SYSTEM RESET restore_command")
+                    # From the next reload on local.conf counts again, or nobody would ever be waited for.
+                    connection.execute("ALTER SYSTEM RESET synchronous_standby_names")
                     last: dt.datetime | None = row[1]
                     return last
         except psycopg.OperationalError as error:

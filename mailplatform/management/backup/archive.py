@@ -33,7 +33,8 @@ class Writer:
         info = tarfile.TarInfo(name)
         info.mode = 0o600
         start = self._tar.offset
-        self._file.write(bytes(tarfile.BLOCKSIZE))
+        # More than one block where the name is long; the size does not change it.
+        self._file.write(bytes(len(info.tobuf(tarfile.GNU_FORMAT))))
         digest = hashlib.sha256()
         while chunk := source.read(CHUNK):
             digest.update(chunk)
@@ -54,7 +55,11 @@ class Writer:
             if path.is_symlink() or not path.is_file():
                 continue
             name = path.relative_to(folder).as_posix()
-            with path.open("rb") as file:
+            try:
+                file = path.open("rb")
+            except FileNotFoundError:  # deleted since we looked: everything else runs
+                continue
+            with file:
                 part = self.add_stream(UPLOADS + name, file)
             digest.update(f"{name}\0{part.bytes}\0{part.sha256}\n".encode())
             size, count = size + part.bytes, count + 1

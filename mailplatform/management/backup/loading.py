@@ -1,10 +1,11 @@
 """A dump into an empty database, in one transaction: all of it or nothing.
 
 The application's role may read nothing of it at first. Workers that run all the same find closed doors, until the
-restored database is locked and `setup_database` gives them their rights back.
+restored database is locked and `setup_database` gives them their rights back; it gives none before (`unfinished`).
 """
 
 import contextlib
+import datetime as dt
 import subprocess
 import tempfile
 import threading
@@ -15,7 +16,7 @@ import psycopg
 from django.db import connections
 from psycopg import sql
 
-from . import tools
+from . import tools, unfinished
 from .archive import CHUNK
 from .errors import BackupError
 
@@ -25,7 +26,9 @@ SELECT count(*) FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace
 """
 _OTHERS: Final = """
 SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND usesysid IS NOT NULL
+    -- The kind is not shown of other roles, whose connections are the ones that matter.
+    AND coalesce(backend_type, 'client backend') = 'client backend'
 """
 
 
@@ -44,7 +47,7 @@ def check_empty(database: tools.Database) -> int:
         return _number(connection, "SELECT current_setting('server_version_num')::int / 10000")
 
 
-def load(database: tools.Database, dump: IO[bytes], *, server_major: int) -> None:
+def load(database: tools.Database, dump: IO[bytes], *, server_major: int, taken_at: dt.datetime) -> None:
     """Fill the empty database. Raises BackupError; then it is as empty as before."""
     folder = tools.folder(server_major)
     with tempfile.TemporaryFile() as words:
@@ -57,7 +60,7 @@ def load(database: tools.Database, dump: IO[bytes], *, server_major: int) -> Non
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=words, env=database.environment,
         )  # fmt: skip
         try:
-            is_whole = _pump(dump, reading, writing, _last_words(database))
+            is_whole = _pump(dump, reading, writing, _last_words(database, taken_at))
         finally:
             for process in (reading, writing):
                 process.kill()
@@ -94,22 +97,25 @@ def _pump(
 
 
 def _feed(dump: IO[bytes], pipe: IO[bytes]) -> None:
-    # Where pg_restore gave up, it says why.
-    with contextlib.suppress(BrokenPipeError):
-        copyfileobj(dump, pipe, CHUNK)
-    with contextlib.suppress(BrokenPipeError):
-        pipe.close()
+    # Where pg_restore gave up, it says why; also where the file cannot be read to its end, which it would wait for.
+    try:
+        with contextlib.suppress(BrokenPipeError):
+            copyfileobj(dump, pipe, CHUNK)
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            pipe.close()
 
 
-def _last_words(database: tools.Database) -> str:
-    """Shut the application's role out, and commit."""
+def _last_words(database: tools.Database, taken_at: dt.datetime) -> str:
+    """Say that this is unfinished, shut the application's role out, and commit."""
     app = connections["default"].settings_dict["USER"]
-    commit = "\nCOMMIT;\n"
-    if app == connections["owner"].settings_dict["USER"]:
-        return commit
+    words = [unfinished.MARK.format(sql.Literal(taken_at))]
+    if app != connections["owner"].settings_dict["USER"]:
+        revoke = sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {};")
+        words.append(revoke.format(sql.Identifier(app)))
     with database.connect() as connection:
-        revoke = sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {};").format(sql.Identifier(app))
-        return f"\n{revoke.as_string(connection)}{commit}"
+        lines = [each.as_string(connection) for each in words]
+    return "\n".join(["", *lines, "COMMIT;", ""])
 
 
 def _number(connection: psycopg.Connection[tuple[Any, ...]], statement: str) -> int:

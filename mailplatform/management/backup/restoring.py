@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connections
+from django.db import connections, transaction
 
 from campaigns.models import Restore
 from campaigns.services import restoring
@@ -22,7 +22,7 @@ from subscribers.ledger.report import Report
 from subscribers.selectors import register
 from subscribers.services import sealing
 
-from . import loading, manifest, tools
+from . import loading, manifest, tools, unfinished
 from .archive import Reader
 from .errors import BackupError
 from .manifest import Manifest
@@ -51,10 +51,10 @@ def restore(path: Path, *, say: Callable[[str], None]) -> Restored:
         say("Reading the whole file …")
         reader.check()
         say(f"Loading the database of {found.taken_at:%d %b %Y, %H:%M:%S} UTC …")
-        loading.load(database, reader.database(), server_major=server)
+        loading.load(database, reader.database(), server_major=server, taken_at=found.taken_at)
         made = lock(taken_at=found.taken_at, found=found)
-        uploads = reader.put_uploads(Path(settings.MEDIA_ROOT))
-    return Restored(made.restore, made.report, made.warnings + _about_uploads(found), uploads)
+        uploads, warnings = _put_uploads(reader)
+    return Restored(made.restore, made.report, made.warnings + warnings + _about_uploads(found), uploads)
 
 
 def lock(*, taken_at: dt.datetime, found: Manifest | None = None) -> Restored:
@@ -65,7 +65,9 @@ def lock(*, taken_at: dt.datetime, found: Manifest | None = None) -> Restored:
     call_command("migrate", database="owner", interactive=False, verbosity=0)
     with _as_owner():
         report, lost = register.verify_restored()
-        made = restoring.lock(taken_at=taken_at, lost_records=lost)
+        with transaction.atomic():
+            made = restoring.lock(taken_at=taken_at, lost_records=lost)
+            unfinished.forget(connections["default"])
         warnings = _begin_checkpoints() if report.ok else []
         if found is not None:
             warnings += _about_head(found)
@@ -136,6 +138,15 @@ def _about_head(found: Manifest) -> list[str]:
     ours = (head.number, bytes(head.block_hash).hex()) if head else None
     theirs = (found.register.block, found.register.hash) if found.register else None
     return [] if ours == theirs else ["The register does not end where the backup's manifest says."]
+
+
+def _put_uploads(reader: Reader) -> tuple[int, list[str]]:
+    """The database is back: what is amiss now is told with the rest."""
+    try:
+        return reader.put_uploads(Path(settings.MEDIA_ROOT)), []
+    except (OSError, BackupError) as error:
+        how = f"unpack “uploads” of the file by tar into {settings.MEDIA_ROOT}"
+        return 0, [f"Not all uploads could be written ({error}): {how}."]
 
 
 def _about_uploads(found: Manifest) -> list[str]:

@@ -4,10 +4,11 @@ import datetime as dt
 from typing import Any
 
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import connections, transaction
 
 from mailplatform.core import clock, grants
+from mailplatform.management.backup import unfinished
 
 MONTHS_AHEAD = 3
 # Two containers that start at once take turns.
@@ -23,6 +24,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Do all three under one lock."""
         owner = connections["owner"]
+        if moment := unfinished.taken_at(owner):
+            raise CommandError(
+                "A restore was begun and not finished, so nobody may work with this database. "
+                f"Finish it by manage.py restore --lock-as-of {moment.astimezone(dt.UTC).isoformat()}"
+            )
         with owner.cursor() as cursor:
             cursor.execute(LOCK)
         try:

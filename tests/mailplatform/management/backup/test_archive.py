@@ -61,6 +61,34 @@ def test_a_file_that_leads_out_of_the_uploads_is_refused(tmp_path: Path, name: s
     assert not (tmp_path / "outside").exists()
 
 
+def test_long_names_and_files_that_vanish(
+    tmp_path: Path, uploads: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything runs meanwhile: a file may be deleted between the look and the reading."""
+    long = f"{'n' * 150}/{'ä' * 100}.txt"
+    (uploads / long).parent.mkdir()
+    (uploads / long).write_bytes(b"long")
+    (uploads / "z-gone").write_bytes(b"x")
+    look, path = Path.is_file, tmp_path / "x.backup"
+
+    def look_and_delete(file: Path) -> bool:
+        found = look(file)
+        if file.name == "z-gone":
+            file.unlink()
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "is_file", look_and_delete)
+        found = _write(path, uploads)
+    assert found.uploads is not None
+    assert found.uploads.files == 3
+    reader = archive.Reader(path)
+    reader.check()
+    assert reader.put_uploads(tmp_path / "there") == 3
+    reader.close()
+    assert (tmp_path / "there" / long).read_bytes() == b"long"
+
+
 def test_what_was_written_is_read_back(tmp_path: Path, uploads: Path) -> None:
     path = tmp_path / "x.backup"
     found = _write(path, uploads)

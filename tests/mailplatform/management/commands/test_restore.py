@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, connections
+from django.db import ProgrammingError, connection, connections
 from django.test import Client
 from psycopg import sql
 
@@ -136,10 +136,38 @@ def test_a_dump_that_breaks_off_leaves_the_database_empty(
     server = loading.check_empty(database)
     for dump in (half, b"no dump at all"):
         with pytest.raises(BackupError, match="as empty as before"):
-            loading.load(database, io.BytesIO(dump), server_major=server)
+            loading.load(database, io.BytesIO(dump), server_major=server, taken_at=clock.now())
         assert loading.check_empty(database) == server
     with database.connect(), pytest.raises(BackupError, match=r"1 other connection\(s\)"):
         loading.check_empty(database)
+    connection.ensure_connection()  # the application's: its role is another one
+    with pytest.raises(BackupError, match=r"1 other connection\(s\)"):
+        loading.check_empty(database)
+
+
+@whole
+def test_a_restore_that_was_killed_before_its_lock_can_only_be_finished(
+    own_files: Path, into_new: Callable[[], None]
+) -> None:
+    """Starting all services sets up the database; that must not open one that knows nothing of its lost time."""
+    make_run(make_list())
+    path = own_files / "x.backup"
+    _call("backup", path)
+    reader = archive.Reader(path)
+    into_new()
+    database = tools.owners_database()
+    at = reader.manifest.taken_at
+    loading.load(database, reader.database(), server_major=loading.check_empty(database), taken_at=at)
+    reader.close()
+    with pytest.raises(CommandError, match="not finished") as raised:
+        _call("setup_database")
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        Run.objects.first()
+    connections.close_all()
+    _call("restore", "--lock-as-of", str(raised.value).rpartition(" ")[2])
+    assert Restore.objects.get().taken_at == at
+    assert Run.objects.get().paused_by == "restored"
+    _call("setup_database")
 
 
 @whole
