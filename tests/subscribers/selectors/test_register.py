@@ -32,17 +32,21 @@ def ids(page: register.RegisterPage) -> list[int]:
     return [record.id for record, _ in page.records]
 
 
-def test_pages_go_back_and_forth(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("days", [0, 1, 40])
+def test_pages_go_back_and_forth(monkeypatch: pytest.MonkeyPatch, days: int) -> None:
     monkeypatch.setattr(register, "PAGE_SIZE", 3)
     fill(8)
-    first = register.page(Filters())
+    today, around = clock.now().date(), dt.timedelta(days=days)
+    filters = Filters(since=today - around, until=today + around) if days else Filters()
+    assert filters.is_short is (days == 1)
+    first = register.page(filters)
     assert (ids(first), first.newer, first.older) == ([8, 7, 6], None, 6)
-    second = register.page(Filters(), before=first.older)
+    second = register.page(filters, before=first.older)
     assert (ids(second), second.newer, second.older) == ([5, 4, 3], 5, 3)
-    last = register.page(Filters(), before=second.older)
+    last = register.page(filters, before=second.older)
     assert (ids(last), last.newer, last.older) == ([2, 1], 2, None)
-    assert ids(register.page(Filters(), after=last.newer)) == [5, 4, 3]
-    back = register.page(Filters(), after=second.newer)
+    assert ids(register.page(filters, after=last.newer)) == [5, 4, 3]
+    back = register.page(filters, after=second.newer)
     assert (ids(back), back.newer, back.older) == ([8, 7, 6], None, 6)
     assert ids(register.page(Filters(act="refused"))) == []
 
