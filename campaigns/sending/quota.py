@@ -88,7 +88,8 @@ def left_today(row: Installation, plan: SendingSettings, now: dt.datetime) -> Le
     if at_reading is not None:
         since = daily.sent_since_reading(row.quota_read_at) if row.quota_read_at else 0
         count = max(0, math.floor(at_reading) - since)
-        words = f"The daily quota of the Amazon SES account ({row.max_24_hour_send:,.0f}) is used up."
+        whose = "the Amazon SES account" if smtp.server() is None else "the SMTP server, SMTP_PER_DAY"
+        words = f"The daily quota of {whose} ({row.max_24_hour_send:,.0f}) is used up."
         found = Left(count, words, now + timing.QUOTA_PARK)
     limit = daily.warm_up_limit(plan, now.astimezone(dt.UTC).date())
     if limit is not None:

@@ -148,7 +148,7 @@ class FastTransport:
             keep=connections,
         )
 
-    def bulk(self, request: dict[str, Any], _until: float, /) -> Mapping[str, Any]:
+    def bulk(self, request: dict[str, Any], _until: float = math.inf, /) -> Mapping[str, Any]:
         """Call SendBulkEmail once."""
         return self._one(BULK_PATH, request)
 
@@ -176,7 +176,7 @@ class BotoTransport:
         """boto3's clients may be shared between threads."""
         self._client = session.client(connection, "sesv2", sends=True)
 
-    def bulk(self, request: dict[str, Any], _until: float, /) -> Mapping[str, Any]:
+    def bulk(self, request: dict[str, Any], _until: float = math.inf, /) -> Mapping[str, Any]:
         """Call SendBulkEmail once."""
         return self._call(self._client.send_bulk_email, request)
 
