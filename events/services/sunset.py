@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from events.kinds import Outcome
 from events.models import Policy, Sunset, SunsetStage
@@ -83,10 +84,14 @@ _BACK: Final = """
            CASE WHEN s.id IS NULL THEN 'they are gone'
                 WHEN NOT (p.opens_allowed OR p.clicks_allowed) THEN 'they do not want to be counted any more'
                 WHEN p.marketing_basis NOT IN ('consent', 'soft_opt_in') THEN 'they get no marketing mail any more'
+                WHEN m.is_machine THEN 'a machine opens their mail, so silence says nothing'
                 ELSE 'they reacted' END
     FROM events_sunset z LEFT JOIN subscribers_subscriber s ON s.id = z.subscriber_id
     LEFT JOIN subscribers_profile p ON p.subscriber_id = z.subscriber_id
-    WHERE s.id IS NULL OR p.subscriber_id IS NULL OR NOT (p.opens_allowed OR p.clicks_allowed)
+    CROSS JOIN LATERAL (SELECT EXISTS (
+        SELECT FROM events_outcome o WHERE o.run_id = ANY(%(runs)s::bigint[]) AND o.subscriber_id = z.subscriber_id
+        AND o.machine_opened_at > z.judged_at) AS is_machine) m
+    WHERE m.is_machine OR s.id IS NULL OR p.subscriber_id IS NULL OR NOT (p.opens_allowed OR p.clicks_allowed)
        OR p.marketing_basis NOT IN ('consent', 'soft_opt_in')
        OR greatest(p.last_opened_at, p.last_clicked_at, p.last_ordered_at) > z.judged_at
        OR EXISTS (SELECT FROM subscribers_consentrecord r WHERE r.subject = s.public_id AND r.actor = 'person'
@@ -96,9 +101,12 @@ _BACK: Final = """
            AND x.lifted_at IS NULL))
     ORDER BY 1 LIMIT %(chunk)s
 """
+# By a mail that is counted: silence that nobody listens to is no answer.
 _ASKED: Final = """
     UPDATE events_sunset z SET stage = %(asked)s, asked_at = d.at
     FROM campaigns_delivery d JOIN events_outcome o ON o.run_id = d.run_id AND o.subscriber_id = d.subscriber_id
+    JOIN subscribers_profile p ON p.subscriber_id = d.subscriber_id
+      AND ((d.opens_tracked AND p.opens_allowed) OR (d.clicks_tracked AND p.clicks_allowed))
     WHERE z.stage = %(to_ask)s AND d.run_id = ANY(%(runs)s::bigint[]) AND d.subscriber_id = z.subscriber_id
       AND d.state = 'accepted' AND d.at > z.judged_at AND o.state = %(delivered)s
 """
@@ -142,7 +150,7 @@ def apply_policy(*, judges: bool = True) -> dict[str, int]:
     What is off is not done, but judgements are taken back in any case.
     """
     policy = policies.get()
-    done = {"back": _take_back(), "judged": 0, "asked": 0, "kept_back": 0}
+    done = {"back": _take_back(policy), "judged": 0, "asked": 0, "kept_back": 0}
     if policy.sunset_is_on:
         if judges:
             done["judged"] = _judge(policy)
@@ -190,8 +198,9 @@ def _segment(actor: User | None) -> Segment:
     )
 
 
-def _take_back() -> int:
+def _take_back(policy: Policy) -> int:
     values: dict[str, Any] = {
+        "runs": _asking(policy, Sunset.objects.all()),
         "kept_back": SunsetStage.KEPT_BACK,
         "reason": SuppressionReason.INACTIVE.value,
         "chunk": CHUNK,
@@ -250,10 +259,7 @@ def _judge(policy: Policy) -> int:
 
 
 def _note_asked(policy: Policy) -> int:
-    first = Sunset.objects.filter(stage=SunsetStage.TO_ASK).order_by("judged_at").first()
-    if first is None or policy.sunset_segment_id is None:
-        return 0
-    runs = _runs(first.judged_at, segment=policy.sunset_segment_id)
+    runs = _asking(policy, Sunset.objects.filter(stage=SunsetStage.TO_ASK))
     if not runs:
         return 0
     values: dict[str, Any] = {
@@ -265,6 +271,14 @@ def _note_asked(policy: Policy) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_ASKED, values)
         return int(cursor.rowcount)
+
+
+def _asking(policy: Policy, people: QuerySet[Sunset]) -> list[int]:
+    """Return the runs that may have asked these people."""
+    first = people.order_by("judged_at").first()
+    if first is None or policy.sunset_segment_id is None:
+        return []
+    return _runs(first.judged_at, segment=policy.sunset_segment_id)
 
 
 def _keep_back(policy: Policy) -> int:

@@ -194,7 +194,19 @@ def test_a_campaign_to_somebody_else_or_a_mail_that_bounced_asks_nobody() -> Non
     segment = policies.get().sunset_segment
     assert segment is not None
     mailed(person, days_ago=40, segment=segment.pk, state=40)
+    # Nobody counted whether they opened this one.
+    mailed(person, days_ago=35, segment=segment.pk, opens=False)
     assert sunset.apply_policy()["asked"] == 0
+
+
+def test_a_machine_that_opened_the_mail_that_asks_takes_the_judgement_back() -> None:
+    person = silent()
+    asked(person, days_ago=31)
+    Outcome.objects.filter(subscriber_id=person.pk, state_at__gt=clock.now() - timedelta(days=32)).update(
+        machine_opened_at=clock.now() - timedelta(days=30)
+    )
+    assert sunset.apply_policy() == {"back": 1, "judged": 0, "asked": 0, "kept_back": 0}
+    assert (live(person), stage(person)) == ([], None)
 
 
 @pytest.mark.parametrize(
