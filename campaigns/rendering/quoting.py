@@ -33,7 +33,7 @@ _ENDS: Final = re.compile(r"\{\{~?\s*/")
 _IN_NAME: Final = re.compile(rf"</?(?P<loose>{_HANDLEBARS})", re.DOTALL)
 # A tag with Handlebars outside of quotes: most sources have none, and need no second look.
 _BARE: Final = re.compile(
-    "<[A-Za-z]" + whole("before", rf"(?:[^<>={{]+|{_QUOTED}|=(?!\s*[\"'])|\{{(?!\{{))*") + r"\{\{"
+    "<[A-Za-z]" + whole("before", rf"(?:[^<>={{]+|{_QUOTED}|=(?!\s*[\"'])=*|\{{(?!\{{))*") + r"\{\{"
 )
 
 

@@ -12,6 +12,7 @@ FOOT = '<p><a href="{{unsubscribe_url}}">Unsubscribe</a> {{postal_address}}</p>'
     [
         ("<a href={{link}}>x</a>", '<a href="{{link}}">x</a>'),
         ("<a title=it's href={{link}}>", '<a title=it\'s href="{{link}}">'),
+        ('<a title=="{{a}}">', '<a title="=&quot;{{a}}&quot;">'),
         ('<a title={{a}}">', '<a title="{{a}}&quot;">'),
         (
             "<A HREF = https://x.example/?a=1&b={{b}} class=c>",
