@@ -83,7 +83,7 @@ class SmtpTransport:
         self._connect_timeout, self._read_timeout = connect_timeout, read_timeout
         self._idle: queue.LifoQueue[tuple[float, smtplib.SMTP]] = queue.LifoQueue()
 
-    def bulk(self, request: dict[str, Any], until: float, /) -> Mapping[str, Any]:
+    def bulk(self, request: dict[str, Any], until: float = math.inf, /) -> Mapping[str, Any]:
         """Hand over a mail to each recipient, for so long as their check is young. Raises SesError before the first.
 
         The call ends with the first mail of which nobody knows, and where the server wants less or another sender.

@@ -58,7 +58,7 @@ class AccountState:
 class Transport(Protocol):
     """Carries one call and returns an answer in SES's shape, or raises a SesError."""
 
-    def bulk(self, request: dict[str, Any], until: float, /) -> Mapping[str, Any]:
+    def bulk(self, request: dict[str, Any], until: float = math.inf, /) -> Mapping[str, Any]:
         """Call SendBulkEmail once. Whoever hands over one by one begins none after `until` (`time.monotonic`)."""
 
     def single(self, request: dict[str, Any]) -> Mapping[str, Any]:
