@@ -29,8 +29,8 @@ ENDING: Final = frozenset(
 # The search for a comment's end stops where another one begins: thousands that are never closed cost one pass.
 _HANDLEBARS = r"\{\{!--(?:(?!\{\{!--).)*?--~?\}\}|\{\{\{[^{}]*\}\}\}|\{\{[^{}]*\}\}"
 HANDLEBARS: Final = re.compile(_HANDLEBARS, re.DOTALL)
-# As browsers read it: what is never closed reaches to the end.
-HTML_COMMENT: Final = r"<!--(?:-?>|.*?(?:--!?>|\Z))"
+# As browsers read it: what is never closed (`open`) reaches to the end.
+HTML_COMMENT: Final = r"<!--(?:-?>|.*?(?:--!?>|(?P<open>\Z)))"
 # Conditions, loops, their ends, and comments: what prints nothing by itself.
 PRINTS_NOTHING: Final = re.compile(r"\{\{~?\s*(?:[#/!^]|else\b)")
 _COMMENT = re.compile(rf"{HTML_COMMENT}|<\?.*?(?:\?>|\Z)|<!DOCTYPE[^>]*>", re.DOTALL | re.IGNORECASE)
@@ -85,7 +85,8 @@ def _next(source: str, at: int, line: int) -> list[Token]:
     if match := HANDLEBARS.match(source, at):
         return [Token("handlebars", match.group(), line)]
     if match := _COMMENT.match(source, at):
-        return [Token("comment", match.group(), line)]
+        kind = "comment" if match["open"] is None else "text"  # which is refused, with its line
+        return [Token(kind, match.group(), line)]
     if match := _END.match(source, at):
         return [Token("end", match.group(), line, match["name"])]
     if match := _START.match(source, at):
