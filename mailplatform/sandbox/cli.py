@@ -43,7 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--delivery-delay", type=float, default=Config.delivery_delay, help="and on to Delivery"
     )
     parser.add_argument(
-        "--retry-scale", type=float, default=Config.retry_scale, help="stretches SNS's delays and patience (3 s at least)"
+        "--retry-scale",
+        type=float,
+        default=Config.retry_scale,
+        help="stretches SNS delays and patience",
     )
     parser.add_argument(
         "--signature-age",

@@ -82,7 +82,9 @@ def work(run_id: int, url: str, seconds: float) -> None:
     from campaigns.sending import clients, drain
     from mailplatform.aws import ses, session
 
-    sender = ses.BulkSender.to_ses(session.Connection("eu-central-1", "AKIDEXAMPLE", "secret", {"sesv2": url}))
+    sender = ses.BulkSender.to_ses(
+        session.Connection("eu-central-1", "AKIDEXAMPLE", "secret", {"sesv2": url})
+    )
     clients.rate_limiter()
     _say("ready")
     sys.stdin.readline()

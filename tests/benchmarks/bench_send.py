@@ -154,7 +154,9 @@ def work(kind: str, run_id: int, url: str) -> None:
     from . import measuring
 
     connection.ensure_connection()
-    sender = ses.BulkSender.to_ses(session.Connection("eu-central-1", "AKIDEXAMPLE", "secret", {"sesv2": url}))
+    sender = ses.BulkSender.to_ses(
+        session.Connection("eu-central-1", "AKIDEXAMPLE", "secret", {"sesv2": url})
+    )
     wall, cpu = time.perf_counter(), time.process_time()
     if kind == "plain":
         from . import plain_loop
