@@ -1,5 +1,7 @@
 """What holds a subscription to its person and its list, in place of foreign keys."""
 
+import re
+
 import pytest
 from django.db import IntegrityError, connection, transaction
 
@@ -67,3 +69,33 @@ def test_who_deletes_a_person_or_list_takes_the_subscriptions_along(
     model.objects.get(pk=key).delete()
     assert not Subscription.objects.filter(pk=subscription.pk).exists()
     assert Subscription.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("guard", "nobody"),
+    [
+        ("subscribers_guard_new_subscriptions", "SELECT * FROM subscribers_subscription LIMIT 0"),
+        ("subscribers_guard_new_bases", "SELECT * FROM subscribers_profile LIMIT 0"),
+    ],
+)
+def test_each_new_row_is_held_against_its_own_person_alone(guard: str, nobody: str) -> None:
+    """Whatever the statistics say: of tables that were just emptied they promise one row where thousands come."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT prosrc FROM pg_proc WHERE proname = %s", [guard])
+        found = re.search(
+            r"SELECT n\.subscriber_id INTO culprit (.*?LIMIT 1)", cursor.fetchone()[0], re.DOTALL
+        )
+        assert found is not None
+        cursor.execute(f"CREATE TEMP TABLE added ON COMMIT DROP AS {nobody}")
+        cursor.execute(
+            "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+        )
+        cursor.execute(f"EXPLAIN SELECT n.subscriber_id {found[1]}")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "Index Cond: (id = n.subscriber_id)" in plan
+    assert "Join Filter" not in plan
+    assert (
+        plan.index("added n")
+        < plan.index("subscribers_subscriber p")
+        < plan.index("subscribers_suppression y")
+    )
