@@ -30,9 +30,11 @@ CALL_LEASE: Final = _delta(60, least=5.0)
 # A drain that did not renew this is gone, and beat starts another.
 DRAIN_LEASE: Final = _delta(45, least=2.5)
 # Neither silence nor a person decides about an unresolved delivery before its call's lease plus this: whoever was
-# frozen with a signed request in hand has woken up, the signature is long refused, and whatever the endpoint did not
-# take at once has come or lies in the dead-letter queue. In a trial a busy endpoint alone takes half a minute.
-DECISION_FENCE: Final = _delta(30 * 60, least=30.0)
+# frozen with a signed request in hand has woken up, and the signature is long refused.
+DECISION_FENCE: Final = _delta(30 * 60, least=15.0)
+# Silence alone decides later: SNS tries an event for an hour at the most (`aws/sns.py`), and only then puts it where we
+# can see that it waits. In a trial a busy endpoint alone takes half a minute.
+SILENCE_FENCE: Final = _delta(75 * 60, least=30.0)
 # Silence is proof only where so many deliveries before the call, and as many after it, are completely told of.
 PROOF_DELIVERIES: Final = int(scaled(10_000, least=200))
 # Nothing is written to the socket this long after the person's eligibility was read. A promise, hence not scaled.

@@ -217,7 +217,7 @@ def _silent_calls() -> list[tuple[int, str, dt.datetime, dt.datetime, list[int]]
     """Lost calls with people of whom nothing was heard, old enough to be decided: run, set, start, lease, people."""
     values: dict[str, Any] = {
         "now": clock.now(),
-        "fence": timing.DECISION_FENCE,
+        "fence": timing.SILENCE_FENCE,
         "latest": LATEST,
         "limit": CALLS_AT_ONCE,
     }

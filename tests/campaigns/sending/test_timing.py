@@ -37,11 +37,16 @@ def test_outside_a_trial_nothing_is_scaled() -> None:
 def test_the_order_of_the_times_stays(at_scale: Callable[[float], ModuleType], scale: float) -> None:
     at = at_scale(scale)
     lease, fence = at.CALL_LEASE.total_seconds(), at.DECISION_FENCE.total_seconds()
-    assert at.CONNECT_TIMEOUT_S + at.READ_TIMEOUT_S < lease < fence
+    assert at.CONNECT_TIMEOUT_S + at.READ_TIMEOUT_S < lease < fence < at.SILENCE_FENCE.total_seconds()
     assert lease < at.BATCH_LEASE.total_seconds()
     assert at.CHECK_TO_SOCKET_S == 2.0
     assert lease > at.CHECK_TO_SOCKET_S
     assert list(at.RETRY_WAITS) == sorted(at.RETRY_WAITS)
+
+
+def test_silence_decides_only_when_sns_has_given_up() -> None:
+    """At the most an hour, whatever the delivery policy says: then the event lies in the dead-letter queue."""
+    assert timing.SILENCE_FENCE.total_seconds() > 3600
 
 
 def test_a_scale_shortens_down_to_what_a_busy_machine_can_keep(

@@ -192,7 +192,7 @@ def test_stopped_runs_send_nothing_again(channel: Channel, state: str) -> None:
 
 def test_not_before_the_fence(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
     channel.listen()
-    monkeypatch.setattr(timing, "DECISION_FENCE", dt.timedelta(hours=3))
+    monkeypatch.setattr(timing, "SILENCE_FENCE", dt.timedelta(hours=3))
     assert _resend() == 0
 
 
