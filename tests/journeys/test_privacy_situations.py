@@ -1,6 +1,7 @@
 """What went wrong elsewhere with privacy, tracking and consent, situation by situation."""
 
 import io
+import uuid
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from django.urls import reverse
 
 from campaigns import tokens
 from campaigns.models import Run
-from campaigns.sending import plans
+from campaigns.sending import cut, plans
 from events import ingest
 from events.models import Event
 from events.selectors import report
@@ -28,7 +29,9 @@ from subscribers.models import (
     Suppression,
 )
 from subscribers.services import erasure, importing, signup, subscribers, suppression
+from tests.factories import sending
 from tests.factories import subscribers as people
+from tests.factories.campaigns import make_site
 from tests.factories.events import inbound, make_delivery, make_person, make_run, payload
 from tests.factories.signup import WORDING, make_form
 
@@ -67,6 +70,20 @@ def test_a_campaign_without_a_pixel_goes_through_a_set_that_adds_none(
     opens: bool, clicks: bool, ending: str
 ) -> None:
     assert plans.configuration_set("mp", opens=opens, clicks=clicks) == f"mp-{ending}"
+
+
+@pytest.mark.parametrize(("campaign", "person"), [(True, True), (True, False), (False, True), (False, False)])
+def test_a_narrower_level_of_tracking_wins_over_a_wider_one_and_never_the_other_way(
+    campaign: bool, person: bool
+) -> None:
+    """A campaign that counts counts nobody who said no; one that does not count counts nobody."""
+    make_site()
+    audience = sending.make_list()
+    sending.make_people(1, audience, opens_allowed=person)
+    plan = plans.Plan.load(sending.make_run(audience, track_opens=campaign), "mp")
+    made = cut.cut(plan, held=None, token=uuid.uuid4(), most=1, call_size=1)
+    assert made is not None
+    assert [call.opens for call in made.calls] == [campaign and person]
 
 
 def test_a_double_opt_in_proves_who_when_from_where_and_in_which_words() -> None:
