@@ -21,7 +21,19 @@ from campaigns import entries
 from campaigns.mail_backend import SesBackend
 from campaigns.models import Delivery, Run
 from campaigns.selectors import campaigns as selectors
-from campaigns.sending import call, clients, cut, drain, lane, quota, single, smtp, storing
+from campaigns.sending import (
+    call,
+    clients,
+    cut,
+    drain,
+    lane,
+    quota,
+    single,
+    smtp,
+    smtp_lines,
+    smtp_talk,
+    storing,
+)
 from campaigns.services import previews
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
@@ -188,8 +200,8 @@ def test_a_connection_that_waited_for_long_is_not_asked(site: Installation, serv
     transport = clients.sender()._transport
     assert isinstance(transport, smtp.SmtpTransport)
     assert transport.probe() == transport.probe() == "fake.example"
-    since, line = transport._idle.get_nowait()
-    transport._idle.put((since - smtp.IDLE_S, line))
+    since, line = transport._lines._idle.get_nowait()
+    transport._lines._idle.put((since - smtp_lines.IDLE_S, line))
     transport.probe()
     assert server.connections == 2
 
@@ -203,7 +215,7 @@ def test_a_connection_that_waited_for_long_is_not_asked(site: Installation, serv
     ],
 )
 def test_no_mail_ends_before_its_end(raw: bytes, wired: bytes) -> None:
-    assert smtp._dotted(raw) == wired
+    assert smtp_talk._dotted(raw) == wired
 
 
 @pytest.mark.parametrize(
@@ -220,7 +232,7 @@ def test_no_mail_ends_before_its_end(raw: bytes, wired: bytes) -> None:
     ],
 )
 def test_what_needs_a_person(error: OSError, expected: bool) -> None:
-    assert smtp._needs_a_person(error) is expected
+    assert smtp_lines._needs_a_person(error) is expected
 
 
 def test_no_server_there_loses_nobody(run: Run, server: FakeSmtp) -> None:
