@@ -23,8 +23,8 @@ _ALL_ACCEPTED: Final = {"SUCCESS"}
 class Sender(Protocol):
     """What carries a call to SES."""
 
-    def send_bulk(self, request: dict[str, Any]) -> list[ses.EntryResult]:
-        """Raise SesError, or return one result per entry."""
+    def send_bulk(self, request: dict[str, Any], *, until: float) -> list[ses.EntryResult]:
+        """Raise SesError, or return one result per entry; see `ses.BulkSender`."""
 
 
 @dataclass(slots=True)
@@ -63,19 +63,14 @@ def make(
     """
     try:
         _last_checks(prepared, checked_at, may_spend)
-        return Answer(prepared, results=_handed_over(sender, prepared, checked_at))
+        until = checked_at + timing.CHECK_TO_SOCKET_S
+        return Answer(prepared, results=sender.send_bulk(prepared.request, until=until))
     except errors.SesError as error:
         return Answer(prepared, error=error)
     except Exception as error:
         # A fault of ours: nobody knows how far the call got.
         log.exception("sending.call_crashed", call=prepared.id)
         return Answer(prepared, error=errors.LostAnswerError(f"{type(error).__name__}: {error}"))
-
-
-def _handed_over(sender: Sender, prepared: cut.PreparedCall, checked_at: float) -> list[ses.EntryResult]:
-    if isinstance(sender, ses.BulkSender):
-        return sender.send_bulk(prepared.request, until=checked_at + timing.CHECK_TO_SOCKET_S)
-    return sender.send_bulk(prepared.request)
 
 
 def make_all(

@@ -26,11 +26,15 @@ WEIGHT: Final = 0.2
 
 @dataclass(slots=True)
 class Member:
-    """One lane at work. `rate` is its own limiter, which knows when its tokens were granted."""
+    """One lane at work. `rate` is its own limiter, which knows when its tokens were granted.
+
+    `asks_first`: it looks whether there is something to claim before it takes tokens, which others could use.
+    """
 
     number: int
     lane: lane.Lane
     rate: limiter.Limiter
+    asks_first: bool = True
     idle_since: float | None = None
     people: int = 0
 

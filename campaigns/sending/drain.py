@@ -179,7 +179,7 @@ class _Drain:
             return False
         if self._is_blocked():
             return self._end()
-        if member.idle_since is not None and not selectors.work_is_due(self.run_id)[0]:
+        if member.asks_first and not selectors.work_is_due(self.run_id)[0]:
             return self._idle(member)
         try:
             return self._step(member)
@@ -225,7 +225,7 @@ class _Drain:
         member.people = step.people
         if step.idle:
             return self._idle(member)
-        member.idle_since = None
+        member.asks_first, member.idle_since = False, None
         return True
 
     def _idle(self, member: crew.Member) -> bool:
@@ -233,7 +233,7 @@ class _Drain:
         if states.finish(self.run_id):
             return self._end(more=False)
         now = time.monotonic()
-        member.idle_since = member.idle_since or now
+        member.asks_first, member.idle_since = True, member.idle_since or now
         if member.number:
             return False
         long_idle = now - member.idle_since > LEAVE_AFTER_S and not self.crew.others

@@ -56,8 +56,9 @@ class Health:
     def note(self, answer: call.Answer) -> None:
         """Count one call."""
         verdict = answer.verdict
-        # Through SMTP each mail of a call has an answer of its own.
-        is_lost = Verdict.LOST in {verdict, *(result.verdict for result in answer.results or ())}
+        # Through SMTP each mail of a call has an answer of its own, so a call with an answer may hold a lost one.
+        ends = [] if call.all_accepted(answer) else [result.verdict for result in answer.results or ()]
+        is_lost = verdict is Verdict.LOST or Verdict.LOST in ends
         with self._lock:
             self._lost = self._lost + 1 if is_lost else 0
             unreached = isinstance(answer.error, errors.NotReachedError)

@@ -62,14 +62,14 @@ class Plan:
     def load(cls, run: Run, set_prefix: str) -> "Plan":
         """From a run with its campaign and version. Raises InvalidHeader, AttachmentMissing."""
         frozen = run.frozen
+        is_counted = smtp.server() is None  # Amazon SES counts opens and clicks; through SMTP nobody does
         plan = cls(
             run_id=run.pk,
             kind=frozen["kind"],
             list_ids=list(frozen["list_ids"]),
             segment_chosen=bool(frozen["segment_chosen"]),
-            # Amazon SES counts opens and clicks; through SMTP nobody does, so nobody was trackable.
-            track_opens=bool(frozen["track_opens"]) and smtp.server() is None,
-            track_clicks=bool(frozen["track_clicks"]) and smtp.server() is None,
+            track_opens=bool(frozen["track_opens"]) and is_counted,
+            track_clicks=bool(frozen["track_clicks"]) and is_counted,
             set_prefix=set_prefix,
             run=run,
         )

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import itertools
+import math
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -30,7 +32,8 @@ class FakeSes:
     calls: list[dict[str, Any]] = field(default_factory=list)
     script: list[Script] = field(default_factory=list)
 
-    def send_bulk(self, request: dict[str, Any]) -> list[ses.EntryResult]:
+    def send_bulk(self, request: dict[str, Any], *, until: float = math.inf) -> list[ses.EntryResult]:
+        assert time.monotonic() < until
         self.calls.append(request)
         if self.script:
             return self.script.pop(0)(request)

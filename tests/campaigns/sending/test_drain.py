@@ -1,6 +1,7 @@
 """The whole loop on a real Postgres and a real Redis: who was mailed, how often, and what the rows say."""
 
 import datetime as dt
+import uuid
 
 import pytest
 import redis
@@ -8,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from campaigns.models import Batch, Call, Delivery, Drain
-from campaigns.sending import drain, limiter
+from campaigns.sending import drain, limiter, quota, timing
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
 from mailplatform.core import clock
@@ -107,3 +108,21 @@ def test_four_lanes_mail_everybody_once(site: Installation, fake: FakeSes) -> No
     assert run.state == "sent"
     assert fake.accepted == addresses(people)
     assert states_of(run) == {"accepted": 2600}
+
+
+def test_a_worker_with_nothing_to_claim_takes_no_tokens_from_those_at_work(
+    site: Installation, fake: FakeSes, redis_client: "redis.Redis[bytes]"
+) -> None:
+    audience = make_list()
+    make_people(3, audience)
+    run = make_run(audience)
+    Batch.objects.update(
+        state="claimed", lease_token=uuid.uuid4(), lease_until=clock.now() + timing.BATCH_LEASE
+    )
+    drain.drain(run.pk, sender=fake, seconds=0.7)
+    bucket = quota.buckets(installation.get())[0].key
+    assert redis_client.exists(bucket, limiter.claims_key(bucket)) == 0
+    Batch.objects.update(state="waiting", lease_token=None, lease_until=None)
+    drain_all(run, fake)
+    assert states_of(run) == {"accepted": 3}
+    assert redis_client.exists(bucket) == 1
