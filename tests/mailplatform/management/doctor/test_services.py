@@ -1,6 +1,4 @@
 import datetime as dt
-import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +9,8 @@ from pytest_django import Settings
 from campaigns.models import ScheduleTick
 from mailplatform.celery import app
 from mailplatform.core import clock
-from mailplatform.embedded import binaries
 from mailplatform.management.doctor import Level, services
+from tests.factories.site_faults import redis_of_its_own
 from tests.factories.smtp import fake_smtp
 
 HOUR = dt.timedelta(hours=1)
@@ -23,12 +21,7 @@ def levels(found: Any) -> dict[str, Level]:
 
 
 def test_a_redis_that_was_stopped(settings: Settings, tmp_path: Path) -> None:
-    path = tmp_path / "redis.sock"
-    command = [binaries.find_redis(), "--port", "0", "--unixsocket", path, "--save", "", "--dir", tmp_path]
-    server = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL)
-    settings.REDIS_URL = f"unix://{path}?db=0"
-    while not path.exists():
-        time.sleep(0.01)
+    server, settings.REDIS_URL = redis_of_its_own(tmp_path)
     assert levels(services.redis_and_workers())["Redis"] is Level.OK
     server.terminate()
     server.wait(10)

@@ -3,13 +3,18 @@
 import socket
 import threading
 from collections.abc import Iterator
+from io import StringIO
 from typing import Any, cast
 
 import pytest
 import uvicorn
 from django.core.handlers.asgi import ASGIHandler
+from django.core.management import call_command
 
+from campaigns.models import ScheduleTick
 from events import endpoint
+from mailplatform.accounts.services import installation
+from mailplatform.core import clock
 from mailplatform.sandbox import constants
 from mailplatform.sandbox.testing import RunningSandbox
 
@@ -57,3 +62,12 @@ def site(sandbox: RunningSandbox, settings: Any) -> Iterator[Site]:
     settings.PUBLIC_URL = running.url
     yield running
     running.stop()
+
+
+@pytest.fixture
+def provisioned(sandbox: RunningSandbox, site: object) -> RunningSandbox:
+    call_command("provision", "--identity", "example.eu", stdout=StringIO())
+    installation.update(actor=None, sender_address="news@example.eu", sender_name="News")
+    sandbox.api.post("identities/example.eu/verify")
+    ScheduleTick.objects.create(at=clock.now())
+    return sandbox
