@@ -10,6 +10,7 @@ from campaigns.selectors.runs import UNFINISHED
 from events.models import Digest
 from events.selectors import breakdown
 from mailplatform.core import clock
+from mailplatform.core.alone import alone
 
 from . import following
 
@@ -44,8 +45,10 @@ def digest_runs() -> int:
     done = 0
     for run in Run.objects.filter(pk__in=stale).order_by("pk"):
         if clock.now() - stale[run.pk] >= _interval(run):
-            done += 1
-            digest(run)
+            with alone(f"events_digest {run.pk}") as mine:
+                if mine:
+                    done += 1
+                    digest(run)
     return done
 
 

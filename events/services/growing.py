@@ -3,10 +3,11 @@
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
-from django.db import connection, transaction
+from django.db import connection
 
 from events.models import ListWeek
 from mailplatform.core import clock
+from mailplatform.core.alone import alone
 
 WEEKS: Final = 13
 EVERYBODY: Final = 0
@@ -54,11 +55,9 @@ def count_weeks() -> int:
     now = clock.now()
     since = datetime.combine(first_week(now), time(), UTC)
     values: dict[str, Any] = {"now": now, "since": since}
-    with transaction.atomic(), connection.cursor() as cursor:
-        # Two at once would both put in what both took out. Nobody waits: counts that queued up would keep every
-        # worker from its work. Pages go on reading the weeks of before.
-        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext('events_listweek'))")
-        if not cursor.fetchone()[0]:
+    # Two at once would both put in what both took out. Pages go on reading the weeks of before.
+    with alone("events_listweek") as mine, connection.cursor() as cursor:
+        if not mine:
             return 0
         ListWeek.objects.all().delete()
         cursor.execute(_COUNT, values)

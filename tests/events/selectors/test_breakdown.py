@@ -1,9 +1,11 @@
 """A report's breakdowns, alone and of a launch with its retries: each number has as many people behind it."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from campaigns.models import Delivery, Run, RunPurpose
 from events import ingest
@@ -144,3 +146,29 @@ def test_own_average_is_of_the_campaigns_before() -> None:
     assert found.delivered == pytest.approx(100 * figures.delivered / figures.accepted)
     assert found.opened == pytest.approx(100 * figures.opened / figures.trackable_opens)
     assert past_runs.average(first) is None
+
+
+def test_a_run_that_just_grew_is_counted_without_a_loop_in_a_loop() -> None:
+    """Before anybody analysed the tables a planner takes every run for a single person."""
+    run = with_list_and_segment(make_finished_campaign(40))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "EXPLAIN (FORMAT JSON) " + breakdown._ROWS, {"run": run.pk, "lists": run.frozen["list_ids"]}
+        )
+        plan = cursor.fetchone()[0][0]["Plan"]
+    inner = [
+        node
+        for loop in walk(plan) if loop["Node Type"] == "Nested Loop"
+        for node in walk(loop["Plans"][1]) if "Index Cond" in node
+    ]  # fmt: skip
+    # What a loop repeats is a look-up of one person by all columns of an index, or of one list.
+    for node in inner:
+        wanted = {"subscription_members": 3, "one_subscription_per_list": 2}.get(node["Index Name"], 1)
+        assert node["Index Cond"].count(" = ") == wanted, node
+    assert len(inner) == 2
+
+
+def walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", ()):
+        yield from walk(child)
