@@ -25,7 +25,7 @@ MODELS: Final[Mapping[str, Description]] = {
     ),
     "Call": about(
         READERS, "30 days",
-        "run_id batch_id kind state configuration_set lease_token lease_until started_at finished_at error",
+        "run_id batch_id kind state configuration_set opens clicks lease_token lease_until started_at finished_at error",
         subscriber_ids="who was in it",
     ),
     "Decision": about(
@@ -56,7 +56,7 @@ MODELS: Final[Mapping[str, Description]] = {
     ),
     "TemplateVersion": about(
         USERS, "as long as the template",
-        "template number subject html text source defaults variables content_hash ses_name stored_at kept_at",
+        "template number subject html text source defaults variables links content_hash ses_name stored_at kept_at",
         created_by="who published it",
     ),
     "Translation": nobody("campaign language template subject preheader"),

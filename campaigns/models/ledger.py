@@ -74,7 +74,10 @@ class CallState(models.TextChoices):
 
 
 class Call(models.Model):
-    """One call to SES and the people in it, written before the socket is touched."""
+    """One call to SES and the people in it, written before the socket is touched.
+
+    `opens` and `clicks` say what may be counted of these people, whoever counts it.
+    """
 
     run_id = models.BigIntegerField(null=True)
     batch_id = models.BigIntegerField(null=True)
@@ -82,6 +85,8 @@ class Call(models.Model):
     state = models.CharField(max_length=9, choices=CallState.choices, default=CallState.IN_FLIGHT)
     subscriber_ids = ArrayField(models.BigIntegerField(), default=list)
     configuration_set = models.CharField(max_length=64)
+    opens = models.BooleanField(default=False, db_default=False)
+    clicks = models.BooleanField(default=False, db_default=False)
     lease_token = models.UUIDField(default=uuid.uuid4)
     lease_until = models.DateTimeField()
     started_at = models.DateTimeField(default=clock.now)

@@ -68,7 +68,8 @@ class TemplateVersion(models.Model):
     """What was published: never changed. `ses_name` carries the hash of the content.
 
     `variables` is {"subject": [...], "html": [...], "text": [...]}: the names that each part asks for.
-    `subject`, `html` and `text` are as SES stores them, after the escaped copies were put in. `kept_at` is when a copy
+    `subject`, `html` and `text` are as SES stores them, after the escaped copies were put in. `links` is where our own
+    redirect leads, by the key in the link (`campaigns.own_links`). `kept_at` is when a copy
     was written to the installation's storage.
     """
 
@@ -80,6 +81,7 @@ class TemplateVersion(models.Model):
     source = models.JSONField(default=dict)
     defaults = models.JSONField(default=dict)
     variables = models.JSONField(default=dict)
+    links = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     content_hash = models.CharField(max_length=64, db_index=True)
     ses_name = models.CharField(max_length=64)
     stored_at = models.DateTimeField(null=True, blank=True)

@@ -39,7 +39,7 @@ OURS: Final[Mapping[str, Description]] = {
     "Installation": about(
         "the controller", "always",
         "public_id epoch public_url time_zone language region secret_key_encrypted track_opens track_clicks "
-        "ses_tracking_acknowledged_at require_second_factor account_id configuration_set_prefix topic_arns "
+        "tracking_carrier ses_tracking_acknowledged_at require_second_factor account_id configuration_set_prefix topic_arns "
         "dead_letter_queue_url max_send_rate "
         "max_24_hour_send sent_last_24_hours production_access sending_enabled enforcement_status quota_read_at",
         company="name, of a person where the controller is one", postal_address="postal address",

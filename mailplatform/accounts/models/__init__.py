@@ -2,7 +2,7 @@
 
 from .api import ApiReply, ApiToken
 from .audit import AuditEntry
-from .installation import Installation
+from .installation import Carrier, Installation
 from .papers import PaperAnswer, PaperKind, PaperVersion
 from .session import UserSession
 from .user import Role, User
@@ -11,6 +11,7 @@ __all__ = [
     "ApiReply",
     "ApiToken",
     "AuditEntry",
+    "Carrier",
     "Installation",
     "PaperAnswer",
     "PaperKind",

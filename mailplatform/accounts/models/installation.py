@@ -8,6 +8,13 @@ from django.db import models
 from mailplatform.core.models import TimestampedModel
 
 
+class Carrier(models.TextChoices):
+    """Who counts opens and clicks, of people who allowed it."""
+
+    OWN = "own", "This site: a withdrawal also silences mail already sent"
+    SES = "ses", "Amazon SES: mail already sent keeps its tracking links"
+
+
 class Installation(TimestampedModel):
     """Settings that an administrator changes in the browser. Always row 1.
 
@@ -34,6 +41,9 @@ class Installation(TimestampedModel):
 
     track_opens = models.BooleanField(default=False)
     track_clicks = models.BooleanField(default=False)
+    tracking_carrier = models.CharField(
+        max_length=3, choices=Carrier.choices, default=Carrier.OWN, db_default=Carrier.OWN
+    )
     ses_tracking_acknowledged_at = models.DateTimeField(null=True, blank=True)
 
     require_second_factor = models.BooleanField(default=False)
