@@ -66,6 +66,7 @@ class RunContext:
     default_tags: tuple[headers.Tag, ...]
     list_id: headers.Header
     attachments: tuple[Mapping[str, str], ...] = ()
+    tenant: str = ""
 
     @classmethod
     def load(
@@ -103,6 +104,7 @@ class RunContext:
                 f"c{run.campaign_id}", list_host(public_url), frozen.get("company", "")
             ),
             attachments=tuple(attachments.as_call(frozen.get("attachments", ()) if with_attachments else ())),
+            tenant=site.tenant,
         )
 
 
@@ -217,4 +219,6 @@ def request(context: RunContext, configuration_set: str, entries: Sequence[dict[
         call["DefaultContent"]["Template"]["Attachments"] = [dict(each) for each in context.attachments]
     if context.reply_to:
         call["ReplyToAddresses"] = list(context.reply_to)
+    if context.tenant:
+        call["TenantName"] = context.tenant
     return call

@@ -75,3 +75,8 @@ class Installation(TimestampedModel):
     def tag(self) -> str:
         """Return the value of the tag `mp-epoch` on every mail of this installation and epoch."""
         return f"{self.public_id.hex}-{self.epoch}"
+
+    @property
+    def tenant(self) -> str:
+        """Return the tenant of SES that mail is sent through; empty where provisioning made none."""
+        return str(self.provisioning.get("tenant") or "")
