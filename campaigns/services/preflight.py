@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from mailplatform.accounts.models import Installation, User
+from mailplatform.accounts.models import Carrier, Installation, User
 from mailplatform.accounts.services import installation
 from mailplatform.aws import limits
 from mailplatform.core import clock
@@ -134,9 +134,24 @@ def _check_sender(result: Preflight, campaign: Campaign, site: Installation) -> 
         result.add(Level.BLOCKING, "sender_not_verified", message, SETTINGS)
     else:
         _check_domain(result, campaign.sender.address.lower(), site)
-    if (campaign.track_opens or campaign.track_clicks) and site.ses_tracking_acknowledged_at is None:
+    _check_carrier(result, campaign, site)
+
+
+def _check_carrier(result: Preflight, campaign: Campaign, site: Installation) -> None:
+    """Whether Amazon may and can count, where it is to. What this site counts needs neither."""
+    counts = campaign.kind == CampaignKind.MARKETING and (campaign.track_opens or campaign.track_clicks)
+    if not counts or site.tracking_carrier != Carrier.SES:
+        return
+    if settings.SMTP_URL:
         message = (
-            "Tracking by Amazon SES needs an administrator's acknowledgement first, or switch tracking off."
+            "Amazon SES counts opens and clicks, but an SMTP server sends this mail: nobody will be counted. Let this "
+            "site count instead."
+        )
+        result.add(Level.WARNING, "tracking_by_nobody", message, SETTINGS)
+    elif site.ses_tracking_acknowledged_at is None:
+        message = (
+            "Tracking by Amazon SES needs an administrator's acknowledgement first. Or let this site count, or switch "
+            "tracking off."
         )
         result.add(Level.BLOCKING, "tracking_not_acknowledged", message, FROM)
 

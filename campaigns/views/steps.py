@@ -217,6 +217,7 @@ def _from_extra(campaign: Campaign, site: Installation) -> dict[str, Any]:
         "senders": sender_choices(site),
         "template_subject": template.subject if template else "",
         "template_preheader": template.preheader if template else "",
+        "carrier": site.tracking_carrier,
         "tracking_acknowledged": site.ses_tracking_acknowledged_at is not None,
         **_inbox(campaign, site),
     }

@@ -8,7 +8,7 @@ from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
-from .models import Installation, Role, User
+from .models import Carrier, Installation, Role, User
 
 REGIONS = (
     ("eu-central-1", "Frankfurt (eu-central-1)"),
@@ -247,35 +247,49 @@ class AddressForm(forms.ModelForm[Installation]):
 
 
 class TrackingForm(forms.ModelForm[Installation]):
-    """What new campaigns begin with. Nobody is tracked without their own consent."""
+    """What new campaigns begin with, and who counts. Nobody is tracked without their own consent.
+
+    The style sheet hides the acknowledgement while this site is chosen.
+    """
 
     acknowledged = forms.BooleanField(
         label="I understand that a later withdrawal cannot silence mail that has already been sent",
         required=False,
         help_text=(
-            "Amazon SES writes its tracking links into the mail. People who withdraw get no more of them, "
-            "and what older mails report about them is not stored."
+            "For Amazon SES alone, which writes its tracking links into the mail. People who withdraw get no more of "
+            "them, and what older mails report about them is not stored."
         ),
     )
 
     class Meta:
         model = Installation
-        fields = ("track_opens", "track_clicks")
-        labels = {"track_opens": "Measure opens", "track_clicks": "Measure clicks"}
+        fields = ("track_opens", "track_clicks", "tracking_carrier")
+        labels = {
+            "track_opens": "Measure opens",
+            "track_clicks": "Measure clicks",
+            "tracking_carrier": "Who counts",
+        }
         help_texts = {
             "track_opens": "Only for people who consented to it.",
             "track_clicks": "Only for people who consented to it.",
+            "tracking_carrier": (
+                "This site asks for consent again at every hit, tells no third party, and counts whoever sends the "
+                "mail. With Amazon SES readers' links lead over Amazon, and an SMTP server's mail is not counted. "
+                "It holds for campaigns launched from now on."
+            ),
         }
+        widgets = {"tracking_carrier": forms.RadioSelect}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["acknowledged"].initial = self.instance.ses_tracking_acknowledged_at is not None
 
     def clean(self) -> dict[str, Any]:
-        """Ask for the acknowledgement where tracking is on."""
+        """Ask for the acknowledgement where Amazon would count."""
         data = super().clean() or {}
-        if (data.get("track_opens") or data.get("track_clicks")) and not data.get("acknowledged"):
-            self.add_error("acknowledged", "Tick this to switch measuring on.")
+        measures = data.get("track_opens") or data.get("track_clicks")
+        if measures and data.get("tracking_carrier") == Carrier.SES and not data.get("acknowledged"):
+            self.add_error("acknowledged", "Tick this to let Amazon SES measure, or let this site count.")
         return data
 
 

@@ -194,7 +194,7 @@ def _webhook(admin: User, address: str) -> WebhookEndpoint:
     return endpoint
 
 
-def install(admin: User, address: str) -> None:
+def install(admin: User, address: str, *, carrier: str = "ses") -> None:
     """Fill in the settings and provision the sandbox, which confirms our subscription over HTTP."""
     installation.update(
         actor=admin,
@@ -203,6 +203,7 @@ def install(admin: User, address: str) -> None:
         public_url=address,
         sender_name="Harbour Books",
         sender_address=story.SENDER,
+        tracking_carrier=carrier,
         ses_tracking_acknowledged_at=clock.now(),
     )
     call_command("provision", verbosity=0, wait=30)

@@ -78,5 +78,6 @@ class Installation(TimestampedModel):
 
     @property
     def tenant(self) -> str:
-        """Return the tenant of SES that mail is sent through; empty where provisioning made none."""
-        return str(self.provisioning.get("tenant") or "")
+        """Return the tenant of SES that mail is sent through; empty where provisioning made none or removes it."""
+        chosen = self.provisioning
+        return "" if chosen.get("tenant_goes") else str(chosen.get("tenant") or "")

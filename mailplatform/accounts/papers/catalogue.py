@@ -35,7 +35,7 @@ _ALL: Final = (
     ),
     Kind(
         "tia", "Transfer impact assessment", "What of Amazon's work may be reached from outside the European Economic Area",
-        (*BASIC, "hosting"), tia.write,
+        (*BASIC, "tracking", "campaigns", "hosting"), tia.write,
     ),
     Kind(
         "lia", "Weighing of legitimate interests", "Art. 6(1)(f): service and security notices, existing customers",
@@ -43,7 +43,7 @@ _ALL: Final = (
     ),
     Kind(
         "processors", "Processors and sub-processors", "Art. 28: with contracts, their references and dates",
-        (*BASIC, "hosting", "webhooks"), processors.write,
+        (*BASIC, "tracking", "campaigns", "hosting", "webhooks"), processors.write,
     ),
     Kind("retention", "Retention schedule", "What is kept for how long, and why", (*BASIC, "retention"), retention.write),
     Kind(

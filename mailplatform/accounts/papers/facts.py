@@ -80,6 +80,7 @@ class _Chosen(Facts):
         return self._groups[name]
 
 
+OWN_CARRIER: Final = "this site (a pixel and redirect of its own)"
 YES: Final = "yes"
 NO: Final = "no"
 

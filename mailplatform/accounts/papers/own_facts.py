@@ -7,7 +7,7 @@ from django.conf import settings
 
 from mailplatform.aws import regions
 
-from ..models import Installation
+from ..models import Carrier, Installation
 from ..services import installation
 from . import facts
 from .facts import Fact, yes
@@ -15,6 +15,10 @@ from .facts import Fact, yes
 HERE: Final = "on this machine"
 # Directives that name nobody else's host.
 OWN_SOURCES: Final = frozenset({"'self'", "'none'", "data:", "'unsafe-inline'"})
+CARRIERS: Final = {
+    Carrier.OWN: facts.OWN_CARRIER,
+    Carrier.SES: "Amazon SES (pixel and redirect of Amazon)",
+}
 
 
 def controller(row: Installation) -> list[Fact]:
@@ -60,8 +64,12 @@ def tracking(row: Installation) -> list[Fact]:
     return [
         Fact("opens", "Measure opens", yes(row.track_opens)),
         Fact("clicks", "Measure clicks", yes(row.track_clicks)),
-        Fact("carrier", "Carrier of tracking", "Amazon SES (pixel and redirect of Amazon)"),
-        Fact("acknowledged", "Limit of withdrawal acknowledged", f"{at:%Y-%m-%d}" if at else facts.NO),
+        Fact("carrier", "Carrier of tracking", CARRIERS[Carrier(row.tracking_carrier)]),
+        Fact(
+            "acknowledged",
+            "Limit of withdrawal with Amazon acknowledged",
+            f"{at:%Y-%m-%d}" if at else facts.NO,
+        ),
     ]
 
 

@@ -30,6 +30,7 @@ CHANGEABLE = frozenset(
         "reply_to",
         "track_opens",
         "track_clicks",
+        "tracking_carrier",
         "ses_tracking_acknowledged_at",
         "require_second_factor",
     }

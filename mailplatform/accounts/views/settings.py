@@ -16,7 +16,7 @@ from mailplatform.core import clock
 from .. import selectors, vault
 from ..access import current_user, has_signed_in_lately, require_role
 from ..forms import AddressForm, AmazonForm, CompanyForm, SenderForm, SignInForm, TrackingForm
-from ..models import Installation, User
+from ..models import Carrier, Installation, User
 from ..services import installation
 from .tabs import settings_tabs
 
@@ -55,7 +55,9 @@ def _changes(form: forms.Form | forms.ModelForm[Any], row: Installation) -> dict
     if isinstance(form, TrackingForm):
         acknowledged = changes.pop("acknowledged")
         before = row.ses_tracking_acknowledged_at
-        changes["ses_tracking_acknowledged_at"] = (before or clock.now()) if acknowledged else None
+        # Where this site counts it is not asked for, and what was said before stays.
+        if changes["tracking_carrier"] == Carrier.SES:
+            changes["ses_tracking_acknowledged_at"] = (before or clock.now()) if acknowledged else None
     return changes
 
 

@@ -17,7 +17,7 @@ from django.core.management import call_command
 from campaigns.models import Campaign, CampaignKind, Run, RunState
 from campaigns.services import campaigns, runs, templates
 from events.models import DeadLetter
-from mailplatform.accounts.models import Role, User
+from mailplatform.accounts.models import Carrier, Role, User
 from mailplatform.accounts.services import installation
 from mailplatform.core import clock
 from subscribers.importing import columns
@@ -52,6 +52,8 @@ def set_up(say: Say) -> None:
         sender_name="Demo Shop",
         sender_address=SENDER,
         reply_to="service@shop.example",
+        # The sandbox shows what Amazon does: its pixel, its links, its events.
+        tracking_carrier=Carrier.SES,
         ses_tracking_acknowledged_at=clock.now(),
     )
     provision()

@@ -132,9 +132,35 @@ def test_an_unlimited_quota_is_never_too_small() -> None:
 
 def test_tracking_by_ses_needs_an_acknowledgement() -> None:
     campaign = make_ready_campaign(track_opens=True)
+    make_site(tracking_carrier="ses")
     assert found(campaign)["tracking_not_acknowledged"] is Level.BLOCKING
     make_site(ses_tracking_acknowledged_at=clock.now())
     assert "tracking_not_acknowledged" not in found(campaign)
+
+
+def test_what_this_site_counts_needs_none() -> None:
+    make_site()
+    assert (
+        found(make_ready_campaign(track_opens=True, track_clicks=True))
+        .keys()
+        .isdisjoint({"tracking_not_acknowledged", "tracking_by_nobody"})
+    )
+
+
+def test_mail_that_is_not_marketing_is_not_tracked_and_acknowledges_nothing() -> None:
+    make_site(tracking_carrier="ses")
+    assert "tracking_not_acknowledged" not in found(make_ready_campaign(track_opens=True, kind="contract"))
+
+
+@pytest.mark.parametrize(("carrier", "is_said"), [("ses", True), ("own", False)])
+def test_amazon_counts_nothing_of_what_an_smtp_server_sends(
+    settings: Any, carrier: str, is_said: bool
+) -> None:
+    settings.SMTP_URL = "smtp://127.0.0.1:25"
+    make_site(tracking_carrier=carrier)
+    codes = found(make_ready_campaign(track_clicks=True))
+    assert codes.get("tracking_by_nobody") is (Level.WARNING if is_said else None)
+    assert "tracking_not_acknowledged" not in codes
 
 
 def test_a_time_that_has_passed_blocks() -> None:

@@ -113,8 +113,15 @@ def test_a_region_outside_the_eea_is_refused(region: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "good"),
-    [({}, True), ({"track_opens": "on"}, False), ({"track_clicks": "on", "acknowledged": "on"}, True)],
+    ("data", "wrong"),
+    [
+        ({}, ["tracking_carrier"]),
+        ({"tracking_carrier": "nobody"}, ["tracking_carrier"]),
+        ({"tracking_carrier": "ses"}, []),
+        ({"tracking_carrier": "ses", "track_opens": "on"}, ["acknowledged"]),
+        ({"tracking_carrier": "ses", "track_clicks": "on", "acknowledged": "on"}, []),
+        ({"tracking_carrier": "own", "track_opens": "on", "track_clicks": "on"}, []),
+    ],
 )
-def test_measuring_needs_the_acknowledgement(data: dict[str, str], *, good: bool) -> None:
-    assert TrackingForm(data, instance=Installation()).is_valid() is good
+def test_measuring_by_amazon_alone_needs_the_acknowledgement(data: dict[str, str], wrong: list[str]) -> None:
+    assert list(TrackingForm(data, instance=Installation()).errors) == wrong

@@ -3,7 +3,7 @@
 from typing import Final
 
 from ..blocks import Gap, Table
-from ..facts import Facts
+from ..facts import OWN_CARRIER, Facts
 from ..questions import Answers, answered
 
 # Commission Implementing Decision (EU) 2021/914, modules 2 and 3; Commission Implementing Decision (EU) 2023/1795.
@@ -36,6 +36,16 @@ def is_measured(facts: Facts) -> bool:
         or facts.is_yes("tracking", "clicks")
         or facts.is_yes("campaigns", "tracked")
     )
+
+
+def counts_itself(facts: Facts) -> bool:
+    """Return whether this site counts, not Amazon."""
+    return facts.value("tracking", "carrier") == OWN_CARRIER
+
+
+def amazon_counts(facts: Facts) -> bool:
+    """Return whether Amazon sees hits: of mail that is measured now, or of mail that was sent when it counted."""
+    return (is_measured(facts) and not counts_itself(facts)) or facts.is_yes("campaigns", "amazon_tracked")
 
 
 def place(facts: Facts) -> str:

@@ -3,7 +3,7 @@
 from ..blocks import Block, Heading, Para, Points, Table
 from ..facts import Facts
 from ..questions import Answers, answered
-from .common import data_categories, is_measured, place, transfers, who
+from .common import amazon_counts, counts_itself, data_categories, is_measured, place, transfers, who
 
 
 def write(facts: Facts, answers: Answers) -> list[Block]:
@@ -71,11 +71,22 @@ def _tracking(facts: Facts) -> list[str]:
         "Opens are unreliable: Apple Mail Privacy Protection and image proxies open mail by themselves; known machines are counted apart",
     ]
     found += [f"{fact.label}: {fact.value}" for fact in facts.group("inactive")]
-    if is_measured(facts):
+    if is_measured(facts) and counts_itself(facts):
+        found.append(
+            f"Carrier: {facts.value('tracking', 'carrier')}. A link of a mail names mailing and reader by a signed token, to this site "
+            "alone. Consent is asked again at the moment of each hit, where it would be stored: a withdrawal also silences mail already "
+            "sent, as French and Italian guidance of 2026 asks. Only the number of such hits is kept, of nobody in particular"
+        )
+    elif is_measured(facts):
         found.append(
             f"Carrier: {facts.value('tracking', 'carrier')}. A withdrawal cannot silence a mail already sent: Amazon still sees the hit, "
             "and this site drops it unstored. French and Italian guidance of 2026 asks that a withdrawal also reaches mail already sent. "
             f"Acknowledged by an administrator: {facts.value('tracking', 'acknowledged')}"
+        )
+    if counts_itself(facts) and amazon_counts(facts):
+        found.append(
+            "Mails were sent while Amazon counted. Their pixel and links still lead over Amazon: it sees the hit, and this site drops it "
+            f"unstored after a withdrawal. Acknowledged by an administrator: {facts.value('tracking', 'acknowledged')}"
         )
     return found
 
@@ -94,7 +105,7 @@ def _risks(facts: Facts) -> list[list[str]]:
         ["Mail without or against consent", "One rule asked before every mail; refusals stand in the database itself",
          "Evidence of an import is only as good as what the importer claims"],
         ["Habits of reading become visible", "Off by default; consent apart; no IP address; retention; erasure",
-         "Amazon sees hits of tracked mail" if is_measured(facts) else "None while measuring is off"],
+         _what_remains(facts)],
         ["Contents reveal health, finances or beliefs", "TLS towards mail servers: " + facts.value("amazon", "tls"),
          "Mail lies readable at mailbox providers; write no sensitive contents into it"],
         ["Access from third countries", f"Region: {place(facts)}; contracts; see the transfer assessment", "Control plane of Amazon"],
@@ -103,3 +114,11 @@ def _risks(facts: Facts) -> list[list[str]]:
          "Backups, files of the dead-letter queue up to 14 days"],
         ["Bounce and complaint data say something of a person", "Only kind, reason and time are kept", "Small"],
     ]  # fmt: skip
+
+
+def _what_remains(facts: Facts) -> str:
+    if amazon_counts(facts):
+        return "Amazon sees hits of mail that it tracks"
+    if is_measured(facts):
+        return "Whoever gets a mail passed on is counted as the reader it was sent to"
+    return "None while measuring is off"

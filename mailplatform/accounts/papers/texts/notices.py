@@ -3,7 +3,7 @@
 from ..blocks import Block, Heading, Para, Points, Table
 from ..facts import Facts
 from ..questions import Answers, answered
-from .common import filled, has_exceptions, is_local, is_measured, place
+from .common import amazon_counts, counts_itself, filled, has_exceptions, is_local, is_measured, place
 
 
 def privacy_notice(facts: Facts, answers: Answers) -> list[Block]:
@@ -40,13 +40,19 @@ def privacy_notice(facts: Facts, answers: Answers) -> list[Block]:
 
 
 def _tracking(facts: Facts) -> str:
+    older = "still contact Amazon, and once you have withdrawn we store nothing of that any more."
     if not is_measured(facts):
-        return "We do not measure whether you open our mail or follow its links."
-    return (
+        text = "We do not measure whether you open our mail or follow its links."
+        return f"{text} Mails that we sent before {older}" if amazon_counts(facts) else text
+    text = (
         "Only if you agree to it apart do we record when you open our mail, and which links you follow. A pixel and redirects of "
-        "Amazon Web Services do this; we store neither your IP address nor your mail program. You can withdraw it apart from the mailing. "
-        "Mails already sent still contact Amazon, and we store nothing of that any more."
+        f"{'our own site' if counts_itself(facts) else 'Amazon Web Services'} do this; we store neither your IP address nor your "
+        "mail program. You can withdraw it apart from the mailing."
     )
+    if not counts_itself(facts):
+        return f"{text} Mails already sent {older}"
+    text += " That holds for mails already sent as well: we store nothing of them any more."
+    return f"{text} Mails from the time before we counted ourselves {older}" if amazon_counts(facts) else text
 
 
 def _amazon(facts: Facts) -> str:

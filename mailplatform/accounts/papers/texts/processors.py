@@ -3,7 +3,7 @@
 from ..blocks import Block, Heading, Para, Points, Table
 from ..facts import Facts
 from ..questions import Answers, answered
-from .common import DPF, SCC, is_local, place
+from .common import DPF, SCC, amazon_counts, is_local, place
 
 
 def write(facts: Facts, answers: Answers) -> list[Block]:
@@ -59,9 +59,14 @@ def table(facts: Facts, answers: Answers) -> Table:
 
 def services(facts: Facts) -> Table:
     """Return which of Amazon's services see which data."""
+    hits = (
+        "; of consented opens and clicks also IP address and program, which we drop"
+        if amazon_counts(facts)
+        else ""
+    )
     rows = [
         ["SES", "Address, sender, whole mail with headers, tags that name mailing and person by number", "sends; keeps a list of addresses that bounced or complained"],
-        ["SNS", "Events: address, time, answer of the mail server; of consented opens and clicks also IP address and program, which we drop", "delivers to this site"],
+        ["SNS", f"Events: address, time, answer of the mail server{hits}", "delivers to this site"],
         ["SQS", "The same events, where this site could not be reached", "up to 14 days"],
         ["STS, IAM", "No personal data of readers", "sign-in of this site"],
     ]  # fmt: skip

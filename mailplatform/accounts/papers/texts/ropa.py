@@ -3,7 +3,16 @@
 from ..blocks import Block, Heading, Para, Points, Table
 from ..facts import Facts
 from ..questions import Answers, answered
-from .common import data_categories, has_exceptions, is_local, is_measured, place, transfers, who
+from .common import (
+    counts_itself,
+    data_categories,
+    has_exceptions,
+    is_local,
+    is_measured,
+    place,
+    transfers,
+    who,
+)
 from .processors import table as processors
 
 
@@ -39,7 +48,8 @@ def write(facts: Facts, answers: Answers) -> list[Block]:
 def _activities(facts: Facts) -> Table:
     bases = {fact.key: fact.value for fact in facts.group("people")}
     mailed = {fact.key: fact.value for fact in facts.group("campaigns")}
-    measured = "yes, of those who consented" if is_measured(facts) else "off"
+    counts = "this site" if counts_itself(facts) else "Amazon SES"
+    measured = f"yes, of those who consented, by {counts}" if is_measured(facts) else "off"
     return Table(
         ["Activity", "Legal basis", "In use"],
         [

@@ -3,7 +3,7 @@
 from ..blocks import Block, Heading, Para, Points, Table
 from ..facts import Facts
 from ..questions import Answers
-from .common import is_local, is_measured
+from .common import amazon_counts, counts_itself, is_local, is_measured
 
 
 def write(facts: Facts, _answers: Answers) -> list[Block]:
@@ -39,11 +39,17 @@ def _reader(facts: Facts, region: str) -> list[str]:
         "Pictures of the media library come from this site, under one address for every reader; nobody counts who loads them",
         "Other pictures and links in mails lead where their author made them lead",
     ]
-    if is_measured(facts):
+    if is_measured(facts) and counts_itself(facts):
         found.append(
-            f"awstrack.me (hosts of the form <id>.r.{region}.awstrack.me): pixel and redirect of Amazon, in mails to those who consented"
+            f"Pixel (/o/) and redirect (/l/) of this site, {facts.value('controller', 'public_url')}, in mails to those who consented: "
+            "no third party, no cookie"
         )
-    else:
+    if amazon_counts(facts):
+        when = ", sent while Amazon counted" if counts_itself(facts) else ""
+        found.append(
+            f"awstrack.me (hosts of the form <id>.r.{region}.awstrack.me): pixel and redirect of Amazon, in mails to those who consented{when}"
+        )
+    elif not is_measured(facts):
         found.append("No tracking host: measuring is off")
     return found
 

@@ -3,7 +3,7 @@
 from ..blocks import Block, Heading, Para, Points, Table
 from ..facts import Facts
 from ..questions import Answers, answered
-from .common import DPF, SCC, has_exceptions, is_local, place, transfers, who
+from .common import DPF, SCC, amazon_counts, has_exceptions, is_local, place, transfers, who
 from .processors import services
 
 
@@ -36,8 +36,8 @@ def write(facts: Facts, answers: Answers) -> list[Block]:
         Points(_settings(facts)),
         Heading("6. Alternatives and review"),
         Para(
-            "A provider without ties to a third country would avoid the question. Sending by another provider over SMTP is not "
-            "built yet. All data can be exported: people, register of consent, reports."
+            "A provider without ties to a third country would avoid the question. Sending by another provider over SMTP can be "
+            "set up. All data can be exported: people, register of consent, reports."
         ),
         Table(
             ["Asked", "Answer"],
@@ -53,9 +53,19 @@ def _paths(facts: Facts, answers: Answers) -> list[list[str]]:
         ["Control plane and IAM", "Names of resources, sign-ins of this site; no readers", "Keys of the site see only what it needs, if you set them up so"],
         ["Billing and metrics", "Numbers of mails", "No readers' data"],
         ["Support", "What is written into a ticket", answered(answers, "aws_support")],
-        ["Tracking", "Hits with IP address and program", "Off by default; only with consent"],
+        _hits(facts),
         ["Suppression list of the account", "Addresses that bounced or complained", "Kept alike with ours; erased with the person"],
     ]  # fmt: skip
+
+
+def _hits(facts: Facts) -> list[str]:
+    if amazon_counts(facts):
+        return ["Tracking", "Hits with IP address and program", "Off by default; only with consent"]
+    return [
+        "Tracking",
+        "Nothing: Amazon counts no opens and clicks",
+        "Where they are measured, this site does it",
+    ]
 
 
 def _settings(facts: Facts) -> list[str]:

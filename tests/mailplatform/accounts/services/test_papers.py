@@ -8,6 +8,7 @@ from mailplatform.accounts.papers import markdown
 from mailplatform.accounts.papers.catalogue import KINDS
 from mailplatform.accounts.services import installation, papers
 from tests.factories.accounts import AdminFactory, InstallationFactory
+from tests.factories.events import make_run
 
 pytestmark = pytest.mark.django_db
 
@@ -52,8 +53,8 @@ def test_a_changed_region_shows(key: str, settings: Settings) -> None:
     assert "Dublin" not in text(key)
 
 
-def test_tracking_that_is_switched_on_shows() -> None:
-    InstallationFactory.create(track_opens=False, track_clicks=False)
+def test_tracking_by_amazon_that_is_switched_on_shows() -> None:
+    InstallationFactory.create(track_opens=False, track_clicks=False, tracking_carrier="ses")
     assert "We do not measure" in text("privacy-notice")
     assert "awstrack" not in text("third-parties")
     before = papers.draft("dpia").fingerprint
@@ -62,6 +63,45 @@ def test_tracking_that_is_switched_on_shows() -> None:
     assert "awstrack" in text("third-parties")
     assert "cannot silence" in text("dpia")
     assert papers.draft("dpia").fingerprint != before
+
+
+def test_where_this_site_counts_no_paper_speaks_of_amazons_tracking(settings: Settings) -> None:
+    settings.AWS_ENDPOINT_URLS = {}
+    InstallationFactory.create(track_opens=True, tracking_carrier="own")
+    assert "redirects of our own site" in text("privacy-notice")
+    assert "mails already sent as well" in text("privacy-notice")
+    assert "also silences mail already sent" in text("dpia")
+    assert "by this site" in text("ropa")
+    assert "no third party" in text("third-parties")
+    for key, words in {
+        "third-parties": "awstrack", "processors": "address and program", "tia": "address and program",
+        "privacy-notice": "contact Amazon", "dpia": "Amazon still sees", "ropa": "by Amazon SES",
+    }.items():  # fmt: skip
+        assert words not in text(key), key
+        installation.update(actor=None, tracking_carrier="ses")
+        assert words in text(key), key
+        installation.update(actor=None, tracking_carrier="own")
+
+
+def test_mail_that_amazon_counted_is_not_forgotten_when_this_site_counts() -> None:
+    InstallationFactory.create(track_opens=True, tracking_carrier="own")
+    make_run(track_opens=False, track_clicks=False)
+    make_run(carrier="own")
+    assert "awstrack" not in text("third-parties")
+    make_run()
+    for key, words in {
+        "third-parties": "awstrack", "processors": "address and program", "tia": "address and program",
+        "dpia": "while Amazon counted", "privacy-notice": "before we counted ourselves",
+    }.items():  # fmt: skip
+        assert words in text(key), key
+
+
+def test_measuring_that_was_switched_off_leaves_amazons_links_in_older_mail() -> None:
+    InstallationFactory.create(track_opens=False, track_clicks=False, tracking_carrier="own")
+    make_run(carrier="ses", track_opens=False)
+    assert "awstrack" in text("third-parties")
+    assert "We do not measure" in text("privacy-notice")
+    assert "Mails that we sent before" in text("privacy-notice")
 
 
 def test_exceptions_of_the_operator_stand_in_the_record(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from allauth.mfa.models import Authenticator
 from django.test import Client
@@ -56,15 +58,32 @@ def test_a_key_of_another_secret_is_explained(admin_browser: Client) -> None:
     assertContains(admin_browser.get("/settings/"), "The stored key cannot be read")
 
 
-def test_measuring_notes_when_it_was_acknowledged(admin_browser: Client) -> None:
-    assert send(admin_browser, "tracking", track_opens="on", acknowledged="on") == 302
+def test_measuring_by_amazon_notes_when_it_was_acknowledged(admin_browser: Client) -> None:
+    ses = {"tracking_carrier": "ses", "acknowledged": "on"}
+    assert send(admin_browser, "tracking", track_opens="on", **ses) == 302
     first = installation.get().ses_tracking_acknowledged_at
     assert first is not None
-    send(admin_browser, "tracking", track_clicks="on", acknowledged="on")
+    send(admin_browser, "tracking", track_clicks="on", **ses)
     assert installation.get().ses_tracking_acknowledged_at == first
-    send(admin_browser, "tracking")
+    send(admin_browser, "tracking", tracking_carrier="ses")
     assert installation.get().ses_tracking_acknowledged_at is None
     assert not installation.get().track_clicks
+
+
+def test_a_new_site_counts_itself_and_acknowledges_nothing(admin_browser: Client) -> None:
+    page = admin_browser.get("/settings/").content.decode()
+    assert re.search(r'<input type="radio" name="tracking-tracking_carrier" value="own"[^>]* checked', page)
+    assert send(admin_browser, "tracking", tracking_carrier="own", track_opens="on") == 302
+    row = installation.get()
+    assert (row.tracking_carrier, row.track_opens, row.ses_tracking_acknowledged_at) == ("own", True, None)
+
+
+def test_another_carrier_is_in_the_audit_log_and_forgets_no_acknowledgement(admin_browser: Client) -> None:
+    send(admin_browser, "tracking", tracking_carrier="ses", track_opens="on", acknowledged="on")
+    AuditEntry.objects.all().delete()
+    send(admin_browser, "tracking", tracking_carrier="own", track_opens="on")
+    assert AuditEntry.objects.get().detail == {"tracking_carrier": ["ses", "own"]}
+    assert installation.get().ses_tracking_acknowledged_at is not None
 
 
 def test_an_unknown_section_changes_nothing(admin_browser: Client) -> None:
