@@ -132,6 +132,26 @@ def read_archive_token(token: str) -> int:
     return _archive_codec().read(token)[0]
 
 
+@lru_cache(maxsize=1)
+def tracking_codec() -> TokenCodec:
+    """The codec of our own links and pixels: its tokens count an open or a click and can do nothing else."""
+    return TokenCodec([keys.derive("track")], "track")
+
+
+def make_tracking_token(run_id: int, subscriber_id: int) -> str:
+    """The token in the links and the pixel of one person's mail of one run."""
+    return tracking_codec().make(run_id, subscriber_id)
+
+
+def read_tracking_token(token: str) -> tuple[int, int]:
+    """`(run id, subscriber id)`. Raises `InvalidToken` unless it was made here for this purpose."""
+    run_id, subscriber_id, kind = tracking_codec().read(token)
+    if kind != _REAL:
+        message = "no token of a mail that may be counted"
+        raise InvalidToken(message)
+    return run_id, subscriber_id
+
+
 def make_unsubscribe_token(run_id: int, subscriber_id: int) -> str:
     """The token for the links of one person's mail of one run."""
     return codec().make(run_id, subscriber_id)
