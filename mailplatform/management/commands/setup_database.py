@@ -1,16 +1,23 @@
 """`manage.py setup_database`: brings the tables up to date and gives the application's role its rights."""
 
 import datetime as dt
+import time
 from typing import Any
 
+import psycopg
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections, transaction
+from django.db import OperationalError, connections, transaction
 
 from mailplatform.core import clock, grants
 from mailplatform.management.backup import unfinished
 
 MONTHS_AHEAD = 3
+# A change of a table waits for whoever reads it, and everybody else waits behind the change. So it gives up soon, lets
+# them pass and tries again, for some minutes in all.
+LOCK_TIMEOUT_S = 3
+PAUSE_S = 2.0
+TRIES = 60
 # Two containers that start at once take turns.
 LOCK = "SELECT pg_advisory_lock(7300)"
 UNLOCK = "SELECT pg_advisory_unlock(7300)"
@@ -32,14 +39,38 @@ class Command(BaseCommand):
         with owner.cursor() as cursor:
             cursor.execute(LOCK)
         try:
-            call_command(
-                "migrate", database="owner", interactive=False, verbosity=min(1, options["verbosity"])
-            )
+            self.migrate(verbosity=min(1, options["verbosity"]))
             self.grant(quiet=not options["verbosity"])
             ensure_partitions(clock.now().date())
         finally:
             with owner.cursor() as cursor:
                 cursor.execute(UNLOCK)
+
+    def migrate(self, *, verbosity: int) -> None:
+        """Apply what is missing, one transaction each, while the site is in use. Raises CommandError."""
+        with connections["owner"].cursor() as cursor:
+            cursor.execute(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'")
+            try:
+                for _ in range(TRIES):
+                    if self._is_migrated(verbosity):
+                        return
+                    time.sleep(PAUSE_S)
+            finally:
+                cursor.execute("RESET lock_timeout")
+        raise CommandError(
+            "A table that has to change is in use all the time, so not everything was changed; the site works as "
+            "before. Look for a long transaction (pg_stat_activity), a backup or an import, and run this command again."
+        )
+
+    def _is_migrated(self, verbosity: int) -> bool:
+        try:
+            call_command("migrate", database="owner", interactive=False, verbosity=verbosity)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
+                raise
+            self.stderr.write(f"A table is in use; trying again. ({error.__cause__.diag.message_primary})")
+            return False
+        return True
 
     def grant(self, *, quiet: bool = False) -> None:
         """Give the application's role its rights; say so when it is the owner itself."""

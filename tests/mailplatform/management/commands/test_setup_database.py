@@ -1,9 +1,11 @@
 import datetime as dt
+import threading
 from io import StringIO
 from typing import Any
 
+import psycopg
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import ProgrammingError, connection, connections, transaction
 
 from mailplatform.management.commands import setup_database
@@ -50,3 +52,33 @@ def test_one_role_for_both_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None
     command = setup_database.Command(stdout=StringIO(), stderr=errors)
     command.grant()
     assert "could change its own consent ledger" in errors.getvalue()
+
+
+def held(seconds: float) -> threading.Timer:
+    """A transaction that reads a table which the first migration of its app changes, for so long."""
+    reader = psycopg.connect(**connections["owner"].get_connection_params(), autocommit=False)
+    reader.execute("LOCK TABLE django_migrations IN ACCESS EXCLUSIVE MODE")
+    timer = threading.Timer(seconds, reader.close)
+    timer.start()
+    return timer
+
+
+def test_a_table_in_use_is_waited_for_without_stopping_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setup_database, "LOCK_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(setup_database, "PAUSE_S", 0.05)
+    errors = StringIO()
+    timer = held(0.5)
+    call_command("setup_database", stdout=StringIO(), stderr=errors, verbosity=0)
+    timer.join()
+    assert "A table is in use; trying again" in errors.getvalue()
+
+
+def test_a_table_in_use_for_ever_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"LOCK_TIMEOUT_S": 0.05, "PAUSE_S": 0.01, "TRIES": 2}.items():
+        monkeypatch.setattr(setup_database, name, value)
+    timer = held(1.0)
+    try:
+        with pytest.raises(CommandError, match="run this command again"):
+            call_command("setup_database", stdout=StringIO(), stderr=StringIO(), verbosity=0)
+    finally:
+        timer.join()
