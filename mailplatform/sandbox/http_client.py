@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -25,12 +26,13 @@ class ConnectionLostError(HttpError):
 
 
 class _Exchange(asyncio.Protocol):
-    """Reads answers off one connection."""
+    """Reads answers off one connection. With `head_only` an answer ends with its headers."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, head_only: bool = False) -> None:
         self.transport: asyncio.Transport | None = None
         self.answer: asyncio.Future[int] | None = None
         self.keep_alive = False
+        self._head_only = head_only
         self._parser = httptools.HttpResponseParser(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -44,12 +46,20 @@ class _Exchange(asyncio.Protocol):
             self.fail(HttpError(f"not HTTP: {error}"))
             self.close()
 
+    def on_headers_complete(self) -> None:
+        # The parser would wait for the body that Content-Length announces, and an answer to HEAD has none.
+        if self._head_only:
+            self._answered(self._parser.get_status_code())
+
     def on_message_complete(self) -> None:
         status = self._parser.get_status_code()
-        self.keep_alive = self._parser.should_keep_alive()
+        self.keep_alive = self._parser.should_keep_alive() and not self._head_only
+        self._answered(status)
+        self._parser = httptools.HttpResponseParser(self)
+
+    def _answered(self, status: int) -> None:
         if status >= 200 and self.answer and not self.answer.done():
             self.answer.set_result(status)
-        self._parser = httptools.HttpResponseParser(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
@@ -67,9 +77,11 @@ class _Exchange(asyncio.Protocol):
 
 
 class Connection:
-    """One reusable connection to one URL's host. Not for concurrent use."""
+    """One reusable connection to one URL's host, for requests of one method. Not for concurrent use."""
 
-    def __init__(self, url: str, *, timeout: Callable[[], float] = lambda: TIMEOUT) -> None:
+    def __init__(
+        self, url: str, *, method: str = "POST", timeout: Callable[[], float] = lambda: TIMEOUT
+    ) -> None:
         parts = urlsplit(url)
         self._secure = parts.scheme == "https"
         self._host = parts.hostname or ""
@@ -79,23 +91,25 @@ class Connection:
         host = f"[{self._host}]" if ":" in self._host else self._host
         if parts.port:
             host += f":{parts.port}"
-        self._head = f"POST {target} HTTP/1.1\r\nHost: {host}\r\n"
+        self._method = method
+        self._head = f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n"
         self._exchange: _Exchange | None = None
 
-    async def post(self, headers: dict[str, str], body: bytes) -> int:
-        """Send one POST; returns the status. Raises ``HttpError`` where none came in time."""
+    async def request(self, headers: dict[str, str], body: bytes = b"") -> int:
+        """Send one request; returns the status. Raises ``HttpError`` where none came in time."""
         reused = self._exchange is not None
         try:
-            return await self._post(headers, body)
+            return await self._request(headers, body)
         except ConnectionLostError:
             # The other side may close an idle connection just as we write to it.
             if not reused:
                 raise
-            return await self._post(headers, body)
+            return await self._request(headers, body)
 
-    async def _post(self, headers: dict[str, str], body: bytes) -> int:
+    async def _request(self, headers: dict[str, str], body: bytes) -> int:
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        data = f"{self._head}{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        length = f"Content-Length: {len(body)}\r\n" if self._method == "POST" else ""
+        data = f"{self._head}{lines}{length}\r\n".encode() + body
         loop = asyncio.get_running_loop()
         try:
             exchange = await self._connected()
@@ -118,7 +132,7 @@ class Connection:
         return status
 
     def close(self) -> None:
-        """Drop the connection; the next post opens a new one."""
+        """Drop the connection; the next request opens a new one."""
         if self._exchange:
             self._exchange.close()
             self._exchange = None
@@ -128,17 +142,18 @@ class Connection:
             return self._exchange
         loop = asyncio.get_running_loop()
         context = ssl.create_default_context() if self._secure else None
-        opening = loop.create_connection(_Exchange, self._host, self._port, ssl=context)
+        new = partial(_Exchange, head_only=self._method == "HEAD")
+        opening = loop.create_connection(new, self._host, self._port, ssl=context)
         _, exchange = await asyncio.wait_for(opening, self._timeout())
         self._exchange = exchange
         return exchange
 
 
-async def post_once(url: str, headers: dict[str, str], body: bytes) -> int:
-    """One POST on a connection of its own."""
-    connection = Connection(url)
+async def request_once(method: str, url: str, headers: dict[str, str], body: bytes = b"") -> int:
+    """One request on a connection of its own; returns the status and follows nothing. Raises `HttpError`."""
+    connection = Connection(url, method=method)
     try:
-        return await connection.post(headers, body)
+        return await connection.request(headers, body)
     finally:
         with contextlib.suppress(OSError):
             connection.close()

@@ -1,7 +1,8 @@
 """Simulated readers: people who open, click and leave, mail proxies that open, scanners that click all.
 
-The same seed, address and subject always lead to the same behaviour. Readers use only what the mail
-carries: its pixel, its rewritten links, its List-Unsubscribe header (and that only on allowed hosts).
+The same seed, address and subject always lead to the same behaviour. Readers use only what the mail carries:
+Amazon's pixel and rewritten links, or the pixel and redirects of a sender who counts by itself, and its
+List-Unsubscribe header. The latter are requests over HTTP, only to allowed hosts; a redirect is not followed.
 """
 
 import asyncio
@@ -9,13 +10,15 @@ import logging
 import random
 import re
 import time
+from collections.abc import Coroutine, Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import events
+from . import events, first_party
 from .errors import bad_request
-from .http_client import HttpError, post_once
+from .first_party import Carried
+from .http_client import HttpError, request_once
 from .message import Message
 from .outcomes import simulated
 from .publisher import Publisher
@@ -37,6 +40,11 @@ _EDGE = f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {_BLINK} Safari/537.36 Edg/1
 # (user agent, first part of the address): what Apple's and Google's image proxies show.
 _PROXIES = (("Mozilla/5.0", "17.58.101"), (_GOOGLE, "66.249.93"))
 _SCANNERS = ((_EDGE, "40.94.102"), ("Mozilla/5.0 (compatible; Barracuda Sentinel (EE))", "64.235.154"))
+# How many readers load something at the same moment, and how many scanners only ask whether it is there.
+_CONNECTIONS = 32
+_HEAD_SHARE = 0.3
+# (method, address, what it counts as where it is answered as it should be)
+Hit = tuple[str, str, str]
 
 
 @dataclass
@@ -84,20 +92,24 @@ class Readers:
             "scanner_clicks": 0,
             "unsubscribes": 0,
             "unsubscribe_failures": 0,
+            "hit_failures": 0,
         }
         self._publisher = publisher
         self._timeline = timeline
         self._hosts = _LOOPBACK | set(targets)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._connections = asyncio.Semaphore(_CONNECTIONS)
 
     def reset(self, behaviour: Behaviour) -> None:
-        """Behave as at the start, and count anew."""
+        """Behave as at the start, let go of what is under way, and count anew."""
         self.behaviour = behaviour
+        for task in list(self._tasks):
+            task.cancel()
         self.counts.update(dict.fromkeys(self.counts, 0))
 
     @property
     def pending(self) -> int:
-        """Unsubscribe posts under way."""
+        """Readers with requests under way."""
         return len(self._tasks)
 
     def delivered(self, message: Message, recipient: str) -> None:
@@ -111,7 +123,8 @@ class Readers:
         wait = rng.uniform(behaviour.min_delay, behaviour.max_delay)
         if draws["scanner"] < behaviour.scanner:
             self._timeline.after(behaviour.min_delay, lambda: self._scan(message, rng))
-        if draws["proxy_open"] < behaviour.proxy_open and message.open_tracking:
+        has_pixel = message.open_tracking or first_party.may_carry(message.html)
+        if draws["proxy_open"] < behaviour.proxy_open and has_pixel:
             self._timeline.after(behaviour.min_delay, lambda: self._proxy(message, rng))
         if draws["open"] < behaviour.open:
             self._timeline.after(
@@ -141,11 +154,16 @@ class Readers:
         seen = [number for number, link in enumerate(message.links) if not link.is_empty]
         if clicks and seen and self.click(message, rng.choice(seen), ip, agent):
             self.counts["clicks"] += 1
+        own = self._carried(message)
+        followed = [link.url for link in own.links if not link.is_empty]
+        chosen = [rng.choice(followed)] if clicks and followed else []
+        self._hit(agent, [("GET", own.pixel, "opens"), *(("GET", url, "clicks") for url in chosen)])
 
     def _proxy(self, message: Message, rng: random.Random) -> None:
         agent, network = rng.choice(_PROXIES)
         if self.open(message, f"{network}.{rng.randint(1, 254)}", agent):
             self.counts["proxy_opens"] += 1
+        self._hit(agent, [("GET", self._carried(message).pixel, "proxy_opens")])
 
     def _scan(self, message: Message, rng: random.Random) -> None:
         agent, network = rng.choice(_SCANNERS)
@@ -154,19 +172,49 @@ class Readers:
         for number in range(len(message.links)):
             self.click(message, number, ip, agent)
             self.counts["scanner_clicks"] += 1
+        own = self._carried(message)
+        if own.pixel or own.links:
+            method = "HEAD" if rng.random() < _HEAD_SHARE else "GET"
+            hits = [(method, link.url, "scanner_clicks") for link in own.links]
+            self._hit(agent, [(method, own.pixel, ""), *hits])
 
     def _leave(self, message: Message, rng: random.Random) -> None:
         target = one_click_target(message, self._hosts)
         if target:
-            task = asyncio.get_running_loop().create_task(self._post(target, multipart=rng.random() < 0.5))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(self._post(target, multipart=rng.random() < 0.5))
+
+    def _carried(self, message: Message) -> Carried:
+        return first_party.carried_by(message.html, self._hosts)
+
+    def _hit(self, agent: str, hits: list[Hit]) -> None:
+        """Ask for these addresses one after the other; empty ones are what the mail does not carry."""
+        if wanted := [hit for hit in hits if hit[1]]:
+            self._begin(self._ask(agent, wanted))
+
+    def _begin(self, doing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(doing)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _ask(self, agent: str, hits: Iterable[Hit]) -> None:
+        for method, url, counter in hits:
+            try:
+                async with self._connections:
+                    status = await request_once(method, url, {"User-Agent": agent, "Accept": "*/*"})
+                problem = f"status {status}"
+            except HttpError as error:
+                status, problem = 0, str(error)
+            if status not in {200, 302}:
+                self.counts["hit_failures"] += 1
+                _logger.warning("a hit at %s failed: %s", urlsplit(url).netloc, problem)
+            elif counter:
+                self.counts[counter] += 1
 
     async def _post(self, url: str, *, multipart: bool) -> None:
         headers, body = one_click_request(multipart=multipart)
         for wait in (0.5, 2.0, None):
             try:
-                status = await post_once(url, headers, body)
+                status = await request_once("POST", url, headers, body)
             except HttpError as error:
                 status, problem = 0, str(error)
             else:

@@ -122,10 +122,10 @@ class Endpoint:
         post.tries += 1
         self._counters.attempts += 1
         try:
-            status = await connection.post(post.headers, post.body)
+            status = await connection.request(post.headers, post.body)
             if status == 401 and self._credentials:
                 # User and password in the address are sent when the endpoint asks for them.
-                status = await connection.post(
+                status = await connection.request(
                     {**post.headers, "Authorization": self._credentials}, post.body
                 )
             outcome = str(status)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mailplatform.sandbox.testing import RunningSandbox
-from tests.mailplatform.sandbox.support import ALL_EVENTS, Post, Receiver, Wired, ses_policy
+from tests.mailplatform.sandbox.support import ALL_EVENTS, Post, Receiver, Visit, Wired, ses_policy
 
 
 @pytest.fixture
@@ -34,6 +34,19 @@ def receiver() -> Iterator[Receiver]:
             self.send_response(found.answer(post))
             self.send_header("Content-Length", "0")
             self.end_headers()
+
+        def do_GET(self) -> None:
+            found.visits.append(Visit(self.command, self.path, self.headers["user-agent"]))
+            picture = self.path.startswith("/o/")
+            self.send_response(found.greeting or (200 if picture else 302))
+            self.send_header("Location", f"{found.url}/elsewhere")
+            self.send_header("Content-Length", "43" if picture else "0")
+            self.end_headers()
+            if picture and self.command == "GET":
+                self.wfile.write(b"." * 43)
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
             pass

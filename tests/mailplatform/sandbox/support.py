@@ -41,12 +41,23 @@ class Post:
 
 
 @dataclass
+class Visit:
+    """One GET or HEAD that the endpoint got."""
+
+    method: str
+    path: str
+    agent: str
+
+
+@dataclass
 class Receiver:
-    """An HTTP endpoint. ``answer`` decides the status of each post."""
+    """An HTTP endpoint. ``answer`` decides the status of each post; visits get a picture or are sent elsewhere."""
 
     url: str
     posts: list[Post] = field(default_factory=list)
     answer: Callable[[Post], int] = lambda _post: 200
+    visits: list[Visit] = field(default_factory=list)
+    greeting: int = 0  # what visits are answered where it is not 0
 
     def envelopes(self, kind: str = "Notification") -> list[dict[str, str]]:
         return [post.envelope for post in self.posts if post.headers.get("x-amz-sns-message-type") == kind]

@@ -1,5 +1,6 @@
 """Simulated readers: only what the mail carries, the same at every run."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -85,6 +86,80 @@ def test_untracked_mail_is_neither_opened_nor_clicked(wired: Wired) -> None:
     send(wired, 3)
     assert {event["eventType"] for event in wired.events()} == {"Send", "Delivery"}
     assert "_sandbox" not in wired.sandbox.messages()[0]["html"]
+
+
+def own(wired: Wired, host: str = "") -> dict[str, Any]:
+    """A mail whose sender counts by itself: a pixel, two links, and one that nobody can see."""
+    base = host or wired.receiver.url.removesuffix("/hook")
+    links = "".join(f'<a href="{base}/l/t/{n}">{n}</a>' for n in (1, 2))
+    return {"Html": {"Data": f'{links}<a href="{base}/l/t/trap"></a><img src="{base}/o/t.gif">'}}
+
+
+def visits(wired: Wired) -> Counter[tuple[str, str]]:
+    wired.sandbox.wait_quiet()
+    return Counter((visit.method, visit.path) for visit in wired.receiver.visits)
+
+
+def actions(wired: Wired) -> dict[str, int]:
+    found: dict[str, int] = wired.sandbox.api.get("readers")["actions"]
+    return {name: count for name, count in found.items() if count}
+
+
+def send_own(wired: Wired, count: int, host: str = "") -> None:
+    for number in range(count):
+        wired.send(f"reader{number}@example.org", body=own(wired, host), ConfigurationSetName="silent")
+
+
+@pytest.fixture
+def silent(wired: Wired) -> Wired:
+    """With a set that publishes neither opens nor clicks, so that Amazon's tracking is not in the mail."""
+    wired.ses.create_configuration_set(ConfigurationSetName="silent")
+    return wired
+
+
+def test_people_load_the_senders_own_pixel_and_follow_one_link_that_can_be_seen(silent: Wired) -> None:
+    behave(silent, open=1, click=1)
+    send_own(silent, 6)
+    found = visits(silent)
+    assert found.pop(("GET", "/o/t.gif")) == 6
+    assert found.keys() <= {("GET", "/l/t/1"), ("GET", "/l/t/2")}
+    assert sum(found.values()) == 6
+    assert all(visit.agent.startswith("Mozilla/5.0 (") for visit in silent.receiver.visits)
+    assert actions(silent) == {"opens": 6, "clicks": 6}
+    assert silent.events("Open") == silent.events("Click") == []
+
+
+def test_proxies_load_the_senders_own_pixel_and_follow_nothing(silent: Wired) -> None:
+    behave(silent, proxy_open=1)
+    send_own(silent, 8)
+    assert visits(silent) == {("GET", "/o/t.gif"): 8}
+    assert {visit.agent for visit in silent.receiver.visits} >= {"Mozilla/5.0"}
+    assert actions(silent) == {"proxy_opens": 8}
+
+
+def test_scanners_follow_every_own_link_and_some_ask_by_head(silent: Wired) -> None:
+    behave(silent, scanner=1)
+    send_own(silent, 12)
+    found = visits(silent)
+    assert {path for _, path in found} == {"/o/t.gif", "/l/t/1", "/l/t/2", "/l/t/trap"}
+    assert {method for method, _ in found} == {"GET", "HEAD"}
+    assert sum(found.values()) == 48
+    assert actions(silent) == {"scanner_clicks": 36}
+
+
+def test_nobody_calls_a_host_that_is_not_allowed(silent: Wired) -> None:
+    behave(silent, open=1, click=1, proxy_open=1, scanner=1)
+    send_own(silent, 2, host="http://10.0.0.1")
+    assert visits(silent) == {}
+    assert actions(silent) == {}
+
+
+def test_a_sender_in_trouble_is_said(silent: Wired) -> None:
+    silent.receiver.greeting = 503
+    behave(silent, open=1)
+    send_own(silent, 2)
+    assert visits(silent) == {("GET", "/o/t.gif"): 2}
+    assert actions(silent) == {"hit_failures": 2}
 
 
 def test_bounced_mail_and_complainers_are_left_alone(wired: Wired) -> None:
