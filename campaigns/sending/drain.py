@@ -97,6 +97,7 @@ class _Drain:
         self.parked_until: dt.datetime | None = None
         self.read_at = 0.0
         self.account = installation.get()
+        self.tenant = self.account.tenant
         self.budget = quota.Budget()
         self.lock = threading.Lock()
         self.health = lane.Health()
@@ -123,7 +124,7 @@ class _Drain:
             log.exception("sending.crashed", run=self.run_id)
             words = f"Internal error, see the log: {type(error).__name__}: {error}"
             self.obstacles.append(lane.Obstacle(PauseReason.ACCOUNT, words))
-        if repair.mend(self.run_id, {obstacle.reason for obstacle in self.obstacles}):
+        if repair.mend(self.run_id, {obstacle.reason for obstacle in self.obstacles}, sent_as=self.tenant):
             return True
         for obstacle in self.obstacles:
             until = None

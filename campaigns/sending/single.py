@@ -28,7 +28,8 @@ class NotSentNowError(errors.SesError):
 def send(*, request: dict[str, Any], kind: CallKind = CallKind.TEST) -> str:
     """Send one mail (a SendEmail request in SES's own shape); returns SES's message id.
 
-    Waits up to 15 seconds for a rate token and repeats what SES provably did not accept because it was busy.
+    It goes out through the tenant that provisioning made. Waits up to 15 seconds for a rate token and repeats what SES
+    provably did not accept because it was busy.
     Raises SesError; LostAnswerError means that the mail may have left. Also AwsConfigurationError.
     """
     sender = clients.sender()
@@ -37,6 +38,8 @@ def send(*, request: dict[str, Any], kind: CallKind = CallKind.TEST) -> str:
     if words:
         raise errors.RefusedCallError(Verdict.STOP, "SendingDisabled", words)
     bucket = quota.buckets(account)[0]
+    if account.tenant:
+        request = {**request, "TenantName": account.tenant}
     last: errors.SesError = NotSentNowError("The account's sending rate is used up; try again in a minute.")
     for _ in range(TRIES):
         if not _has_token(bucket):

@@ -88,7 +88,9 @@ def apply(
     everything = resources(want, amazon)
     provisioner = Provisioner(amazon, all_kinds(patience))
     try:
-        provisioner.destroy(_dropped(want, amazon), _as_outcome(noted))
+        dropped = _dropped(want, amazon)
+        _stop_naming(dropped)
+        provisioner.destroy(dropped, _as_outcome(noted))
         provisioner.apply([item for item in everything if item.kind != SUBSCRIPTION], noted)
         _write_down(want, amazon)
         subscriptions = [item for item in everything if item.kind == SUBSCRIPTION]
@@ -174,6 +176,13 @@ def _dropped(want: Wanted, amazon: Amazon) -> list[Resource]:
     """Return what the last apply wanted and this one does not, of the kinds that act or cost by themselves."""
     kept = {item.key for item in resources(want, amazon)}
     return [item for item in resources(wanted(), amazon) if item.kind in DROPPED and item.key not in kept]
+
+
+def _stop_naming(dropped: list[Resource]) -> None:
+    """Let nobody send through a tenant that goes. What was chosen stays written down: an apply may be cut off."""
+    if any(item.kind == "tenant" for item in dropped):
+        row = installation.get()
+        installation.update(actor=None, provisioning={**row.provisioning, "tenant_goes": True})
 
 
 def _as_outcome(report: Report) -> Told:

@@ -39,6 +39,11 @@ _AMAZON: Final = (
 _REGION: Final = re.compile(r"(?:^|[.-])((?:[a-z]{2}(?:-gov|-iso[a-z]?)?|eusc-[a-z]{2})-[a-z]+-\d+)(?=[.-])")
 
 
+def partition(region: str) -> str:
+    """Return the second part of the ARNs of a Region."""
+    return "aws-eusc" if region.startswith("eusc-") else "aws"
+
+
 def exceptions() -> frozenset[str]:
     """Return the Regions and hosts that the operator allows although they are not known to be in the EEA."""
     return frozenset(name.lower() for name in env.list(EXCEPTIONS_VARIABLE, []))

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import control
+from . import control, regions
 from .session import Connection, client
 
 PUBLISH_PATIENCE_S: Final = 60.0
@@ -41,6 +41,25 @@ def ensure_stored(connection: Connection, *, name: str, subject: str, html: str,
     return True
 
 
+def ensure_member(connection: Connection, *, tenant: str, account_id: str, name: str) -> bool:
+    """Let a tenant use a stored template: SES refuses its mail otherwise. True if it could not before.
+
+    Asks first: whether a second association is an error differs. Raises `TemplateStoreError`.
+    """
+    ses = _client(connection)
+    arn = f"arn:{regions.partition(connection.region)}:ses:{connection.region}:{account_id}:template/{name}"
+    try:
+        if tenant in _tenants_of(connection, arn):
+            return False
+        control.wait_turn(connection, patience=PUBLISH_PATIENCE_S)
+        ses.create_tenant_resource_association(TenantName=tenant, ResourceArn=arn)
+    except ses.exceptions.AlreadyExistsException:
+        return False
+    except (ClientError, BotoCoreError) as error:
+        raise _explained(error) from error
+    return True
+
+
 def is_stored(connection: Connection, name: str) -> bool:
     """Whether SES has a template of this name. Raises `TemplateStoreError`."""
     ses = _client(connection)
@@ -55,7 +74,7 @@ def is_stored(connection: Connection, name: str) -> bool:
 
 
 def remove(connection: Connection, name: str) -> None:
-    """Remove a template; one that is not there is fine. Raises `TemplateStoreError`."""
+    """Remove a template; one that is not there is fine. Raises `TemplateStoreError`, also while a tenant has it."""
     ses = _client(connection)
     control.wait_turn(connection, patience=PUBLISH_PATIENCE_S)
     try:
@@ -77,6 +96,18 @@ def test_render(connection: Connection, name: str, data: Mapping[str, Any]) -> s
     except (ClientError, BotoCoreError) as error:
         raise _explained(error) from error
     return str(answer["RenderedTemplate"])
+
+
+def _tenants_of(connection: Connection, arn: str) -> set[str]:
+    found: set[str] = set()
+    token: dict[str, str] = {}
+    while True:
+        control.wait_turn(connection, patience=PUBLISH_PATIENCE_S)
+        answer = _client(connection).list_resource_tenants(ResourceArn=arn, **token)
+        found |= {item["TenantName"] for item in answer.get("ResourceTenants", ())}
+        if not answer.get("NextToken"):
+            return found
+        token = {"NextToken": answer["NextToken"]}
 
 
 def _client(connection: Connection) -> Any:

@@ -111,6 +111,15 @@ def test_a_reply_address_is_passed_on() -> None:
     assert call["FromEmailAddress"].isascii()
 
 
+def test_the_tenant_that_provisioning_made_is_named() -> None:
+    make_site()
+    assert "TenantName" not in entries.request(RunContext.load(make_run()), "mailplatform-none", [])
+    make_site(provisioning={"tenant": "shop"})
+    assert entries.request(RunContext.load(make_run()), "mailplatform-none", [])["TenantName"] == "shop"
+    make_site(provisioning={"tenant": "shop", "tenant_goes": True})
+    assert "TenantName" not in entries.request(RunContext.load(make_run()), "mailplatform-none", [])
+
+
 def test_a_run_without_https_cannot_be_loaded() -> None:
     make_site()
     with pytest.raises(InvalidHeader):

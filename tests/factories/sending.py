@@ -144,6 +144,16 @@ def provision(sandbox: RunningSandbox, settings: Any) -> None:
         client.create_configuration_set(ConfigurationSetName=f"mailplatform-{name}")
 
 
+def give_tenant(sandbox: RunningSandbox, name: str) -> None:
+    """Make a tenant as provisioning does: it may use what is there but for templates."""
+    client, state = sandbox.client("sesv2"), sandbox.sandbox.state
+    client.create_tenant(TenantName=name)
+    members = [state.arn("identity", each) for each, _ in state.identities.items()]
+    members += [state.arn("configuration-set", each) for each, _ in state.sets.items()]
+    for arn in members:
+        client.create_tenant_resource_association(TenantName=name, ResourceArn=arn)
+
+
 def store_template(run: Run) -> None:
     """Store the run's version in the SES that the settings name."""
     publishing.ensure_stored(version=run.template_version)

@@ -6,6 +6,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from ..control import wait_turn
+from ..regions import partition
 from ..session import AwsConfigurationError, Connection, account_id, check_region, client
 
 PATIENCE_SECONDS: Final = 60.0
@@ -45,8 +46,7 @@ class Amazon:
 
     def arn(self, service: str, name: str) -> str:
         """Return the ARN of a resource of this account."""
-        partition = "aws-eusc" if self.region.startswith("eusc-") else "aws"
-        return f"arn:{partition}:{service}:{self.region}:{self.account_id}:{name}"
+        return f"arn:{partition(self.region)}:{service}:{self.region}:{self.account_id}:{name}"
 
     def answers(self, service: str) -> bool:
         """Whether a service may be called: with a stand-in for some, the others are out of reach."""

@@ -128,7 +128,16 @@ def runtime(names: _Names) -> list[dict[str, Any]]:
             [f"{name}/*" for name in names.buckets],
         ),
         measure,
+        *_members(names),
     ]
+
+
+def _members(names: _Names) -> list[dict[str, Any]]:
+    """Whoever stores a template gives it to the tenant, if there is one."""
+    if not names.wanted.tenant:
+        return []
+    actions = ("ses:CreateTenantResourceAssociation", "ses:ListResourceTenants")
+    return [_allow("TenantTemplates", actions, [*names.tenants, *names.templates])]
 
 
 def setup(names: _Names) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from ..constants import VALIDATION_MESSAGE
 from ..errors import ApiError, already_exists, bad_request, not_found
 from ..sns.service import Sns
 from .state import Handler, Params, State, page
+from .tenants import check_unused
 
 _OPTIONS = {
     "PutConfigurationSetTrackingOptions": "TrackingOptions",
@@ -82,6 +83,7 @@ class ConfigurationSets:
     async def delete(self, params: Params) -> Params:
         """Delete a set with its destinations."""
         self._state.configuration_set(params["ConfigurationSetName"])
+        check_unused(self._state, self._state.arn("configuration-set", params["ConfigurationSetName"]))
         self._state.sets.remove(params["ConfigurationSetName"])
         return {}
 

@@ -10,6 +10,7 @@ from ..errors import ApiError, bad_request
 from .addresses import address_of
 from .identities import sender_identity
 from .state import Params, State
+from .tenants import check_members
 
 MAX_RECIPIENTS = 50
 
@@ -54,6 +55,8 @@ def open_envelope(state: State, operation: str, params: Params, source: str) -> 
         raise ApiError(
             "SendingPausedException", f"Email sending is disabled for configuration set <{set_name}>."
         )
+    if params.get("TenantName"):
+        check_members(state, params["TenantName"], _used(state, name, set_name, params))
     overrides = params.get("ConfigurationOverrides", {}).get("Tracking", {})
     return Envelope(
         operation, source, name, params.get("ReplyToAddresses", []), set_name, configuration_set, overrides
@@ -132,6 +135,17 @@ def _refuse_unsupported(params: Params) -> None:
     lists = params.get("ListManagementOptions", {}).get("ContactListName")
     if lists:
         raise ApiError("NotFoundException", f"List with name: {lists} doesn't exist.", 404)
-    for name in ("TenantName", "EndpointId"):
-        if params.get(name):
-            raise ApiError("NotFoundException", f"{name} <{params[name]}> does not exist.", 404)
+    if params.get("EndpointId"):
+        raise ApiError("NotFoundException", f"EndpointId <{params['EndpointId']}> does not exist.", 404)
+
+
+def _used(state: State, identity: str, set_name: str, params: Params) -> list[str]:
+    """ARNs of all that a call refers to. A template that is not there is told of later, by itself."""
+    found = [state.arn("identity", identity)]
+    if set_name:
+        found.append(state.arn("configuration-set", set_name))
+    content = (params.get("DefaultContent") or params.get("Content") or {}).get("Template", {})
+    template = content.get("TemplateName") or content.get("TemplateArn", "").rpartition("/")[2]
+    if template in state.templates:
+        found.append(state.arn("template", template))
+    return found

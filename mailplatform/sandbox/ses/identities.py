@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import already_exists, bad_request, not_found
 from .state import Handler, Params, State, page
+from .tenants import check_unused
 
 _DOMAIN = re.compile(r"(?=.{1,253}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9-]{2,63}")
 
@@ -91,6 +92,7 @@ class Identities:
     async def delete(self, params: Params) -> Params:
         """Delete one."""
         self._identity(params["EmailIdentity"])
+        check_unused(self._state, self._state.arn("identity", params["EmailIdentity"]))
         self._state.identities.remove(params["EmailIdentity"])
         return {}
 

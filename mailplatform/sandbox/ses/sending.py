@@ -65,11 +65,11 @@ class Sending:
         count = sum(len(addresses.destinations(entry["Destination"])) for entry in entries)
         if not entries or len(entries) > MAX_RECIPIENTS or count > MAX_RECIPIENTS:
             raise bad_request(f"A bulk call has 1 to {MAX_RECIPIENTS} destinations.")
+        if "Template" not in params["DefaultContent"]:
+            raise bad_request("DefaultContent must have a Template.")
         envelope = envelopes.open_envelope(
             self._state, "SendBulkEmail", params, params.get("FromEmailAddress", "")
         )
-        if "Template" not in params["DefaultContent"]:
-            raise bad_request("DefaultContent must have a Template.")
         bulk = Bulk(self._state, self._composer, envelope, params)
         await bulk.prepare()
         envelopes.take_rate(self._state, count)

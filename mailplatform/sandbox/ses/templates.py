@@ -10,6 +10,7 @@ from ..errors import ApiError, already_exists, bad_request, not_found
 from ..handlebars import Template
 from ..message import Message, new_id
 from .state import Handler, Params, State, page
+from .tenants import check_unused
 
 _MAX_TEMPLATES = 20_000
 _MAX_BYTES = 500 * 1024
@@ -66,6 +67,7 @@ class Templates:
     async def delete(self, params: Params) -> Params:
         """Delete; an unknown one is an error in version 2."""
         self._template(params["TemplateName"])
+        check_unused(self._state, self._state.arn("template", params["TemplateName"]))
         self._state.templates.remove(params["TemplateName"])
         return {}
 

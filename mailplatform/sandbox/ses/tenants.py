@@ -1,14 +1,42 @@
-"""Tenants, pools of dedicated addresses, and tags: as far as setting an account up needs them."""
+"""Tenants and what they may use, pools of dedicated addresses, and tags."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from ..errors import already_exists, not_found
+from ..constants import ACCOUNT_ID
+from ..errors import ApiError, already_exists, bad_request, not_found
 from ..ids import new_uuid
 from .state import Handler, Params, State, page
 
+_TYPES = {
+    "identity": "EMAIL_IDENTITY",
+    "configuration-set": "CONFIGURATION_SET",
+    "template": "EMAIL_TEMPLATE",
+}
+
+
+def check_members(state: State, tenant: str, resources: Sequence[str]) -> None:
+    """Refuse, in SES's words, a mail of a tenant that is unknown or may not use all of these ARNs."""
+    found = state.tenants.get(tenant)
+    if found is None:
+        raise not_found(f"Tenant {tenant} for AwsAccountId {ACCOUNT_ID} not found.")
+    missing = [arn for arn in resources if arn not in found["resources"]]
+    if missing:
+        words = f"Tenant not associated with resources [{', '.join(missing)}]."
+        raise ApiError("AccessDeniedException", words, 403)
+
+
+def check_unused(state: State, arn: str) -> None:
+    """Refuse to delete what a tenant may use."""
+    if any(arn in found["resources"] for found in state.tenants.values()):
+        raise bad_request(
+            f"Cannot delete <{arn}> because it has tenant associations."
+            " Remove all tenant associations and try again."
+        )
+
 
 class Tenants:
-    """Operations on tenants and pools. Sending knows neither."""
+    """Operations on tenants and pools. Sending knows no pools."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -22,6 +50,7 @@ class Tenants:
             "CreateTenantResourceAssociation": self.associate,
             "DeleteTenantResourceAssociation": self.dissociate,
             "ListTenantResources": self.list_resources,
+            "ListResourceTenants": self.list_tenants,
             "CreateDedicatedIpPool": self.create_pool,
             "GetDedicatedIpPool": self.get_pool,
             "DeleteDedicatedIpPool": self.delete_pool,
@@ -59,31 +88,47 @@ class Tenants:
         """Let a tenant use a resource."""
         found, arn = self._tenant(params), params["ResourceArn"]
         if arn in found["resources"]:
-            raise already_exists(f"{arn} is already associated with the tenant.")
+            raise already_exists(
+                f"Resources {arn} has already been associated with tenant {params['TenantName']}"
+            )
         kind, _, name = arn.rpartition(":")[2].partition("/")
-        tables = {"identity": self._state.identities, "configuration-set": self._state.sets}
+        tables = {
+            "identity": self._state.identities,
+            "configuration-set": self._state.sets,
+            "template": self._state.templates,
+        }
         if kind not in tables or name not in tables[kind]:
             raise not_found(f"Resource {arn} does not exist.")
         self._state.tenants.put(params["TenantName"], {**found, "resources": [*found["resources"], arn]})
         return {}
 
     async def dissociate(self, params: Params) -> Params:
-        """Take a resource from a tenant."""
+        """Take a resource from a tenant; one that it has not is no error."""
         found, arn = self._tenant(params), params["ResourceArn"]
-        if arn not in found["resources"]:
-            raise not_found(f"{arn} is not associated with the tenant.")
         kept = [item for item in found["resources"] if item != arn]
         self._state.tenants.put(params["TenantName"], {**found, "resources": kept})
         return {}
 
     async def list_resources(self, params: Params) -> Params:
         """What a tenant may use."""
-        types = {"identity": "EMAIL_IDENTITY", "configuration-set": "CONFIGURATION_SET"}
         found = [
-            {"ResourceArn": arn, "ResourceType": types[arn.rpartition(":")[2].partition("/")[0]]}
+            {"ResourceArn": arn, "ResourceType": _TYPES[arn.rpartition(":")[2].partition("/")[0]]}
             for arn in self._tenant(params)["resources"]
         ]
         return page("TenantResources", found, params)
+
+    async def list_tenants(self, params: Params) -> Params:
+        """Who may use a resource."""
+        found = [
+            {
+                "TenantName": name,
+                "TenantId": item["tenant"]["TenantId"],
+                "ResourceArn": params["ResourceArn"],
+            }
+            for name, item in self._state.tenants.items()
+            if params["ResourceArn"] in item["resources"]
+        ]
+        return page("ResourceTenants", found, params)
 
     async def create_pool(self, params: Params) -> Params:
         """Create a pool without addresses."""

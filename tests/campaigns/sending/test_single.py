@@ -11,6 +11,7 @@ from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
 from mailplatform.aws import errors, session
 from mailplatform.sandbox.testing import RunningSandbox
+from tests.factories.sending import give_tenant
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,6 +52,15 @@ def test_a_throttle_is_repeated(sandbox: RunningSandbox) -> None:
 def test_a_refusal_is_told(sandbox: RunningSandbox) -> None:
     with pytest.raises(errors.RefusedCallError, match="does not exist"):
         single.send(request={**REQUEST, "ConfigurationSetName": "unknown"})
+
+
+def test_it_goes_out_through_the_tenant_that_provisioning_made(sandbox: RunningSandbox) -> None:
+    installation.update(actor=None, provisioning={"tenant": "shop"})
+    with pytest.raises(errors.RefusedCallError, match="Tenant shop for AwsAccountId 123456789012 not found"):
+        single.send(request=REQUEST)
+    give_tenant(sandbox, "shop")
+    assert single.send(request=REQUEST)
+    assert "TenantName" not in REQUEST
 
 
 def test_an_account_that_may_not_send_is_told(sandbox: RunningSandbox) -> None:

@@ -102,7 +102,11 @@ class Site:
             ObjectLockEnabledForBucket=True,
             CreateBucketConfiguration={"LocationConstraint": sandbox.region},
         )
-        sandbox.client("sesv2").create_email_identity(EmailIdentity="example.eu")
+        client = sandbox.client("sesv2")
+        client.create_email_identity(EmailIdentity="example.eu")
+        client.create_tenant(TenantName=self.name)
+        content = {"Subject": "s", "Text": "t"}
+        client.create_email_template(TemplateName=f"{self.name}-kept", TemplateContent=content)
 
     def calls(self) -> Mapping[Callable[..., Any], Callable[[Connection], Any]]:
         """How each is called, in an order that works."""
@@ -115,6 +119,9 @@ class Site:
             ses.get_account: ses.get_account,
             identity.state: lambda to: identity.state(to, "example.eu"),
             templates.ensure_stored: lambda to: templates.ensure_stored(to, name=self.name, **content),
+            templates.ensure_member: lambda to: templates.ensure_member(
+                to, tenant=self.name, account_id=constants.ACCOUNT_ID, name=f"{self.name}-kept"
+            ),
             templates.is_stored: lambda to: templates.is_stored(to, self.name),
             templates.test_render: lambda to: templates.test_render(to, self.name, {}),
             templates.remove: lambda to: templates.remove(to, self.name),
@@ -296,7 +303,7 @@ def test_a_broken_rule_of_the_model_is_seen(running: list[Call]) -> None:
 
 
 def test_the_site_cannot_make_or_remove_resources(fresh: Account) -> None:
-    """What it makes and removes is its own: templates, files, suppressed addresses, messages that it read."""
+    """What it makes and removes is its own: templates, the tenant's use of them, files, suppressions, messages."""
     runtime = granted(documents(fresh)["runtime"])
     changing = {action for action in runtime if action.split(":")[1].startswith(("Create", "Delete", "Put"))}
     assert changing == {
@@ -305,6 +312,7 @@ def test_the_site_cannot_make_or_remove_resources(fresh: Account) -> None:
         "s3:PutObject",
         "s3:PutObjectRetention",
         "ses:CreateEmailTemplate",
+        "ses:CreateTenantResourceAssociation",
         "ses:DeleteEmailTemplate",
         "ses:DeleteSuppressedDestination",
         "ses:PutSuppressedDestination",

@@ -1,6 +1,7 @@
 import re
 import shlex
-from contextlib import nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from django.core.management import CommandError, call_command
 from events.services import provisioning
 from mailplatform.accounts.models import AuditEntry
 from mailplatform.accounts.services import installation
+from mailplatform.aws import session
 from mailplatform.sandbox.testing import RunningSandbox
 from tests.factories.aws import SERVICES, WEEKLY
 
@@ -111,3 +113,35 @@ def test_every_command_of_the_recipes_table_works_on_the_sandbox(
     assert "created  EventBridge rule mailplatform-weekly" in printed["provision --apply --schedule …"]
     assert "OK       Live bounce" in printed["doctor --live"]
     assert "removed  configuration set mailplatform-none" in printed["provision --destroy"]
+
+
+@pytest.mark.usefixtures("site")
+def test_nobody_sends_through_a_tenant_that_is_being_removed(sandbox: RunningSandbox) -> None:
+    run("--identity", "example.eu", "--tenant", "shop", "--no-subscribe")
+    assert installation.get().tenant == "shop"
+    with refusing("DeleteTenant"), pytest.raises(CommandError, match="Injected"):
+        run("--tenant", "club", "--no-subscribe")
+    # An apply that is cut off leaves it known, and the next one goes on.
+    assert (installation.get().tenant, provisioning.wanted().tenant) == ("", "shop")
+    lines = run("--tenant", "club", "--no-subscribe")
+    assert any(line.startswith("removed") and line.endswith("tenant shop") for line in lines)
+    assert installation.get().tenant == "club"
+    assert list(dict(sandbox.sandbox.state.tenants.items())) == ["club"]
+
+
+@contextmanager
+def refusing(operation: str) -> Iterator[None]:
+    """Let Amazon refuse an operation."""
+
+    class Answer:
+        status_code, headers = 400, dict[str, str]()
+
+    def refuse(**_: Any) -> Any:
+        return Answer(), {"Error": {"Code": "Injected", "Message": ""}, "ResponseMetadata": {}}
+
+    events = session.client(installation.aws_connection(), "sesv2").meta.events
+    events.register(f"before-call.sesv2.{operation}", refuse)
+    try:
+        yield
+    finally:
+        events.unregister(f"before-call.sesv2.{operation}", refuse)
