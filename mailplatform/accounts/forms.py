@@ -273,9 +273,9 @@ class TrackingForm(forms.ModelForm[Installation]):
             "track_opens": "Only for people who consented to it.",
             "track_clicks": "Only for people who consented to it.",
             "tracking_carrier": (
-                "This site asks for consent again at every hit, tells no third party, and counts whoever sends the "
-                "mail. With Amazon SES readers' links lead over Amazon, and an SMTP server's mail is not counted. "
-                "It holds for campaigns launched from now on."
+                "This site asks for consent again at every hit and tells no third party. With Amazon SES, readers' "
+                "links lead over Amazon, and mail that an SMTP server sends is not counted. The choice holds for "
+                "campaigns launched from now on."
             ),
         }
         widgets = {"tracking_carrier": forms.RadioSelect}
