@@ -1,5 +1,7 @@
 """`POST /sns/events/`: a small ASGI callable in front of Django, whose request path would cost ten times the work.
 
+Beside it stand our own pixel and redirect, see `events.tracking`.
+
 Answers: 200 stored or seen before; 400 or 403 not to be believed (SNS does not repeat these); 413 too large; 408
 too slow; 503 not now, SNS sends it again; this is also what an address hears that posted too much of what is not to
 be believed. Nothing of the request is ever put into an answer.
@@ -8,18 +10,18 @@ be believed. Nothing of the request is ever put into an answer.
 import asyncio
 import gc
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from typing import Final
 
 import structlog
-from django.db import close_old_connections, connection
 
 from mailplatform.core.flood import Flood
 
 from . import verify, wiring
+from .asgi import Application, Receive, Scope, Send, address_of, in_thread
 from .envelope import UnknownTopic
 from .ingest import Inbound
 from .services import handshake, triggers
+from .tracking import PATHS, Tracking
 from .writer import GroupWriter
 
 log = structlog.get_logger(__name__)
@@ -27,10 +29,6 @@ PATH: Final = "/sns/events/"
 MAX_BODY: Final = 256 * 1024  # what SNS itself allows
 BODY_SECONDS: Final = 20.0  # SNS itself gives a delivery 15
 _TOO_SLOW: Final = "the body did not come in time"
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _TEXTS: Final = {
     200: b"",
@@ -52,21 +50,24 @@ _HEADERS: Final = {
 
 
 def mount(django_application: Application) -> "Mounted":
-    """Put the event endpoint in front of `django_application`."""
+    """Put the event endpoint, pixel and redirect in front of `django_application`."""
     return Mounted(django_application)
 
 
 class Mounted:
-    """The whole site: `endpoint` in front, Django behind it."""
+    """The whole site: `endpoint` and `tracking` in front, Django behind them."""
 
     def __init__(self, django_application: Application) -> None:
         self.endpoint, self._django = Endpoint(), django_application
+        self.tracking = Tracking(django_application)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == PATH:
             await self.endpoint.handle(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith(PATHS):
+            await self.tracking.handle(scope, receive, send)
         elif scope["type"] == "lifespan":
-            await self.endpoint.live(receive, send)
+            await self.endpoint.live(receive, send, self.tracking)
         else:
             await self._django(scope, receive, send)
 
@@ -80,18 +81,20 @@ class Endpoint:
         self._verifier, self._topics = verifier, topics
         self.writer, self.flood = GroupWriter(), Flood(time.monotonic)
 
-    async def live(self, receive: Receive, send: Send) -> None:
-        """Answer the server's start and end: the writer finishes what waits before the process ends."""
+    async def live(self, receive: Receive, send: Send, *beside: Tracking) -> None:
+        """Answer the server's start and end: the writers finish what waits before the process ends."""
+        writers = [self.writer, *(tracking.writer for tracking in beside)]
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 # What the site consists of lives as long as the process: the collector need not look at it again.
                 gc.collect()
                 gc.freeze()
-                self.writer.start()
+                for writer in writers:
+                    writer.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
-                await asyncio.to_thread(self.writer.stop)
+                await asyncio.gather(*(asyncio.to_thread(writer.stop) for writer in writers))
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
@@ -100,7 +103,7 @@ class Endpoint:
         if scope["method"] != "POST":
             await _answer(send, 405, (b"allow", b"POST"))
             return
-        address = _address(scope)
+        address = address_of(scope)
         if self.flood.is_held_back(address):
             await _answer(send, 503, (b"connection", b"close"), (b"retry-after", b"60"))
             return
@@ -138,7 +141,7 @@ class Endpoint:
                 return 200 if await self.writer.write(Inbound(message, body)) else 503
             answer = triggers.answer
         try:
-            await asyncio.to_thread(_in_thread, answer, message, body)
+            await asyncio.to_thread(in_thread, answer, message, body)
         except Exception:
             log.exception("sns_message_failed", type=message.type)
             return 503
@@ -161,23 +164,9 @@ class Endpoint:
 
     async def _refresh(self) -> None:
         try:
-            await asyncio.to_thread(_in_thread, self._topics.refresh)
+            await asyncio.to_thread(in_thread, self._topics.refresh)
         except Exception as error:
             raise verify.CannotVerifyNow("our topics cannot be read now") from error
-
-
-def _address(scope: Scope) -> str:
-    client = scope.get("client")
-    return str(client[0]) if client else ""
-
-
-def _in_thread(call: Callable[..., None], *arguments: object) -> None:
-    """Run `call` with a connection of this thread, and close it: the threads of the pool come and go."""
-    close_old_connections()
-    try:
-        call(*arguments)
-    finally:
-        connection.close()
 
 
 async def _read_in_time(scope: Scope, receive: Receive) -> bytes | None:

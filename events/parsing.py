@@ -44,7 +44,10 @@ class NotAnEvent(Exception):
 
 @dataclass(slots=True)
 class ParsedEvent:
-    """One thing that happened to one recipient. `user_agent` and `recipient` are for deciding, never for storing."""
+    """One thing that happened to one recipient.
+
+    `user_agent`, `method` (of a hit on our own links) and `recipient` are for deciding, never for storing.
+    """
 
     kind: Kind
     raw_type: str
@@ -59,6 +62,7 @@ class ParsedEvent:
     feedback_id: str = ""
     link: str = ""
     user_agent: str = ""
+    method: str = "GET"
     is_legacy: bool = False
     identity: bytes = b""
 

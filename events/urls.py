@@ -98,6 +98,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("deliverability/inactive/", sunset.policy, name="deliverability_sunset"),
     path("deliverability/amazons-list/", account_list.search, name="deliverability_list"),
     path("mp-trap/", public.trap, name="trap"),
+    # What works below this is answered in front of Django, see `events.tracking`.
+    path("l/", public.broken_link, name="broken_link"),
     path("u/<str:token>/", public.unsubscribe, name="unsubscribe"),
     # Some mail programs take the last slash away; a redirect would turn their POST into a GET.
     path("u/<str:token>", public.unsubscribe, name="unsubscribe_bare"),

@@ -5,6 +5,7 @@ counters; and inside each table by key. So several writers wait for each other a
 """
 
 from .reading import Inbound, Undigestible
-from .taking import DatabaseDown, bury, take_in
+from .taking import bury, take_in
+from .trying import DatabaseDown
 
 __all__ = ["DatabaseDown", "Inbound", "Undigestible", "bury", "take_in"]

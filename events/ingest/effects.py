@@ -73,7 +73,7 @@ def _ask_consent(cursor: store.Cursor, hits: list[Hit], counted: People) -> None
         allowed = allows is not None and allows[0 if hit.event.kind is Kind.OPEN else 1]
         hit.is_allowed = allowed and hit.run_id is not None
         if hit.is_allowed:
-            hit.machine_reason = by_user_agent(hit.event.kind, hit.event.user_agent)
+            hit.machine_reason = by_user_agent(hit.event.kind, hit.event.user_agent, hit.event.method)
         elif not hit.is_inert:
             counted[hit.run_id or 0, hit.hour, f"{hit.event.kind.value}_untracked", 0, False] += 1
 

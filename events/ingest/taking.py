@@ -3,18 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-import psycopg
 import structlog
-from django.db import (
-    DatabaseError,
-    DataError,
-    IntegrityError,
-    InterfaceError,
-    OperationalError,
-    ProgrammingError,
-    connection,
-    transaction,
-)
+from django.db import DatabaseError, transaction
 
 from events import parsing
 from events.kinds import Kind
@@ -22,15 +12,11 @@ from events.models import DeadLetter
 from mailplatform.core import clock
 from subscribers.models import Profile
 
-from . import effects, store
+from . import effects, store, trying
 from .reading import Digested, Inbound, Undigestible, claim, digest, subscriber_of
+from .trying import DatabaseDown
 
 log = structlog.get_logger(__name__)
-ATTEMPTS = 3
-
-
-class DatabaseDown(Exception):
-    """Nothing can be stored now; SNS should send the messages again."""
 
 
 def take_in(group: Sequence[Inbound]) -> int:
@@ -49,50 +35,11 @@ def take_in(group: Sequence[Inbound]) -> int:
             log.exception("message_not_parsed")
             bury(inbound, f"{type(error).__name__}: {error}")
             buried += 1
-    return buried + (_take_in(digested) if digested else 0)
+    return buried + (trying.in_parts(digested, _transaction, _bury) if digested else 0)
 
 
-def _take_in(group: Sequence[Digested]) -> int:
-    try:
-        _take_in_whole(group)
-    except (DataError, IntegrityError) as error:
-        return _bisect(group, _reason(error))
-    except (OperationalError, InterfaceError) as error:
-        raise DatabaseDown(str(error)) from error
-    except ProgrammingError as error:
-        if getattr(error.__cause__, "sqlstate", None):  # a missing table or right is no message's fault
-            raise DatabaseDown(str(error)) from error
-        return _bisect(group, _reason(error))
-    except DatabaseError as error:
-        raise DatabaseDown(str(error)) from error
-    except Exception as error:
-        log.exception("ingest_failed", messages=len(group))
-        return _bisect(group, f"{type(error).__name__}: {error}")
-    return 0
-
-
-def _take_in_whole(group: Sequence[Digested]) -> None:
-    for attempt in range(ATTEMPTS):
-        try:
-            _transaction(group)
-        except OperationalError as error:
-            cause = error.__cause__
-            passing = isinstance(cause, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure)
-            broken = not passing and not connection.in_atomic_block and not connection.is_usable()
-            if broken:
-                connection.close()
-            if attempt + 1 == ATTEMPTS or not (passing or broken):
-                raise
-        else:
-            return
-
-
-def _bisect(group: Sequence[Digested], reason: str) -> int:
-    if len(group) == 1:
-        bury(group[0].inbound, reason)
-        return 1
-    middle = len(group) // 2
-    return _take_in(group[:middle]) + _take_in(group[middle:])
+def _bury(message: Digested, reason: str) -> None:
+    bury(message.inbound, reason)
 
 
 def bury(inbound: Inbound, reason: str) -> None:
@@ -129,11 +76,6 @@ def _is_allowed(event: parsing.ParsedEvent) -> bool:
     if profile is None:
         return False
     return profile.opens_allowed if event.kind is Kind.OPEN else profile.clicks_allowed
-
-
-def _reason(error: Exception) -> str:
-    text = str(error).strip().partition("\n")[0]
-    return "no partition holds the time of this message" if "no partition of relation" in text else text
 
 
 def _transaction(group: Sequence[Digested]) -> None:

@@ -14,12 +14,14 @@ LATELY: Final = timedelta(minutes=15)
 # A new month needs its table before it begins.
 AHEAD: Final = timedelta(days=31)
 
+# What our own pages saw says nothing about Amazon's way in; an open or click of theirs always names its mail.
 _LAG = """
     SELECT count(*),
            percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM received_at - occurred_at)),
            percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM received_at - occurred_at))
     FROM (SELECT received_at, occurred_at FROM events_event
           WHERE received_at >= %(since)s AND occurred_at >= %(since)s - interval '15 days' AND type <> 'unsubscribe'
+            AND (message_id <> '' OR type NOT IN ('open', 'click'))
           ORDER BY received_at DESC LIMIT 20000) AS lately
 """
 _LAST = "SELECT max(received_at) FROM events_inboundmessage WHERE timestamp >= %s"

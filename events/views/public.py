@@ -235,6 +235,12 @@ def _shown(
     return show(request, f"public/{page}", lang=lang, status=status, **context)
 
 
+@open_page("GET", "HEAD")
+def broken_link(request: HttpRequest) -> HttpResponse:
+    """Say that a link of a mail leads nowhere."""
+    return _render(request, "unknown_link", status=404)
+
+
 @login_not_required
 @never_cache
 @require_http_methods(["GET", "HEAD"])

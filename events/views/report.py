@@ -118,7 +118,7 @@ def campaign_clicks(request: HttpRequest, public_id: UUID) -> HttpResponse:
     campaign, scope = report_scope.launched(request, public_id)
     figures = report.report(scope)
     links = report.links(scope, most=MAP_LINKS)
-    shown = click_map.shown_links(_copy(scope))
+    shown = click_map.shown_links(_copy(scope), {link.url for link in links})
     context = {
         "campaign": campaign,
         "run": scope[0],

@@ -6,7 +6,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 # Links in mails act without a sign-in, so the token in their path is a secret.
-_SECRET_PATHS = re.compile(r"(/(?:u|p|v|c|m|e|account/password/reset/key)/)[^/\s?]+")
+_SECRET_PATHS = re.compile(r"(/(?:u|p|v|c|m|e|l|o|account/password/reset/key)/)[^/\s?]+")
 _QUERY = re.compile(r"\?\S*")
 # A password in the address of a server looks alike, and goes, too.
 _ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:/]+@[^\s<>()\[\]\"',;:/]+")

@@ -55,3 +55,25 @@ def test_same_address_twice_carries_the_sum_twice_and_the_rest_stays() -> None:
 
 def test_nobody_clicked() -> None:
     assert Mark(1, 0, 0).share == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "is_same"),
+    [
+        ("https://shop.example/?name=&x=1", True),
+        ("https://shop.example/?name=friend&x=1", True),
+        ("https://shop.example/?name=friend&x=2", False),
+        ("https://other.example/?name=friend&x=1", False),
+    ],
+)
+def test_link_with_something_of_each_person_is_one_link(address: str, is_same: bool) -> None:
+    counted = "https://shop.example/?name=…&x=1"
+    mail = f'<a href="{address}">Go</a>'
+    assert shown_links(mail, [counted]) == {counted if is_same else address}
+    assert marks(mail, {counted: Mark(2, 1, 2)}) == ["2 · 50 %" if is_same else "0 %"]
+
+
+def test_a_bare_ampersand_is_no_letter() -> None:
+    assert shown_links('<a href="https://shop.example/?a=1&region=2">Go</a>') == {
+        "https://shop.example/?a=1&region=2"
+    }

@@ -18,6 +18,7 @@ TABLE: dict[str, str] = {
     "stranger": """
         accounts:setup accounts:health accounts:live accounts:ready accounts:metrics
         events:archive events:archive_copy events:unsubscribe events:unsubscribe_bare events:trap
+        events:broken_link
         events:preferences events:view_in_browser events:signup events:signup_confirm events:my_data events:my_erasure
         campaigns:media_file campaigns:media_file_double campaigns:brand_css
         account_login account_logout account_signup account_inactive account_reset_password
