@@ -14,7 +14,7 @@ from uuid import UUID
 from mailplatform.accounts.services import installation
 from mailplatform.aws import limits
 
-from . import headers, tokens
+from . import headers, own_links, tokens
 from .models import Run, TemplateVersion
 from .rendering import DataBuilder, TemplateVariables
 from .rendering.data import TemplateDataTooLarge
@@ -140,11 +140,15 @@ def make_builder(
     company: str,
     postal_address: str,
 ) -> DataBuilder:
-    """The data builder of a version: constants of the campaign and the sender, defaults of the template."""
-    constants = {k: v for k, v in campaign_variables.items() if k not in BUILT_IN and v not in ("", None)}
+    """The data builder of a version: constants of the campaign and the sender, defaults of the template.
+
+    What carries our own tracking is empty for everybody; `build_entry` alone fills it, for whom it may.
+    """
+    taken = BUILT_IN | own_links.NAMES
+    constants = {k: v for k, v in campaign_variables.items() if k not in taken and v not in ("", None)}
     address = ", ".join(line.strip() for line in postal_address.splitlines() if line.strip())
-    constants |= {"company": company, "postal_address": address}
-    own = {k: v for k, v in defaults.items() if v not in ("", None)}
+    constants |= {"company": company, "postal_address": address, **dict.fromkeys(own_links.NAMES, "")}
+    own = {k: v for k, v in defaults.items() if v not in ("", None) and k not in own_links.NAMES}
     return DataBuilder(variables, constants=constants, defaults={**BUILT_IN_DEFAULTS, **own})
 
 
@@ -166,18 +170,33 @@ def links_for(public_url: str, token: str) -> dict[str, str]:
     }
 
 
+def tracking_for(public_url: str, token: str, *, opens: bool, clicks: bool) -> dict[str, str]:
+    """What carries our own tracking in one mail, by variable: empty where it may not be counted."""
+    return {
+        own_links.OPEN: f"{public_url}{own_links.PIXEL_PATH}{token}.gif" if opens else "",
+        own_links.CLICK: f"{public_url}{own_links.LINK_PATH}{token}/" if clicks else "",
+    }
+
+
 _ONE_CLICK: Final[headers.Header] = {"Name": "List-Unsubscribe-Post", "Value": "List-Unsubscribe=One-Click"}
 
 
-def build_entry(context: RunContext, person: Person) -> dict[str, Any]:
+def build_entry(
+    context: RunContext, person: Person, *, opens: bool = False, clicks: bool = False
+) -> dict[str, Any]:
     """One `BulkEmailEntries` item. Raises `UnmailableEntry` when this person alone cannot be mailed.
 
-    The sender uses `entry_writer`, which writes the same as text.
+    `opens` and `clicks` say what we count of this person by ourselves, where the version has room for it. The sender
+    uses `entry_writer`, which writes the same as text.
     """
     token = tokens.make_unsubscribe_token(context.run_id, person.subscriber_id)
     links = links_for(context.public_url, token)
+    own: dict[str, str] = {}
+    if opens or clicks:
+        own_token = tokens.make_tracking_token(context.run_id, person.subscriber_id)
+        own = tracking_for(context.public_url, own_token, opens=opens, clicks=clicks)
     try:
-        data = context.builder.build(person_values(person, links))
+        data = context.builder.build(person_values(person, links), own)
     except TemplateDataTooLarge as error:
         raise UnmailableEntry("data_too_large", str(error)) from error
     return _entry(context, mailable_address(person.email), str(person.subscriber_id), data, token)

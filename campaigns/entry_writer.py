@@ -12,7 +12,7 @@ from uuid import UUID
 
 import orjson
 
-from . import entries, tokens
+from . import entries, own_links, tokens
 from .rendering.compiling import ESCAPED_ROOT
 from .rendering.data import MAX_DATA_CHARS, Step, complete, escape_html, escaped, plain
 
@@ -56,17 +56,36 @@ class EntryWriter:
         self.needs_fields = any(own is None for *_, own in self._steps)
         self._to, self._subscriber = self._places("to"), self._places("subscriber")
         self._token = self._places("token")
+        self._make_tracking_token = tokens.tracking_codec().make
+        self._opens = self._places(_key("html", own_links.OPEN))
+        self._clicks = self._places(_key("html", own_links.CLICK))
+        # Empty, unless this person may be counted by ourselves.
+        _fill(self._pieces, self._opens + self._clicks, _twice(""))
+        self._open_start, self._click_start = (
+            _twice(escape_html(context.public_url + path))[:-2]
+            for path in (own_links.PIXEL_PATH, own_links.LINK_PATH)
+        )
 
     def write(
-        self, subscriber_id: int, email: str, name: str, language: str, fields: Mapping[str, Any]
+        self,
+        subscriber_id: int,
+        email: str,
+        name: str,
+        language: str,
+        fields: Mapping[str, Any],
+        *,
+        opens: bool = False,
+        clicks: bool = False,
     ) -> str:
         """One `BulkEmailEntries` item. Raises `UnmailableEntry` when this person alone cannot be mailed.
 
-        `fields` may be empty unless `needs_fields`.
+        `fields` may be empty unless `needs_fields`. `opens` and `clicks` say what we count of this person by ourselves.
         """
         if self._is_odd:
-            return self._slowly(subscriber_id, email, name, language, fields)
+            return self._slowly(subscriber_id, email, name, language, fields, opens=opens, clicks=clicks)
         pieces = self._pieces.copy()
+        if opens or clicks:
+            self._fill_tracking(pieces, subscriber_id, opens=opens, clicks=clicks)
         to = email if _PLAIN_ADDRESS(email) else orjson.dumps(entries.mailable_address(email)).decode()[1:-1]
         _fill(pieces, self._to, to)
         _fill(pieces, self._subscriber, str(subscriber_id))
@@ -88,8 +107,15 @@ class EntryWriter:
         entry = "".join(pieces)
         # Encoding only ever lengthens: what is short here was short before.
         if len(entry) > MAX_DATA_CHARS:
-            return self._slowly(subscriber_id, email, name, language, fields)
+            return self._slowly(subscriber_id, email, name, language, fields, opens=opens, clicks=clicks)
         return entry
+
+    def _fill_tracking(self, pieces: list[str], subscriber_id: int, *, opens: bool, clicks: bool) -> None:
+        token = self._make_tracking_token(self._context.run_id, subscriber_id)
+        if opens:
+            _fill(pieces, self._opens, f'{self._open_start}{token}.gif\\"')
+        if clicks:
+            _fill(pieces, self._clicks, f'{self._click_start}{token}/\\"')
 
     def request(self, configuration_set: str, items: Sequence[str]) -> bytes:
         """The whole call for at most 50 entries."""
@@ -101,10 +127,19 @@ class EntryWriter:
         return b"%b%b]}" % (head, ",".join(items).encode())
 
     def _slowly(
-        self, subscriber_id: int, email: str, name: str, language: str, fields: Mapping[str, Any]
+        self,
+        subscriber_id: int,
+        email: str,
+        name: str,
+        language: str,
+        fields: Mapping[str, Any],
+        *,
+        opens: bool,
+        clicks: bool,
     ) -> str:
         person = entries.Person(subscriber_id, _NOBODY, email, name, language, fields)
-        return orjson.dumps(entries.build_entry(self._context, person)).decode()
+        entry = entries.build_entry(self._context, person, opens=opens, clicks=clicks)
+        return orjson.dumps(entry).decode()
 
     def _places(self, key: str) -> tuple[int, ...]:
         return tuple(n for n in range(1, len(self._pieces), 2) if self._pieces[n] == key)
@@ -120,7 +155,10 @@ class EntryWriter:
         builder = self._context.builder
         outer = [_pair(root, value) for root, value in builder.fixed_plain.items()]
         outer += [self._own("plain", step.root) for step in steps if step.is_plain]
-        inner = [_pair(root, value) for root, value in builder.fixed_html.items()]
+        inner = [
+            self._own("html", root) if root in own_links.NAMES else _pair(root, value)
+            for root, value in builder.fixed_html.items()
+        ]
         inner += [self._own("html", step.root) for step in steps if step.is_html]
         outer.append(f"{_twice(ESCAPED_ROOT)}:{{{','.join(inner)}}}")
         return "{" + ",".join(outer) + "}"

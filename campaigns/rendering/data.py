@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -20,6 +21,8 @@ from .variables import TemplateVariables, root_of
 MAX_DATA_CHARS: Final = 262_144
 
 _MAX_INTEGER: Final = 2**53 - 1
+
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 Value = Any  # A JSON value: str, bool, int, float, None, list or dict of these.
 
@@ -191,9 +194,15 @@ class DataBuilder:
         data[ESCAPED_ROOT] = inner
         return data
 
-    def build(self, values: Mapping[str, Value]) -> str:
-        """The JSON string for SES. Raises `TemplateDataTooLarge` above 262,144 characters."""
-        text = orjson.dumps(self.as_dict(values)).decode()
+    def build(self, values: Mapping[str, Value], own: Mapping[str, str] = _NOTHING) -> str:
+        """The JSON string for SES. Raises `TemplateDataTooLarge` above 262,144 characters.
+
+        `own` stands in for constants of the HTML part, where the template reads them.
+        """
+        data = self.as_dict(values)
+        inner = data[ESCAPED_ROOT]
+        inner |= {root: escape_html(value) for root, value in own.items() if root in self.fixed_html}
+        text = orjson.dumps(data).decode()
         if len(text) > MAX_DATA_CHARS:
             message = f"template data of {len(text)} characters; Amazon SES takes {MAX_DATA_CHARS}"
             raise TemplateDataTooLarge(message)

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from mailplatform.accounts.models import Role, User
+from mailplatform.accounts.models import Carrier, Role, User
 
 from ..models import Approval, Campaign, CampaignState, Template
 from . import attachments
@@ -60,12 +60,19 @@ def _content(reading: Reading) -> dict[str, Any]:
         **({"attachments": found} if (found := attachments.noted(reading.attached)) else {}),
         "utm": campaign.utm,
         "tracking": [campaign.track_opens, campaign.track_clicks],
+        # Where this site counts, the mail itself differs. An approval of a mail that Amazon counts names no carrier.
+        **({"carrier": str(Carrier.OWN)} if _counts_itself(reading) else {}),
         "template": _template(campaign.template),
         "languages": [
             [language, found.subject, found.preheader, _template(found.template)]
             for language, found in sorted(reading.spoken.items())
         ],
     }
+
+
+def _counts_itself(reading: Reading) -> bool:
+    is_tracked = reading.campaign.track_opens or reading.campaign.track_clicks
+    return is_tracked and reading.site.tracking_carrier == Carrier.OWN
 
 
 def _template(template: Template | None) -> list[Any] | None:

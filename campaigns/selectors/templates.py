@@ -18,6 +18,7 @@ from subscribers.models import CustomField
 from .. import languages
 from ..entries import BUILT_IN
 from ..models import Campaign, Template, TemplateDraft, TemplateVersion, Translation
+from ..own_links import NAMES as RESERVED
 
 PERSON: Final = [
     ("first_name", "First name"),
@@ -150,10 +151,11 @@ def insertable(template: Template) -> list[tuple[str, list[tuple[str, str]]]]:
 def known_names(defaults: Mapping[str, Any], fields: Mapping[str, Any] | None = None) -> frozenset[str]:
     """The names that will have a value: built in, custom fields, and what the template declares."""
     custom = custom_field_defaults() if fields is None else fields
-    return BUILT_IN | frozenset(custom) | frozenset(defaults)
+    return (BUILT_IN | frozenset(custom) | frozenset(defaults)) - RESERVED
 
 
 def campaign_names(defaults: Mapping[str, Any], fields: Mapping[str, Any] | None = None) -> list[str]:
     """The declared names that are not personal: a campaign fills them in, in order of name."""
     custom = custom_field_defaults() if fields is None else fields
-    return sorted(name for name in defaults if name not in BUILT_IN and name not in custom)
+    taken = BUILT_IN | RESERVED
+    return sorted(name for name in defaults if name not in taken and name not in custom)

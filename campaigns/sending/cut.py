@@ -56,11 +56,11 @@ _NEXT: Final = _ADVANCE.format(
 )
 
 _CALL: Final = """
-INSERT INTO campaigns_call (run_id, batch_id, kind, state, subscriber_ids, configuration_set, lease_token,
-    lease_until, started_at, error)
+INSERT INTO campaigns_call (run_id, batch_id, kind, state, subscriber_ids, configuration_set, opens, clicks,
+    lease_token, lease_until, started_at, error)
 VALUES {values} RETURNING id
 """
-_CALL_VALUES: Final = "(%s, %s, 'campaign', 'in_flight', %s::bigint[], %s, %s, %s, %s, '')"
+_CALL_VALUES: Final = "(%s, %s, 'campaign', 'in_flight', %s::bigint[], %s, %s, %s, %s, %s, %s, '')"
 
 
 # Of two campaigns that cut somebody at one instant neither would see the other's call. Buckets in ascending order:
@@ -73,6 +73,7 @@ SELECT pg_advisory_xact_lock(hashtext('campaigns_mail_gap'), bucket) FROM (
 # Of a row of `plans`' people: why somebody is not mailed, and whether they want less mail.
 _REASON, _WANTS_LESS = 7, 10
 _NO_FIELDS: Final[dict[str, Any]] = {}
+_NO_TRACKING: Final[dict[str, bool]] = {}
 
 
 class ClockSkewError(Exception):
@@ -227,14 +228,15 @@ def _decide(
         why = reason or ("left_list" if left else "")
         state = DeliveryState.SKIPPED
         if not why:
+            key = (plan.track_opens and bool(opens), plan.track_clicks and bool(clicks))
+            own = {"opens": key[0], "clicks": key[1]} if plan.is_own else _NO_TRACKING
             try:
                 entry = writer.write(
-                    id_, email, name, language, orjson.loads(fields) if fields else _NO_FIELDS
+                    id_, email, name, language, orjson.loads(fields) if fields else _NO_FIELDS, **own
                 )
             except entries.UnmailableEntry as error:
                 why, state = error.reason, DeliveryState.FAILED
             else:
-                key = (plan.track_opens and bool(opens), plan.track_clicks and bool(clicks))
                 group = groups.setdefault(key, _Group(*key))
                 group.ids.append(id_)
                 group.entries.append(entry)
@@ -261,7 +263,7 @@ def _write_calls(
     until = now + timing.CALL_LEASE
     values: list[Any] = []
     for group in groups:
-        name = plans.configuration_set(plan.set_prefix, opens=group.opens, clicks=group.clicks)
+        name = plan.set_for(opens=group.opens, clicks=group.clicks)
         for start in range(0, len(group.ids), call_size):
             ids = group.ids[start : start + call_size]
             body = writer.request(name, group.entries[start : start + call_size])
@@ -278,7 +280,8 @@ def _write_calls(
                     taken.resend,
                 )
             )
-            values += [plan.run_id, made.batch_id, rows.array(ids), name, made.lease_token, until, now]
+            values += [plan.run_id, made.batch_id, rows.array(ids), name, group.opens, group.clicks]
+            values += [made.lease_token, until, now]
     if made.calls:
         cursor.execute(_CALL.format(values=", ".join([_CALL_VALUES] * len(made.calls))), values)
         for call, (id_,) in zip(made.calls, cursor.fetchall(), strict=True):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from mailplatform.accounts.models import Carrier
 from subscribers.selectors import eligibility
 
 from .. import entries, entry_writer
@@ -54,6 +55,8 @@ class Plan:
     track_opens: bool
     track_clicks: bool
     set_prefix: str
+    # Whether we count by ourselves: through our own links and pixel, hence never through Amazon's.
+    is_own: bool
     run: Run
     # By template version: a batch names its own (its people's language), and most runs have but one.
     writers: dict[int, entry_writer.EntryWriter] = field(default_factory=dict)
@@ -62,7 +65,8 @@ class Plan:
     def load(cls, run: Run, set_prefix: str) -> "Plan":
         """From a run with its campaign and version. Raises InvalidHeader, AttachmentMissing."""
         frozen = run.frozen
-        is_counted = smtp.server() is None  # Amazon SES counts opens and clicks; through SMTP nobody does
+        is_own = frozen.get("carrier") == Carrier.OWN
+        is_counted = is_own or smtp.server() is None  # through SMTP nobody counts for us
         plan = cls(
             run_id=run.pk,
             kind=frozen["kind"],
@@ -71,6 +75,7 @@ class Plan:
             track_opens=bool(frozen["track_opens"]) and is_counted,
             track_clicks=bool(frozen["track_clicks"]) and is_counted,
             set_prefix=set_prefix,
+            is_own=is_own,
             run=run,
         )
         plan.writer_for(run.template_version_id)
@@ -85,6 +90,12 @@ class Plan:
             found = entry_writer.EntryWriter(entries.RunContext.load(self.run, version))
             self.writers[version_id] = found
         return found
+
+    def set_for(self, *, opens: bool, clicks: bool) -> str:
+        """The configuration set for people of whom this may be counted: one that adds nothing where we count."""
+        return configuration_set(
+            self.set_prefix, opens=opens and not self.is_own, clicks=clicks and not self.is_own
+        )
 
     def people_sql(self, version_id: int) -> str:
         """The query that decides who may be mailed; it reads people's fields where the template asks for them."""

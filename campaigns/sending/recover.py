@@ -21,14 +21,13 @@ WITH lost AS (
     WHERE id IN (SELECT id FROM campaigns_call
         WHERE state = 'in_flight' AND lease_until < least(clock_timestamp(), %(now)s)
         ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
-    RETURNING id, run_id, batch_id, subscriber_ids, configuration_set, kind
+    RETURNING id, run_id, batch_id, subscriber_ids, opens, clicks, kind
 ),
 people AS (
     INSERT INTO campaigns_delivery (run_id, subscriber_id, state, reason, message_id, call_id, batch_id,
         attempt, variant, opens_tracked, clicks_tracked, at)
     SELECT l.run_id, p.id, 'unresolved', 'worker_lost', '', l.id, l.batch_id, coalesce(b.attempt, 1), 0,
-        l.configuration_set LIKE '%%-opens' OR l.configuration_set LIKE '%%-both',
-        l.configuration_set LIKE '%%-clicks' OR l.configuration_set LIKE '%%-both', %(now)s
+        l.opens, l.clicks, %(now)s
     FROM lost l CROSS JOIN unnest(l.subscriber_ids) p(id)
     LEFT JOIN campaigns_batch b ON b.id = l.batch_id
     WHERE l.kind = 'campaign' ORDER BY l.run_id, p.id

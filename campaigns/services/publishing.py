@@ -5,7 +5,7 @@ idempotent: equal content has an equal name, and "already exists" is success.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,18 +13,29 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.text import slugify
 
-from mailplatform.accounts.models import User
+from mailplatform.accounts.models import Carrier, User
 from mailplatform.accounts.services import audit, installation
 from mailplatform.aws import control
 from mailplatform.aws import templates as ses_templates
 from mailplatform.core import clock
 
-from .. import honeypot, utm
+from .. import honeypot, own_links, utm
 from ..models import Campaign, CampaignKind, Template, TemplateVersion
 from ..rendering import Finding, StoredTemplate, build_stored
 from ..selectors import templates as selectors
 from ..sending import storing
 from . import templates
+
+
+@dataclass(frozen=True, slots=True)
+class _Additions:
+    """What a campaign puts into the mail of its template, for being counted."""
+
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    has_honeypot: bool = False
+    has_links: bool = False
+    has_pixel: bool = False
+    constants: Mapping[str, Any] = field(default_factory=dict)
 
 
 class NotPublishable(Exception):
@@ -70,8 +81,7 @@ def version_for_campaign(*, campaign: Campaign, actor: User | None) -> TemplateV
         actor=actor,
         subject=campaign.subject or campaign.template.subject,
         preheader=campaign.preheader or campaign.template.preheader,
-        parameters=link_parameters(campaign),
-        has_honeypot=tracks_clicks(campaign),
+        additions=_additions(campaign),
     )
 
 
@@ -89,17 +99,21 @@ def versions_for_campaign(*, campaign: Campaign, actor: User | None) -> dict[str
         (language, found.template, found.subject, found.preheader)
         for language, found in selectors.spoken_by(campaign).items()
     ]
-    made = {}
+    made, additions = {}, _additions(campaign)
     for language, template, subject, preheader in sorted(wanted, key=lambda each: each[1].pk):
         made[language] = _publish(
             template=template,
             actor=actor,
             subject=subject or template.subject,
             preheader=preheader or template.preheader,
-            parameters=link_parameters(campaign),
-            has_honeypot=tracks_clicks(campaign),
+            additions=additions,
         )
     return made
+
+
+def tracks_opens(campaign: Campaign) -> bool:
+    """Tell whether opens of this campaign's mails may be counted: never of mails that are no marketing."""
+    return campaign.kind == CampaignKind.MARKETING and campaign.track_opens
 
 
 def tracks_clicks(campaign: Campaign) -> bool:
@@ -139,8 +153,7 @@ def _publish(
     actor: User | None,
     subject: str,
     preheader: str,
-    parameters: Mapping[str, str] | None = None,
-    has_honeypot: bool = False,
+    additions: _Additions | None = None,
     may_be_old: bool = True,
 ) -> TemplateVersion:
     locked = Template.objects.select_for_update().get(pk=template.pk)
@@ -150,9 +163,7 @@ def _publish(
     blocking = [f for f in checked.findings if f.is_blocking]
     if blocking:
         raise NotPublishable(blocking)
-    stored = _tagged(build_stored(checked), parameters or {}, host)
-    if has_honeypot:
-        stored = replace(stored, html=honeypot.with_honeypot(stored.html, public_url))
+    stored, links = _with_additions(build_stored(checked), additions or _Additions(), public_url)
     fields = selectors.custom_field_defaults()
     defaults = {**{k: v for k, v in fields.items() if v}, **locked.defaults}
     same = (
@@ -162,7 +173,7 @@ def _publish(
     )
     if same is not None and (may_be_old or not _is_superseded(same)):
         return same
-    return _create_version(locked, stored, defaults, actor, subject=subject, preheader=preheader)
+    return _create_version(locked, stored, links, defaults, actor, subject=subject, preheader=preheader)
 
 
 def _is_superseded(version: TemplateVersion) -> bool:
@@ -173,17 +184,43 @@ def _is_superseded(version: TemplateVersion) -> bool:
     return any(tuple(each.source.get(key) for key in keys) != own for each in newer.only("source"))
 
 
-def _tagged(stored: StoredTemplate, parameters: Mapping[str, str], host: str) -> StoredTemplate:
-    return replace(
-        stored,
-        html=utm.tag_html(stored.html, parameters, own_host=host),
-        text=utm.tag_text(stored.text, parameters, own_host=host),
+def _additions(campaign: Campaign) -> _Additions:
+    is_own = installation.get().tracking_carrier == Carrier.OWN
+    clicks = tracks_clicks(campaign)
+    return _Additions(
+        parameters=link_parameters(campaign),
+        has_honeypot=clicks,
+        has_links=is_own and clicks,
+        has_pixel=is_own and tracks_opens(campaign),
+        constants=campaign_variables(campaign) if is_own and clicks else {},
     )
+
+
+def _with_additions(
+    stored: StoredTemplate, wanted: _Additions, public_url: str
+) -> tuple[StoredTemplate, dict[str, str]]:
+    """The parts as this campaign sends them, and where its own links lead by key."""
+    host = urlsplit(public_url).hostname or ""
+    html = utm.tag_html(stored.html, wanted.parameters, own_host=host)
+    text = utm.tag_text(stored.text, wanted.parameters, own_host=host)
+    links: dict[str, str] = {}
+    names: set[str] = set()
+    if wanted.has_honeypot:
+        html = honeypot.with_honeypot(html, public_url)
+    if wanted.has_links:
+        html, links = own_links.with_own_links(html, public_url=public_url, constants=wanted.constants)
+        names |= {own_links.CLICK} if links else set()
+    if wanted.has_pixel:
+        plain, html = html, own_links.with_own_pixel(html)
+        names |= {own_links.OPEN} if html != plain else set()
+    variables = replace(stored.variables, html=stored.variables.html | names)
+    return replace(stored, html=html, text=text, variables=variables), links
 
 
 def _create_version(
     template: Template,
     stored: StoredTemplate,
+    links: dict[str, str],
     defaults: dict[str, Any],
     actor: User | None,
     *,
@@ -207,6 +244,7 @@ def _create_version(
         },
         defaults=defaults,
         variables=stored.variables.as_json(),
+        links=links,
         content_hash=stored.content_hash,
         ses_name=stored.ses_name,
         created_at=clock.now(),

@@ -35,13 +35,12 @@ WHERE c.relnamespace = 'public'::regnamespace AND s.seqtypid = 'bigint'::regtype
 _LOSE_CALLS: Final = """
 WITH lost AS (
     UPDATE campaigns_call SET state = 'lost', finished_at = %(now)s, error = 'The database was restored.'
-    WHERE state = 'in_flight' RETURNING id, run_id, batch_id, subscriber_ids, configuration_set, kind
+    WHERE state = 'in_flight' RETURNING id, run_id, batch_id, subscriber_ids, opens, clicks, kind
 )
 INSERT INTO campaigns_delivery (run_id, subscriber_id, state, reason, message_id, call_id, batch_id,
     attempt, variant, opens_tracked, clicks_tracked, at)
 SELECT l.run_id, p.id, 'unresolved', 'restored', '', l.id, l.batch_id, coalesce(b.attempt, 1), 0,
-    l.configuration_set LIKE '%%-opens' OR l.configuration_set LIKE '%%-both',
-    l.configuration_set LIKE '%%-clicks' OR l.configuration_set LIKE '%%-both', %(now)s
+    l.opens, l.clicks, %(now)s
 FROM lost l CROSS JOIN unnest(l.subscriber_ids) p(id) LEFT JOIN campaigns_batch b ON b.id = l.batch_id
 WHERE l.kind = 'campaign' ORDER BY l.run_id, p.id
 ON CONFLICT DO NOTHING

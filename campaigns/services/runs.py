@@ -17,8 +17,8 @@ from mailplatform.aws import errors, session
 from mailplatform.core import clock
 from subscribers.selectors import audience
 
-from .. import tasks, utm
-from ..models import Campaign, CampaignKind, CampaignState, PauseReason, Run, RunState, TemplateVersion
+from .. import own_links, tasks, utm
+from ..models import Campaign, CampaignState, PauseReason, Run, RunState, TemplateVersion
 from ..rendering import Level
 from ..selectors import attachments, restores
 from ..selectors import campaigns as selectors
@@ -196,7 +196,7 @@ def _links(campaign: Campaign, versions: dict[str, TemplateVersion]) -> dict[str
     values = utm.tag_variables(
         publishing.campaign_variables(campaign),
         parameters,
-        parts=[version.html for version in versions.values()],
+        parts=[own_links.without_own_links(version.html) for version in versions.values()],
         own_host=urlsplit(installation.public_url()).hostname or "",
     )
     return {"utm": parameters, "variables": values}
@@ -217,8 +217,6 @@ def frozen_content(campaign: Campaign) -> dict[str, Any]:
     assert sender is not None
     template = campaign.template
     assert template is not None
-    # Mails that are no marketing are never tracked.
-    marketing = campaign.kind == CampaignKind.MARKETING
     segments = list(campaign.segments.values_list("pk", flat=True))
     return {
         "kind": campaign.kind,
@@ -226,8 +224,9 @@ def frozen_content(campaign: Campaign) -> dict[str, Any]:
         "subject": campaign.subject or template.subject,
         "preheader": campaign.preheader or template.preheader,
         "variables": publishing.campaign_variables(campaign),
-        "track_opens": marketing and campaign.track_opens,
+        "track_opens": publishing.tracks_opens(campaign),
         "track_clicks": publishing.tracks_clicks(campaign),
+        "carrier": site.tracking_carrier,
         "list_ids": list(campaign.lists.values_list("pk", flat=True)),
         "segment_ids": segments,
         "excluded_list_ids": list(campaign.excluded_lists.values_list("pk", flat=True)),

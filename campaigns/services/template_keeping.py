@@ -35,6 +35,7 @@ def document(version: TemplateVersion) -> bytes:
         "source": version.source,
         "defaults": version.defaults,
         "variables": version.variables,
+        "links": version.links,
         "stored": {"subject": version.subject, "html": version.html, "text": version.text},
     }
     return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)

@@ -11,6 +11,7 @@ from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit
 from mailplatform.core import clock
 
+from .. import own_links
 from ..branding import dress
 from ..models import Template, TemplateDraft, TemplateVersion
 from ..rendering import Checked, Source, SourceKind, check_template
@@ -202,7 +203,7 @@ def _check_kind(kind: str) -> None:
 
 def _check_defaults(defaults: dict[str, Any]) -> None:
     for name in defaults:
-        if not _NAME.match(name) or name in {"html", "this"}:
+        if not _NAME.match(name) or name in {"html", "this"} | own_links.NAMES:
             raise InvalidVariableName(f"“{name}” cannot be a variable: use letters, digits, - and _.")
 
 

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campaigns import tokens
 from campaigns.tokens import TOKEN_LENGTH, InvalidToken, TokenCodec
 
 KEY = b"k" * 32
@@ -77,3 +78,19 @@ def test_refuses_weak_keys_and_ids_that_do_not_fit() -> None:
         TokenCodec([], "x")
     with pytest.raises(ValueError, match="fit"):
         CODEC.make(2**48, 1)
+
+
+def test_a_token_that_counts_opens_nothing_else() -> None:
+    token = tokens.make_tracking_token(7, 12)
+    assert tokens.read_tracking_token(token) == (7, 12)
+    for read in (tokens.read_unsubscribe_token, tokens.read_archive_token):
+        with pytest.raises(InvalidToken):
+            read(token)
+    others = (
+        tokens.make_unsubscribe_token(7, 12),
+        tokens.make_archive_token(7),
+        tokens.make_test_token(7, 12),
+    )
+    for other in (*others, tokens.tracking_codec().make(7, 12, 1)):
+        with pytest.raises(InvalidToken):
+            tokens.read_tracking_token(other)

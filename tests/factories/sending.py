@@ -98,9 +98,9 @@ def make_list() -> MailingList:
     return MailingList.objects.create(name=f"List {next(_numbers)}")
 
 
-def make_run(mailing_list: MailingList, **frozen: Any) -> Run:
-    """A run to the list, frozen and sending."""
-    campaign = factories.make_campaign(state="sending")
+def make_run(mailing_list: MailingList, campaign_fields: dict[str, Any] | None = None, **frozen: Any) -> Run:
+    """A run to the list, frozen and sending. Amazon's carrier counts, unless `carrier` says otherwise."""
+    campaign = factories.make_campaign(state="sending", **campaign_fields or {})
     campaign.lists.add(mailing_list)
     run = factories.make_run(
         campaign,

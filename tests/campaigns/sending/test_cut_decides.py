@@ -1,13 +1,17 @@
 """Who of a batch is mailed, tracked how, and who is not: decided at the cut."""
 
+import itertools
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+import orjson
 import pytest
 from django.db import connection, transaction
+from pytest_django.fixtures import Settings
 
-from campaigns.models import Delivery, Run
+from campaigns import tokens
+from campaigns.models import Call, Delivery, Run
 from campaigns.sending import cut, drain, plans
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
@@ -150,6 +154,67 @@ def test_tracking_consent_chooses_the_configuration_set(site: Installation, fake
     assert found == expected
     assert Delivery.objects.filter(run_id=run.pk, opens_tracked=True, clicks_tracked=True).count() == 2
     assert Delivery.objects.filter(run_id=run.pk, opens_tracked=True).count() == 4
+
+
+def test_where_we_count_everybody_gets_the_set_that_adds_nothing_and_consent_chooses_the_links(
+    site: Installation, fake: FakeSes
+) -> None:
+    installation.update(actor=None, tracking_carrier="own")
+    audience = make_list()
+    kinds = {
+        make_people(1, audience, opens_allowed=opens, clicks_allowed=clicks)[0].pk: (opens, clicks)
+        for opens in (False, True)
+        for clicks in (False, True)
+    }
+    run = make_run(
+        audience,
+        {"track_opens": True, "track_clicks": True},
+        track_opens=True,
+        track_clicks=True,
+        carrier="own",
+    )
+    drain_all(run, fake)
+    assert {call["ConfigurationSetName"] for call in fake.calls} == {"mailplatform-none"}
+    for call in fake.calls:
+        for entry in call["BulkEmailEntries"]:
+            pk = int(next(tag["Value"] for tag in entry["ReplacementTags"] if tag["Name"] == "mp-sub"))
+            content = entry["ReplacementEmailContent"]["ReplacementTemplate"]["ReplacementTemplateData"]
+            data, token = orjson.loads(content), tokens.make_tracking_token(run.pk, pk)
+            opens, clicks = kinds.pop(pk)
+            assert data["html"]["mp_open"] == (f"https://mail.example.com/o/{token}.gif" if opens else "")
+            assert data["html"]["mp_click"] == (f"https://mail.example.com/l/{token}/" if clicks else "")
+            assert Delivery.objects.filter(
+                run_id=run.pk, subscriber_id=pk, opens_tracked=opens, clicks_tracked=clicks
+            ).exists()
+    assert not kinds
+    assert Counter(Call.objects.values_list("opens", "clicks")) == dict.fromkeys(
+        itertools.product([False, True], repeat=2), 1
+    )
+
+
+def test_a_run_of_amazons_carrier_never_carries_our_links_whatever_its_version_has_room_for(
+    site: Installation, fake: FakeSes
+) -> None:
+    installation.update(actor=None, tracking_carrier="own")
+    audience = make_list()
+    make_people(1, audience, opens_allowed=True, clicks_allowed=True)
+    tracked = {"track_opens": True, "track_clicks": True}
+    run = make_run(audience, tracked, **tracked, carrier="ses")
+    assert "mp_click" in run.template_version.html
+    drain_all(run, fake)
+    (call,) = fake.calls
+    assert call["ConfigurationSetName"] == "mailplatform-both"
+    assert "/l/" not in str(call["BulkEmailEntries"])
+
+
+def test_through_smtp_we_count_and_amazon_cannot(site: Installation, settings: Settings) -> None:
+    settings.SMTP_URL = "smtp://127.0.0.1:9"
+    audience = make_list()
+    make_people(1, audience)
+    for carrier, counted in (("own", True), ("ses", False)):
+        run = make_run(audience, track_opens=True, track_clicks=True, carrier=carrier)
+        plan = plans.Plan.load(run, "mailplatform")
+        assert (plan.track_opens, plan.track_clicks) == (counted, counted)
 
 
 def test_a_narrower_no_wins_a_campaign_that_does_not_track_uses_the_set_that_tracks_nothing(

@@ -54,6 +54,19 @@ def test_calls_in_flight_become_unresolved_and_the_batch_goes_on_at_its_cursor(r
     assert rest.people == 50
 
 
+def test_what_may_be_counted_by_ourselves_is_kept_when_a_call_is_lost(site: Installation) -> None:
+    """The configuration set does not say it there: it is the same for everybody."""
+    audience = make_list()
+    make_people(3, audience, clicks_allowed=True)
+    run = make_run(audience, track_opens=True, track_clicks=True, carrier="own")
+    _cut(run, 70)
+    assert set(Call.objects.values_list("configuration_set", flat=True)) == {"mailplatform-none"}
+    _expire()
+    assert recover.recover().people == 3
+    tracked = Delivery.objects.filter(run_id=run.pk, state="unresolved")
+    assert set(tracked.values_list("opens_tracked", "clicks_tracked")) == {(False, True)}
+
+
 def test_a_used_up_batch_stays_done(run: Run) -> None:
     _cut(run, 500)
     _expire()

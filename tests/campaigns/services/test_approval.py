@@ -11,6 +11,7 @@ from campaigns.models import Approval, Campaign, CampaignState
 from campaigns.selectors import approvals
 from campaigns.services import approval, campaigns, runs, scheduling, sending_settings, starting, templates
 from mailplatform.accounts.models import Role, User
+from mailplatform.accounts.services import installation
 from mailplatform.core import clock
 from tests.factories.campaigns import (
     HTML,
@@ -115,6 +116,18 @@ def test_another_name_or_time_withdraws_nothing(campaign: Campaign, bob: User) -
     campaigns.rename(campaign_id=campaign.pk, revision=1, name="Other", tags=["x"])
     campaigns.save_schedule(campaign_id=campaign.pk, revision=2, at=None, zone="UTC")
     assert approvals.approved_by(Campaign.objects.get(pk=campaign.pk)) == bob
+
+
+def test_who_counts_is_part_of_what_was_approved_where_anything_is_counted(
+    campaign: Campaign, bob: User
+) -> None:
+    for tracked in (False, True):
+        Campaign.objects.filter(pk=campaign.pk).update(track_clicks=tracked)
+        campaign.refresh_from_db()
+        installation.update(actor=None, tracking_carrier="own")
+        give(campaign, bob)
+        installation.update(actor=None, tracking_carrier="ses")
+        assert approvals.approved_by(campaign) == (None if tracked else bob)
 
 
 def test_nobody_approves_what_they_did_not_see(campaign: Campaign, bob: User) -> None:
