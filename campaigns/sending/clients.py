@@ -38,10 +38,22 @@ def sender() -> ses.BulkSender:
     return _to_ses() if to is None else _to_smtp(to)
 
 
+def hang_up() -> None:
+    """Close connections to the SMTP server that wait for a next mail: it may allow but few at a time."""
+    to = smtp.server()
+    if to is not None:
+        _transport(to).close()
+
+
 @cache
 def _to_smtp(to: SmtpServer) -> ses.BulkSender:
+    return ses.BulkSender(_transport(to))
+
+
+@cache
+def _transport(to: SmtpServer) -> smtp.SmtpTransport:
     times = {"connect_timeout": timing.CONNECT_TIMEOUT_S, "read_timeout": timing.READ_TIMEOUT_S}
-    return ses.BulkSender(smtp.SmtpTransport(to, **times))
+    return smtp.SmtpTransport(to, **times)
 
 
 def _to_ses() -> ses.BulkSender:

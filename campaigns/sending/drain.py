@@ -71,6 +71,7 @@ def drain(
             # Without the database the slot's lease ends by itself.
             with contextlib.suppress(OperationalError, InterfaceError):
                 drains.give_up(token)
+            clients.hang_up()
 
 
 def _slots(run_id: int) -> int:

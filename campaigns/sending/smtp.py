@@ -22,7 +22,7 @@ from ..models import TemplateVersion
 from ..rendering.preview import Rendered, render_stored
 from ..rendering.problems import Part, TemplateError
 from ..selectors import daily
-from . import smtp_lines, smtp_talk
+from . import smtp_lines, smtp_talk, timing
 
 # After these the rest of a call waits: nobody may get into the same trouble.
 _ENDS_CALL: Final = frozenset({Verdict.LOST, Verdict.STOP, Verdict.THROTTLED})
@@ -52,12 +52,14 @@ class SmtpTransport:
     def __init__(self, to: SmtpServer, *, connect_timeout: float, read_timeout: float) -> None:
         """Open nothing yet. Both times are seconds."""
         self._to = to
+        self._patience = connect_timeout + read_timeout
         self._lines = smtp_lines.Lines(to, connect_timeout=connect_timeout, read_timeout=read_timeout)
 
     def bulk(self, request: dict[str, Any], until: float = math.inf, /) -> Mapping[str, Any]:
         """Hand over a mail to each recipient, for so long as their check is young. Raises SesError before the first.
 
-        The call ends with the first mail of which nobody knows, and where the server wants less or another sender.
+        All is over before the call's lease ends. The call ends with the first mail of which nobody knows, and where the
+        server wants less or another sender.
         """
         template = request["DefaultContent"]["Template"]
         version = _version(template["TemplateName"])
@@ -65,13 +67,13 @@ class SmtpTransport:
             raise errors.RefusedCallError(Verdict.STOP, "TEMPLATE_NOT_FOUND", template["TemplateName"])
         attached = template.get("Attachments", ())
         results: list[dict[str, str]] = []
-        why = ""
+        why, over = "", self._over(until)
         for entry in request["BulkEmailEntries"]:
             if why:
                 results.append(smtp_talk.result(smtp_talk.SLOWER, why))
                 continue
             try:
-                result = self._entry(request, entry, version, attached, until=until)
+                result = self._entry(request, entry, version, attached, until=until, over=over)
             except errors.SesError as error:
                 if not results:
                     raise
@@ -101,13 +103,15 @@ class SmtpTransport:
                 headers=simple.get("Headers", ()),
                 attachments=simple.get("Attachments", ()),
             )
-        result = self._hand_over(mime.sender_address(request), to, raw, message_id, until=math.inf)
+        result = self._hand_over(
+            mime.sender_address(request), to, raw, message_id, until=math.inf, over=self._over()
+        )
         _raise_unless_taken(result)
         return {"MessageId": message_id}
 
     def probe(self) -> str:
         """Connect, and return how the server introduces itself. Raises SesError."""
-        with self._lines.lend() as line:
+        with self._lines.lend(until=self._over()) as line:
             said = (line.helo_resp or line.ehlo_resp or b"").decode("utf-8", "replace")
             return said.partition("\n")[0] or self._to.host
 
@@ -123,6 +127,7 @@ class SmtpTransport:
         attached: list[Mapping[str, Any]],
         *,
         until: float,
+        over: float,
     ) -> dict[str, str]:
         (to,) = entry["Destination"]["ToAddresses"]
         data = entry["ReplacementEmailContent"]["ReplacementTemplate"]["ReplacementTemplateData"]
@@ -141,13 +146,21 @@ class SmtpTransport:
             )
         except (TemplateError, ValueError) as error:
             return smtp_talk.result("INVALID_PARAMETER", str(error))
-        return self._hand_over(mime.sender_address(request), to, raw, message_id, until=until)
+        sender = mime.sender_address(request)
+        return self._hand_over(sender, to, raw, message_id, until=until, over=over)
+
+    def _over(self, until: float = math.inf) -> float:
+        """Return when a conversation must be over of which no mail begins after `until`.
+
+        Counted from the check of the people, as the lease is: connecting and one answer, like a call to Amazon.
+        """
+        return min(time.monotonic(), until - timing.CHECK_TO_SOCKET_S) + self._patience
 
     def _hand_over(
-        self, sender: str, to: str, raw: bytes, message_id: str, *, until: float
+        self, sender: str, to: str, raw: bytes, message_id: str, *, until: float, over: float
     ) -> dict[str, str]:
         """Raise SesError when there was no line to begin with; otherwise say what became of the mail."""
-        with self._lines.lend() as line:
+        with self._lines.lend(until=over) as line:
             if time.monotonic() > until:  # also where the connection took so long
                 words = "the server was too slow for this call; the next one is smaller"
                 return smtp_talk.result(smtp_talk.SLOWER, words)

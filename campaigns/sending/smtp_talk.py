@@ -9,6 +9,8 @@ import re
 import smtplib
 from typing import Final
 
+from .smtp_lines import Line
+
 _OK, _GO_ON, _CLOSING, _NEVER = 250, 354, 421, 500
 _YES: Final = range(200, 300)
 _NO: Final = range(400, 600)
@@ -19,7 +21,7 @@ SENDER_REFUSED: Final = "MAIL_FROM_DOMAIN_NOT_VERIFIED"
 UNKNOWN: Final = ""
 
 
-def hand_over(line: smtplib.SMTP, sender: str, to: str, raw: bytes, message_id: str) -> dict[str, str]:
+def hand_over(line: Line, sender: str, to: str, raw: bytes, message_id: str) -> dict[str, str]:
     """Hand over a mail, and say what became of it. The line is ready for the next one afterwards, or closed."""
     try:
         refused = _offer(line, sender, to)
@@ -34,7 +36,7 @@ def result(status: str, error: str = "", *, message_id: str = "") -> dict[str, s
     return {"Status": status, "Error": error[:500], "MessageId": message_id}
 
 
-def _offer(line: smtplib.SMTP, sender: str, to: str) -> dict[str, str] | None:
+def _offer(line: Line, sender: str, to: str) -> dict[str, str] | None:
     """Name sender and recipient; None when the server waits for the mail."""
     code, words = line.mail(sender)
     if code not in _YES:  # says nothing about the person, who is not named yet
@@ -42,11 +44,14 @@ def _offer(line: smtplib.SMTP, sender: str, to: str) -> dict[str, str] | None:
     code, words = line.rcpt(to)
     if code not in _YES:
         return _refusal(line, code, words, REFUSED)
+    if line.left < line.patience / 2:  # nobody would hear the answer to the mail
+        line.close()
+        return result(SLOWER, "the server took too long; the next call is smaller")
     code, words = line.docmd("DATA")
     return None if code == _GO_ON else _refusal(line, code, words, REFUSED)
 
 
-def _send(line: smtplib.SMTP, raw: bytes, message_id: str) -> dict[str, str]:
+def _send(line: Line, raw: bytes, message_id: str) -> dict[str, str]:
     """Hand over the mail itself."""
     try:
         line.send(_dotted(raw))
@@ -62,9 +67,7 @@ def _send(line: smtplib.SMTP, raw: bytes, message_id: str) -> dict[str, str]:
     return _refusal(line, code, words, REFUSED)
 
 
-def _refusal(
-    line: smtplib.SMTP, code: int, words: bytes, final: str, *, later: str = LATER
-) -> dict[str, str]:
+def _refusal(line: Line, code: int, words: bytes, final: str, *, later: str = LATER) -> dict[str, str]:
     """Say of a reply that is no yes whether it is one for ever; the line is ready for the next mail or closed."""
     try:
         if code == _CLOSING or code not in _NO or line.rset()[0] != _OK:

@@ -25,7 +25,8 @@ CONNECT_TIMEOUT_S: Final = scaled(5.0, least=0.5)
 READ_TIMEOUT_S: Final = scaled(30.0, least=3.0)
 # A batch belongs to one worker for this long after its last cut.
 BATCH_LEASE: Final = _delta(120, least=8.0)
-# Longer than connecting and reading may take (35 s), so that a living worker records before recovery comes.
+# Longer than connecting and reading may take (35 s, all mails of a call to an SMTP server together), so that a living
+# worker records before recovery comes.
 CALL_LEASE: Final = _delta(60, least=5.0)
 # A drain that did not renew this is gone, and beat starts another.
 DRAIN_LEASE: Final = _delta(45, least=2.5)

@@ -2,10 +2,12 @@
 
 import contextlib
 import socketserver
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass
@@ -19,14 +21,20 @@ class Letter:
 
 @dataclass
 class FakeSmtp:
-    """`says` overrides replies to MAIL, RCPT, DATA or "." for an address: a line, or "drop"; `once` only the next."""
+    """`says` overrides replies to MAIL, RCPT, DATA or "." for an address; `once` only the next.
+
+    A reply is a line, or "drop", or "drip": one that never ends. `greeting` is the one to a connection; `slow` holds
+    seconds before a reply.
+    """
 
     port: int = 0
     letters: list[Letter] = field(default_factory=list)
     says: dict[tuple[str, str], str] = field(default_factory=dict)
     once: dict[tuple[str, str], str] = field(default_factory=dict)
     connections: int = 0
-    slow_seconds: float = 0.0
+    greeting: str = "220 fake.example ESMTP"
+    slow: dict[str, float] = field(default_factory=dict)
+    goodbyes: int = 0
 
     @property
     def url(self) -> str:
@@ -50,7 +58,7 @@ class _Talk(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         self.fake.connections += 1
         with contextlib.suppress(_Dropped, ConnectionError, TimeoutError):
-            self._say("220 fake.example ESMTP")
+            self._reply(self.fake.greeting)
             sender = to = ""
             while line := self.rfile.readline().decode("ascii").strip():
                 verb = line.split(" ", 1)[0].upper()
@@ -66,6 +74,7 @@ class _Talk(socketserver.StreamRequestHandler):
                     if self._answer("DATA", to, "354 go on"):
                         self._take(sender, to)
                 elif verb == "QUIT":
+                    self.fake.goodbyes += 1
                     self._say("221 bye")
                     return
                 else:
@@ -77,7 +86,7 @@ class _Talk(socketserver.StreamRequestHandler):
             if not line:
                 raise _Dropped
             lines.append(line[1:] if line.startswith(b".") else line)
-        time.sleep(self.fake.slow_seconds)
+        time.sleep(self.fake.slow.get(".", 0))
         said = self.fake.reply(".", to, "250 taken")
         if said.startswith(("2", "drop")):  # a server may take a mail and die before it says so
             self.fake.letters.append(Letter(sender, to, b"".join(lines)))
@@ -85,6 +94,7 @@ class _Talk(socketserver.StreamRequestHandler):
 
     def _answer(self, verb: str, who: str, usual: str) -> bool:
         """Whether the reply was the usual one."""
+        time.sleep(self.fake.slow.get(verb, 0))
         said = self.fake.reply(verb, who, usual)
         self._reply(said)
         return said == usual
@@ -92,6 +102,9 @@ class _Talk(socketserver.StreamRequestHandler):
     def _reply(self, said: str) -> None:
         if said == "drop":
             raise _Dropped
+        while said == "drip":  # until the client hangs up
+            self._say("250-wait")
+            time.sleep(0.01)
         self._say(said)
         if said.startswith("421"):
             raise _Dropped
@@ -106,11 +119,15 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 @contextlib.contextmanager
-def fake_smtp() -> Iterator[FakeSmtp]:
-    """Run one on a free port of this machine."""
+def fake_smtp(certificate: Path | None = None) -> Iterator[FakeSmtp]:
+    """Run one on a free port of this machine; with a certificate it speaks TLS from the first byte."""
     fake = FakeSmtp()
     talk = type("Talk", (_Talk,), {"fake": fake})
     with _Server(("127.0.0.1", 0), talk) as server:
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         fake.port = server.server_address[1]
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield fake

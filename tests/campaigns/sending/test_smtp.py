@@ -10,6 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ from campaigns.sending import (
     smtp_lines,
     smtp_talk,
     storing,
+    timing,
 )
 from campaigns.services import previews
 from mailplatform.accounts.models import Installation
@@ -43,6 +45,7 @@ from mailplatform.core import clock
 from mailplatform.core.smtp_server import SmtpServer
 from subscribers import periodic
 from subscribers.models import MailingList, Subscriber
+from tests.factories import tls
 from tests.factories.sending import make_list, make_people, make_run, nap
 from tests.factories.smtp import FakeSmtp, fake_smtp
 
@@ -189,10 +192,15 @@ def test_nobody_is_handed_over_whose_check_is_old(site: Installation, server: Fa
     """Opening the connection may have taken longer than a check holds."""
     transport = clients.sender()._transport
     assert isinstance(transport, smtp.SmtpTransport)
-    late = transport._hand_over("a@example.com", "b@example.com", b"x", "1", until=time.monotonic() - 1)
+    over = time.monotonic() + 30
+
+    def hand_over(until: float) -> dict[str, str]:
+        return transport._hand_over("a@example.com", "b@example.com", b"x", "1", until=until, over=over)
+
+    late = hand_over(time.monotonic() - 1)
     assert errors.entry_verdict(late["Status"]) is Verdict.THROTTLED
     assert not server.letters
-    transport._hand_over("a@example.com", "b@example.com", b"x", "1", until=math.inf)
+    hand_over(math.inf)
     assert (len(server.letters), server.connections) == (1, 1)
 
 
@@ -242,7 +250,7 @@ def test_no_server_there_loses_nobody(run: Run, server: FakeSmtp) -> None:
 
 
 def test_a_slow_server_gets_smaller_portions_and_no_stale_mail(run: Run, server: FakeSmtp) -> None:
-    server.slow_seconds = 0.6
+    server.slow["."] = 0.6
     found = _send(run, seconds=30)
     assert found == {("accepted", ""): 6}
     assert len(server.letters) == 6
@@ -251,6 +259,60 @@ def test_a_slow_server_gets_smaller_portions_and_no_stale_mail(run: Run, server:
 def test_connections_are_used_again(run: Run, server: FakeSmtp) -> None:
     _send(run)
     assert server.connections < 6
+
+
+def test_none_is_left_open_when_a_drain_ends(run: Run, server: FakeSmtp) -> None:
+    _send(run)
+    transport = clients.sender()._transport
+    assert isinstance(transport, smtp.SmtpTransport)
+    assert transport._lines._idle.empty()
+    assert server.goodbyes == server.connections
+
+
+SINGLE: dict[str, Any] = {
+    "FromEmailAddress": "shop@example.com",
+    "Destination": {"ToAddresses": ["one@example.com"]},
+    "Content": {"Simple": {"Subject": {"Data": "Hi"}, "Body": {"Text": {"Data": "Hello"}}}},
+}
+
+
+def _hasty(server: FakeSmtp, read_timeout: float) -> ses.BulkSender:
+    to = SmtpServer("127.0.0.1", server.port)
+    return ses.BulkSender(smtp.SmtpTransport(to, connect_timeout=0.2, read_timeout=read_timeout))
+
+
+@pytest.mark.parametrize(
+    ("command", "verdict"),
+    [("", Verdict.RETRY), ("MAIL", Verdict.RETRY), ("RCPT", Verdict.RETRY), (".", Verdict.LOST)],
+)
+def test_a_reply_in_drops_that_never_ends_keeps_nobody(
+    server: FakeSmtp, command: str, verdict: Verdict
+) -> None:
+    """Each drop comes in time; without a bound for all of them no test would end here."""
+    if command:
+        who = SINGLE["Destination"]["ToAddresses"][0]
+        server.says[command, "shop@example.com" if command == "MAIL" else who] = "drip"
+    else:
+        server.greeting = "drip"
+    with pytest.raises(errors.SesError) as raised:
+        _hasty(server, 0.4).send_email(SINGLE)
+    assert raised.value.verdict is verdict
+
+
+def test_no_mail_begins_whose_answer_nobody_would_wait_for(server: FakeSmtp) -> None:
+    server.slow["RCPT"] = 0.8
+    with pytest.raises(errors.SesError, match="took too long") as raised:
+        _hasty(server, 1.0).send_email(SINGLE)
+    assert raised.value.verdict is Verdict.THROTTLED
+    assert not server.letters
+
+
+def test_all_mails_of_a_call_are_over_before_its_lease(server: FakeSmtp) -> None:
+    transport = clients.sender()._transport
+    assert isinstance(transport, smtp.SmtpTransport)
+    checked_at = time.monotonic() - 1
+    over = transport._over(checked_at + timing.CHECK_TO_SOCKET_S)
+    assert over - checked_at < timing.CALL_LEASE.total_seconds()
 
 
 def test_mails_about_accounts_leave_there_too(site: Installation, server: FakeSmtp) -> None:
@@ -267,16 +329,11 @@ def test_a_single_mail_says_what_became_of_it(
     site: Installation, server: FakeSmtp, reply: str, verdict: Verdict
 ) -> None:
     server.says[".", "one@example.com"] = reply
-    request: dict[str, Any] = {
-        "FromEmailAddress": "shop@example.com",
-        "Destination": {"ToAddresses": ["one@example.com"]},
-        "Content": {"Simple": {"Subject": {"Data": "Hi"}, "Body": {"Text": {"Data": "Hello"}}}},
-    }
     with pytest.raises(errors.SesError) as raised:
-        clients.sender().send_email(request)
+        clients.sender().send_email(SINGLE)
     assert raised.value.verdict is verdict
     server.says.clear()
-    assert single.send(request=request)
+    assert single.send(request=SINGLE)
 
 
 def test_nothing_is_asked_of_amazon(run: Run, people: list[Subscriber], server: FakeSmtp) -> None:
@@ -296,6 +353,21 @@ def test_the_account_is_what_the_operator_says(run: Run, server: FakeSmtp) -> No
     with override_settings(SMTP_RATE=3.0, SMTP_PER_DAY=100):
         assert smtp.account() == ses.AccountState(3.0, 100.0, 6.0, True, True, "")
     assert smtp.account().max_24_hour_send == -1
+
+
+def test_tls_at_once_wants_a_certificate_that_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = tls.written(tmp_path, clock.now() + tls.DAY, "localhost")
+    with fake_smtp(certificate) as fake:
+        to = SmtpServer("localhost", fake.port, tls_at_once=True)
+        transport = smtp.SmtpTransport(to, connect_timeout=2, read_timeout=2)
+        with pytest.raises(errors.RefusedCallError, match="CERTIFICATE_VERIFY_FAILED"):
+            transport.probe()
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert ses.BulkSender(transport).send_email(SINGLE)
+        transport.close()
+    assert len(fake.letters) == 1
 
 
 def test_a_password_is_never_sent_without_tls(server: FakeSmtp) -> None:
