@@ -10,6 +10,7 @@ from mailplatform.core import clock
 from mailplatform.core.metrics import Metric, Sample, register
 
 from .selectors import daily
+from .sending import pace
 
 _RUNS = (
     "SELECT state, count(*) FROM campaigns_run WHERE state IN ('preparing', 'sending', 'paused') GROUP BY 1"
@@ -48,6 +49,12 @@ def connect() -> None:
             "mailplatform_quota_24_hours", "What Amazon SES allows in 24 hours; -1 without a limit.", _quota
         ),
         Metric("mailplatform_rate_limit", "Recipients a second that Amazon SES allows.", _rate),
+        Metric(
+            "mailplatform_rate_factor",
+            "Share of that rate in use; below 1 after Amazon SES throttled.",
+            _factor,
+        ),
+        Metric("mailplatform_rate_tokens", "Recipients that could be sent to at once.", _tokens),
     )
 
 
@@ -80,3 +87,13 @@ def _quota() -> list[Sample]:
 
 def _rate() -> list[Sample]:
     return [Sample(installation.get().max_send_rate)]
+
+
+def _factor() -> Iterator[Sample]:
+    if found := pace.now(installation.get()):
+        yield Sample(found.factor)
+
+
+def _tokens() -> Iterator[Sample]:
+    if found := pace.now(installation.get()):
+        yield Sample(found.tokens)

@@ -136,6 +136,7 @@ class Limiter:
         self._take: Any = client.register_script(limiter_scripts.TAKE)
         self._give: Any = client.register_script(limiter_scripts.GIVE)
         self._slow: Any = client.register_script(limiter_scripts.SLOW)
+        self._look: Any = client.register_script(limiter_scripts.LOOK)
 
     def for_claimant(self, claimant: Claimant, *, sleep: Callable[[float], None] | None = None) -> "Limiter":
         """The same limiter, asked in the name of `claimant`. Its `granted_at` is its own."""
@@ -212,6 +213,11 @@ class Limiter:
     def slow_down(self, bucket: Bucket) -> float:
         """SES throttled: empty the bucket, halve its factor (at most once a second); returns the factor."""
         return float(self._call(self._slow, [bucket.key], [])) / 1000
+
+    def look(self, bucket: Bucket) -> tuple[float, float]:
+        """Return the tokens that the bucket holds now, and the factor of its rate; takes nothing."""
+        tokens, factor = self._call(self._look, [bucket.key], [bucket.rate, bucket.capacity])
+        return float(tokens), float(factor)
 
     @staticmethod
     def _call(script: Any, keys: list[str], args: list[Any]) -> Any:

@@ -169,6 +169,13 @@ end
 return math.floor(b.factor * 1000)
 """
 
+# KEYS: a bucket. ARGV: its rate and capacity. Returns what it holds now and its factor, as text; changes nothing.
+_LOOK: Final = """
+local b = read(KEYS[1])
+local tokens = math.min(tonumber(ARGV[2]), b.tokens + (at - b.since) * tonumber(ARGV[1]) * b.factor)
+return {string.format('%.6f', tokens), string.format('%.6f', b.factor)}
+"""
+
 
 def _script(body: str) -> str:
     values = {
@@ -187,3 +194,4 @@ def _script(body: str) -> str:
 TAKE: Final = _script(_TAKE)
 GIVE: Final = _script(_GIVE)
 SLOW: Final = _script(_SLOW)
+LOOK: Final = _script(_LOOK)

@@ -26,6 +26,8 @@ def test_the_figures_of_an_installation() -> None:
     assert found['mailplatform_runs{state="sending"}'] == 1
     assert found['mailplatform_runs{state="paused"}'] == 0
     assert found["mailplatform_rate_limit"] == 14
+    assert found["mailplatform_rate_factor"] == 1
+    assert found["mailplatform_rate_tokens"] >= 0
     assert found["mailplatform_quota_24_hours"] == 50_000
     assert found["mailplatform_dead_letters"] == 1
     for name in (
@@ -42,3 +44,4 @@ def test_without_redis_the_rest_is_told(settings: Settings) -> None:
         found = told()
     assert found["mailplatform_metrics_unreadable"] == 1
     assert "mailplatform_rate_limit" in found
+    assert not {"mailplatform_rate_factor", "mailplatform_rate_tokens"} & found.keys()
