@@ -18,7 +18,7 @@ from django.core.mail import send_mail
 from django.test import override_settings
 from structlog.testing import capture_logs
 
-from campaigns import entries
+from campaigns import entries, tokens
 from campaigns.mail_backend import SesBackend
 from campaigns.models import Delivery, Run
 from campaigns.selectors import campaigns as selectors
@@ -114,6 +114,26 @@ def test_the_mail_is_what_amazon_would_send(run: Run, people: list[Subscriber], 
     html = mail.get_body(("html",))
     assert html is not None
     assert "&lt;b&gt;" in html.get_content()  # the name is Ada <b>
+
+
+def test_a_mail_counts_for_whom_this_site_may_count_and_is_plain_for_others(
+    audience: MailingList, server: FakeSmtp
+) -> None:
+    (counted,) = make_people(1, audience, opens_allowed=True, clicks_allowed=True)
+    (other,) = make_people(1, audience)
+    tracked = {"track_opens": True, "track_clicks": True}
+    run = make_run(audience, tracked, **tracked, carrier="own")
+    assert _send(run) == {("accepted", ""): 2}
+    token = tokens.make_tracking_token(run.pk, counted.pk)
+    for person, is_counted in ((counted, True), (other, False)):
+        part = _mail(server, person.email).get_body(("html",))
+        assert part is not None
+        html = part.get_content()
+        assert (f'href="https://mail.example.com/l/{token}/' in html) is is_counted
+        assert (f'src="https://mail.example.com/o/{token}.gif"' in html) is is_counted
+        assert ('href="https://example.com/shop"' in html) is not is_counted
+        assert "mp_" not in html
+    assert Delivery.objects.get(opens_tracked=True, clicks_tracked=True).subscriber_id == counted.pk
 
 
 @pytest.mark.parametrize(

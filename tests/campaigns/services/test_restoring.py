@@ -97,6 +97,15 @@ def test_everybody_without_a_row_is_in_doubt_and_the_sum_holds(run: Run) -> None
     assert AuditEntry.objects.get(action="installation.restored").detail["people"] == 5
 
 
+def test_what_may_be_counted_of_people_in_a_call_is_kept(run: Run) -> None:
+    Call.objects.filter(run_id=run.pk).update(clicks=True)
+    restoring.lock(taken_at=T)
+    called = Delivery.objects.filter(run_id=run.pk, call_id__isnull=False)
+    assert set(called.values_list("state", "opens_tracked", "clicks_tracked")) == {
+        ("unresolved", False, True)
+    }
+
+
 def test_a_run_that_was_being_prepared_gets_its_people_and_is_paused(
     people: list[Subscriber], mailing_list: MailingList
 ) -> None:

@@ -52,6 +52,7 @@ def test_launch_freezes_everything(campaign: Campaign, audience: MailingList) ->
         "variables": {},
         "track_opens": False,
         "track_clicks": False,
+        "carrier": "own",
         "list_ids": [audience.pk],
         "segment_ids": [],
         "excluded_list_ids": [],
