@@ -152,6 +152,11 @@ def dump(story: Story) -> None:
     shutil.rmtree(story.lose_database())
     story.lab.start_servers()
     call_command("restore", str(backup))
+    _bring_to_an_end(story)
+
+
+def _bring_to_an_end(story: Story) -> None:
+    """As the command says: start the site, take in what Amazon kept, unlock, decide, resume."""
     story.told["known"] = story.sums().accepted
     story.told["in_doubt"] = restores.in_doubt(story.run_id)
     story.start_all()
@@ -208,7 +213,8 @@ def wal(story: Story) -> None:
     """With WAL received synchronously no commit is lost: the run goes on as after a crash."""
     server = postgres.server(story.lab.layout, find_postgres())
     base, archive = server.home / "base", server.home / "archive"
-    receiver = _archive_synchronously(server, base, archive)
+    receiver = _archive(server, base, archive)
+    _wait_for_receiver(server)
     try:
         story.wait_for_share(0.5)
         data = story.lose_database()
@@ -225,14 +231,40 @@ def wal(story: Story) -> None:
     story.operator.settle(lambda: None, PATIENCE_S)
 
 
-def _archive_synchronously(server: postgres.Server, base: Path, archive: Path) -> "subprocess.Popen[bytes]":
-    """As docs/operations.md says: a receiver of WAL, commits that wait for it, a base backup."""
+def archived(story: Story) -> None:
+    """The archive ends before the database is lost: as after a backup, but of the last moment that was archived."""
+    server = postgres.server(story.lab.layout, find_postgres())
+    base, archive = server.home / "base", server.home / "archive"
+    receiver = _archive(server, base, archive)
+    try:
+        story.wait_for_share(0.3)
+    finally:
+        receiver.terminate()
+        receiver.wait()
+    story.wait_for_share(0.45)
+    story.lab.kill(schedule.WEB, "group")
+    story.wait_for_share(0.6)
+    shutil.rmtree(story.lose_database())
+    call_command("restore", f"--wal={base}", f"--archive={archive}")
+    story.lab.start_servers()
+    _bring_to_an_end(story)
+
+
+def _archive(server: postgres.Server, base: Path, archive: Path) -> "subprocess.Popen[bytes]":
+    """As docs/operations.md says: a receiver of WAL, and a base backup."""
     archive.mkdir(mode=0o700)
     privileges.give(archive, server.run_as.owner)
     reach = ["-h", str(server.layout.socket_dir), "-U", SUPERUSER]
     receive = [*postgres.program(server, "pg_receivewal"), *reach, "-D", str(archive), "--slot=archive"]
     subprocess.run([*receive, "--create-slot"], check=True)
     receiver = subprocess.Popen([*receive, "--synchronous"])
+    copy = [*postgres.program(server, "pg_basebackup"), *reach, "--checkpoint=fast", "-D", str(base)]
+    subprocess.run(copy, check=True)
+    return receiver
+
+
+def _wait_for_receiver(server: postgres.Server) -> None:
+    """From here on each commit waits for the archive."""
     server.local_settings.write_text("synchronous_standby_names = 'pg_receivewal'\n")
     with postgres.superuser(server, "postgres") as connection:
         connection.execute("SELECT pg_reload_conf()")
@@ -241,12 +273,9 @@ def _archive_synchronously(server: postgres.Server, base: Path, archive: Path) -
         while connection.execute(synchronous).fetchone() is None:
             assert time.monotonic() < deadline, "the receiver is not synchronous"
             time.sleep(0.1)
-    copy = [*postgres.program(server, "pg_basebackup"), *reach, "--checkpoint=fast", "-D", str(base)]
-    subprocess.run(copy, check=True)
-    return receiver
 
 
-VARIANTS = {"dump": dump, "wal": wal}
+VARIANTS = {"dump": dump, "wal": wal, "archived": archived}
 
 
 def say(words: str) -> None:

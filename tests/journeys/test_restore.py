@@ -40,8 +40,12 @@ def tell(directory: Path, variant: str) -> dict[str, Any]:
     return result
 
 
-def test_back_to_a_backup_nobody_is_mailed_again_without_a_decision(tmp_path: Path) -> None:
-    told = tell(tmp_path / "drill", "dump")
+@pytest.mark.parametrize("variant", ["dump", "archived"])
+def test_back_to_an_earlier_moment_nobody_is_mailed_again_without_a_decision(
+    tmp_path: Path, variant: str
+) -> None:
+    """The moment is that of a backup, or of the last WAL that was archived before the loss."""
+    told = tell(tmp_path / "drill", variant)
     assert {name: told[name] for name in RIGHT} == RIGHT
     # Mail had left of which the backup does not know, and nothing left by itself.
     doubtful = told["mails_when_lost"] - told["known"]
