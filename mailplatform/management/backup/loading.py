@@ -13,7 +13,7 @@ from shutil import copyfileobj
 from typing import IO, Any, Final
 
 import psycopg
-from django.db import connections
+from django.db import connections, transaction
 from psycopg import sql
 
 from . import tools, unfinished
@@ -107,15 +107,27 @@ def _feed(dump: IO[bytes], pipe: IO[bytes]) -> None:
 
 
 def _last_words(database: tools.Database, taken_at: dt.datetime) -> str:
-    """Say that this is unfinished, shut the application's role out, and commit."""
+    with database.connect() as connection:
+        lines = [each.as_string(connection) for each in _closing(taken_at)]
+    return "\n".join(["", *lines, "COMMIT;", ""])
+
+
+def shut_out(taken_at: dt.datetime) -> None:
+    """Let nobody work with a database that something else put back, until it is locked."""
+    owner = connections["owner"]
+    with transaction.atomic(using="owner"), owner.cursor() as cursor:
+        for each in _closing(taken_at):
+            cursor.execute(each.as_string(owner.connection))
+
+
+def _closing(taken_at: dt.datetime) -> list[sql.Composed]:
+    """Say that this is unfinished, and shut the application's role out."""
     app = connections["default"].settings_dict["USER"]
     words = [unfinished.MARK.format(sql.Literal(taken_at))]
     if app != connections["owner"].settings_dict["USER"]:
         revoke = sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {};")
         words.append(revoke.format(sql.Identifier(app)))
-    with database.connect() as connection:
-        lines = [each.as_string(connection) for each in words]
-    return "\n".join(["", *lines, "COMMIT;", ""])
+    return words
 
 
 def _number(connection: psycopg.Connection[tuple[Any, ...]], statement: str) -> int:

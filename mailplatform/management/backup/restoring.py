@@ -60,8 +60,10 @@ def restore(path: Path, *, say: Callable[[str], None]) -> Restored:
 def lock(*, taken_at: dt.datetime, found: Manifest | None = None) -> Restored:
     """Lock a database that was put back to an earlier time, bring its tables up to date, and check its register.
 
-    The application gets its rights last of all.
+    The application gets its rights last of all, and has none until then: whoever is killed on the way finds a database
+    that `setup_database` does not open.
     """
+    loading.shut_out(taken_at)
     call_command("migrate", database="owner", interactive=False, verbosity=0)
     with _as_owner():
         report, lost = register.verify_restored()

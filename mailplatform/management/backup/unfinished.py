@@ -1,4 +1,4 @@
-"""The mark of a dump that was loaded and is not locked yet: it comes with the dump and goes with the lock.
+"""The mark of a database that was put back and is not locked yet: it comes with a dump or first, goes with the lock.
 
 Whoever is killed in between leaves a database that knows nothing of the mail since its backup. While the mark is there
 `setup_database` gives the application no rights.
@@ -11,7 +11,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import sql
 
 _TABLE: Final = "public.unfinished_restore"
-MARK: Final = sql.SQL("CREATE TABLE public.unfinished_restore AS SELECT {}::timestamptz AS taken_at;")
+MARK: Final = sql.SQL(
+    "CREATE TABLE IF NOT EXISTS public.unfinished_restore AS SELECT {}::timestamptz AS taken_at;"
+)
 
 
 def taken_at(connection: BaseDatabaseWrapper) -> dt.datetime | None:

@@ -201,9 +201,24 @@ def test_a_database_that_something_else_put_back_is_locked(
     # Sequences of empty tables are not put back: other tests find theirs where they expect them.
     monkeypatch.setattr(restoring, "NUMBERS_LEFT_OUT", 10)
     at = clock.now() - dt.timedelta(minutes=5)
+    with monkeypatch.context() as patched:
+        patched.setattr(register, "verify_restored", _interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            _call("restore", f"--lock-as-of={at.isoformat()}")
+    # Half done, it is open to nobody.
+    with pytest.raises(CommandError, match="not finished"):
+        _call("setup_database")
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        Run.objects.first()
+    connections.close_all()
     _, err = _call("restore", f"--lock-as-of={at.isoformat()}")
     assert "no checkpoints" in err
+    assert not Run.objects.exists()
     assert Restore.objects.get().taken_at == at
+
+
+def _interrupted() -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("options", [["--wal=/x"], ["--unlock", "--complete"], ["/x", "--archive=/y"]])
