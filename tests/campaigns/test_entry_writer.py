@@ -156,9 +156,9 @@ def test_the_limit_counts_our_tracking_as_well(length: int) -> None:
 
 def test_without_room_for_it_nothing_is_added() -> None:
     shared = context(["name", *LINKS])
-    person = (41, "a@example.org", "Ann", "en", {})
     writer = EntryWriter(shared)
-    assert writer.write(*person, opens=True, clicks=True) == writer.write(*person)
+    counted = writer.write(41, "a@example.org", "Ann", "en", {}, opens=True, clicks=True)
+    assert counted == writer.write(41, "a@example.org", "Ann", "en", {})
 
 
 def test_without_fields_of_ones_own_none_need_be_read() -> None:

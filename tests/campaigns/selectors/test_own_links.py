@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from campaigns.models import Batch, Campaign, Delivery, Run, TemplateVersion
 from campaigns.own_links import key_of
@@ -41,8 +42,8 @@ def launched(campaign: Campaign, carrier: str = "own") -> Run:
     return runs.launch(campaign=campaign, actor=None)
 
 
-def test_all_languages_are_read_at_once(run: Run, django_assert_num_queries: object) -> None:
-    with django_assert_num_queries(2):  # type: ignore[operator]
+def test_all_languages_are_read_at_once(run: Run, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    with django_assert_num_queries(2):
         links = own_links.links_of(run.pk)
     assert links is not None
     assert links.launched_at == run.launched_at
