@@ -22,6 +22,7 @@ from .envelope import UnknownTopic
 from .ingest import Inbound
 from .services import handshake, triggers
 from .tracking import PATHS, Tracking
+from .visit_writer import VisitWriter
 from .writer import GroupWriter
 
 log = structlog.get_logger(__name__)
@@ -83,7 +84,7 @@ class Endpoint:
 
     async def live(self, receive: Receive, send: Send, *beside: Tracking) -> None:
         """Answer the server's start and end: the writers finish what waits before the process ends."""
-        writers = [self.writer, *(tracking.writer for tracking in beside)]
+        writers: list[GroupWriter | VisitWriter] = [self.writer, *(tracking.writer for tracking in beside)]
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":

@@ -71,7 +71,7 @@ class Load:
                 number, self._next = self._next, self._next + 1
                 body, started = self._bodies[number], time.perf_counter()
                 writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-                status = await _status(reader)
+                status = await read_status(reader)
                 self.waits.append(time.perf_counter() - started)
                 self.answers[status] += 1
                 if status == "200" and self._acked is not None:
@@ -83,7 +83,7 @@ class Load:
                 await writer.wait_closed()
 
 
-async def _status(reader: asyncio.StreamReader) -> str:
+async def read_status(reader: asyncio.StreamReader) -> str:
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
     if length:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pytest
@@ -343,11 +343,18 @@ def profile(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def event_writer(transactional_db: None, server_url: str) -> Iterator[None]:
-    """Let the server's writer of events end with the test: its heart may not beat into the next one's database."""
-    from mailplatform.asgi import application
+    """Let the server's writers end with the test: their hearts may not beat into the next one's database.
+
+    Numbers of runs begin anew there, so what the server knows of runs goes, too.
+    """
+    from events.asgi import Application
+    from events.tracking import Tracking
+    from mailplatform.asgi import application, django_application
 
     yield
     application.endpoint.writer.stop()
+    application.tracking.writer.stop()
+    application.tracking = Tracking(cast("Application", django_application))
 
 
 @pytest.fixture

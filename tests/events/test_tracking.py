@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 
@@ -289,3 +290,15 @@ def test_agent_of_a_reader_is_not_stored(readers: Readers) -> None:
     stored = str([list(model.objects.values()) for model in (Event, Outcome, Counter, Link)])
     assert "secretword" not in stored
     assert "198.51.100" not in stored
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Dockerfile", "docker-compose.yml", "mailplatform/management/commands/demo.py",
+     "mailplatform/management/chaos/lab.py"],
+)  # fmt: skip
+def test_no_server_of_ours_writes_down_who_came(name: str) -> None:
+    lines = (settings.BASE_DIR / name).read_text().splitlines()
+    starts = [line for line in lines if "mailplatform.asgi:application" in line]
+    assert starts
+    assert all("--no-access-log" in line for line in starts)
