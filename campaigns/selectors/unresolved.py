@@ -17,39 +17,40 @@ PAGE: Final = 50
 
 # The first condition is the partial index's own, so that a run of a million is not read. A decision opens when every
 # call that carried the person, and of which no answer is known, is older than its lease and the fence, by this
-# machine's clock and by Postgres's: a clock that runs fast opens nothing.
-DOUBTFUL: Final = """
-WITH doubtful AS (
-    SELECT d.subscriber_id, d.reason, d.at, d.batch_id, d.attempt FROM campaigns_delivery d
-    WHERE d.run_id = %(run)s AND (d.state = 'unresolved' OR d.reason = 'not_confirmed') AND d.state = 'unresolved'
-        AND (%(chosen)s::bigint[] IS NULL OR d.subscriber_id = ANY(%(chosen)s::bigint[]))
-),
-carried AS (
-    SELECT person.id AS subscriber_id, max(c.lease_until) AS lease_until, count(*) AS calls
-    FROM campaigns_call c CROSS JOIN LATERAL unnest(c.subscriber_ids) person(id)
-    WHERE c.run_id = %(run)s AND c.state IN ('in_flight', 'lost')
-        AND EXISTS (SELECT 1 FROM doubtful x WHERE x.subscriber_id = person.id)
-    GROUP BY 1
-),
-judged AS (
-    SELECT d.*, coalesce(c.lease_until, d.at) + %(fence)s::interval AS opens_at, coalesce(c.calls, 0) AS calls
-    FROM doubtful d LEFT JOIN carried c USING (subscriber_id)
+# machine's clock and by Postgres's: a clock that runs fast opens nothing. Deliveries and calls are put together by
+# sorting, not joined: of a run that just grew the planner expects one person, and would look at all for each of them.
+_DOUBTFUL: Final = """
+WITH judged AS (
+    SELECT subscriber_id, max(reason) AS reason, max(at) AS at,
+        coalesce(max(lease_until), max(at)) + %(fence)s::interval AS opens_at, count(lease_until) AS calls
+    FROM (
+        SELECT d.subscriber_id, d.reason, d.at, NULL::timestamptz AS lease_until FROM campaigns_delivery d
+        WHERE d.run_id = %(run)s AND (d.state = 'unresolved' OR d.reason = 'not_confirmed') AND d.state = 'unresolved'
+            AND (%(chosen)s::bigint[] IS NULL OR d.subscriber_id = ANY(%(chosen)s::bigint[]))
+        UNION ALL
+        SELECT person.id, NULL, NULL, c.lease_until
+        FROM campaigns_call c CROSS JOIN LATERAL unnest(c.subscriber_ids) person(id)
+        WHERE c.run_id = %(run)s AND c.state IN ('in_flight', 'lost')
+    ) known GROUP BY 1 HAVING max(reason) IS NOT NULL
 )
 """
-_SUMMARY: Final = f"""{DOUBTFUL}
+_SUMMARY: Final = f"""{_DOUBTFUL}
 SELECT count(*), count(*) FILTER (WHERE reason = 'resend'),
     count(*) FILTER (WHERE reason <> 'resend' AND opens_at <= least(clock_timestamp(), %(now)s)),
     min(opens_at) FILTER (WHERE reason <> 'resend' AND opens_at > least(clock_timestamp(), %(now)s)),
     max(opens_at) FILTER (WHERE reason <> 'resend' AND opens_at > least(clock_timestamp(), %(now)s)),
     min(at)
 FROM judged
-"""  # noqa: S608 - put together with DOUBTFUL above; every value is a parameter
-_PAGE: Final = f"""{DOUBTFUL}
+"""  # noqa: S608 - put together with _DOUBTFUL above; every value is a parameter
+_DECIDABLE: Final = f"""{_DOUBTFUL}
+SELECT subscriber_id FROM judged WHERE reason <> 'resend' AND opens_at <= least(clock_timestamp(), %(now)s)
+"""  # noqa: S608 - put together with _DOUBTFUL above; every value is a parameter
+_PAGE: Final = f"""{_DOUBTFUL}
 SELECT j.subscriber_id, s.public_id, coalesce(s.email, ''), coalesce(s.name, ''), j.reason, j.at, j.opens_at,
     j.calls::int, j.reason <> 'resend' AND j.opens_at <= least(clock_timestamp(), %(now)s)
 FROM judged j LEFT JOIN subscribers_subscriber s ON s.id = j.subscriber_id
 WHERE j.subscriber_id > %(after)s ORDER BY j.subscriber_id LIMIT %(limit)s
-"""  # noqa: S608 - put together with DOUBTFUL above; every value is a parameter
+"""  # noqa: S608 - put together with _DOUBTFUL above; every value is a parameter
 _CALLS: Final = """
 SELECT configuration_set, count(*), min(started_at), max(lease_until), sum(cardinality(subscriber_ids))
 FROM campaigns_call WHERE run_id = %s AND state = 'lost' GROUP BY 1 ORDER BY 1
@@ -102,22 +103,28 @@ class LostCalls:
     people: int
 
 
-def parameters(run_id: int, chosen: list[int] | None = None) -> dict[str, Any]:
-    """What `DOUBTFUL` asks for."""
+def _parameters(run_id: int, chosen: list[int] | None = None) -> dict[str, Any]:
     return {"run": run_id, "chosen": chosen, "fence": timing.DECISION_FENCE, "now": clock.now()}
 
 
 def summary(run_id: int) -> Summary:
     """Numbers for the page and for the confirmation."""
     with connection.cursor() as cursor:
-        cursor.execute(_SUMMARY, parameters(run_id))
+        cursor.execute(_SUMMARY, _parameters(run_id))
         return Summary(*cursor.fetchone())
+
+
+def decidable(run_id: int, chosen: list[int] | None = None) -> list[int]:
+    """About whom of the run, or of those chosen, one may decide now: their ids."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DECIDABLE, _parameters(run_id, chosen))
+        return [id_ for (id_,) in cursor.fetchall()]
 
 
 def page(run_id: int, *, after: int = 0) -> tuple[list[Person], int]:
     """Up to `PAGE` people in order of their id, and the id after which the next page begins (0: none)."""
     with connection.cursor() as cursor:
-        cursor.execute(_PAGE, parameters(run_id) | {"after": after, "limit": PAGE + 1})
+        cursor.execute(_PAGE, _parameters(run_id) | {"after": after, "limit": PAGE + 1})
         rows = [Person(*row) for row in cursor.fetchall()]
     return rows[:PAGE], rows[PAGE - 1].subscriber_id if len(rows) > PAGE else 0
 

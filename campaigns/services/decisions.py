@@ -26,15 +26,14 @@ BATCH_SIZE: Final = 500
 _RESENDABLE: Final = frozenset({RunState.SENDING, RunState.PAUSED, RunState.SENT})
 
 # Locked in the order in which settlement locks them.
-_TAKE: Final = f"""{unresolved.DOUBTFUL}
+_TAKE: Final = """
 SELECT d.subscriber_id, coalesce(b.template_version_id, %(version)s), coalesce(b.sender_id, %(sender)s),
     coalesce(b.language, '')
-FROM judged j JOIN campaigns_delivery d ON d.run_id = %(run)s AND d.subscriber_id = j.subscriber_id
-LEFT JOIN campaigns_batch b ON b.id = j.batch_id
-WHERE j.reason <> 'resend' AND j.opens_at <= least(clock_timestamp(), %(now)s)
+FROM campaigns_delivery d LEFT JOIN campaigns_batch b ON b.id = d.batch_id
+WHERE d.run_id = %(run)s AND d.subscriber_id = ANY(%(decidable)s::bigint[])
     AND d.state = 'unresolved' AND d.reason <> 'resend'
 ORDER BY d.run_id, d.subscriber_id FOR UPDATE OF d
-"""  # noqa: S608 - put together with DOUBTFUL of the selector; every value is a parameter
+"""
 _MARK: Final = """
 UPDATE campaigns_delivery SET state = %s, reason = %s, at = %s
 WHERE run_id = %s AND subscriber_id = ANY(%s::bigint[]) AND state = 'unresolved'
@@ -132,10 +131,13 @@ def decide(
 
 def _take(cursor: CursorWrapper, run: Run, chosen: list[int] | None) -> list[Doubtful]:
     """Lock those about whom one may decide now; raises when there is nobody."""
-    params = unresolved.parameters(run.pk, chosen)
-    cursor.execute(
-        _TAKE, params | {"version": run.template_version_id, "sender": run.campaign.sender_id or 0}
-    )
+    params = {
+        "run": run.pk,
+        "decidable": unresolved.decidable(run.pk, chosen),
+        "version": run.template_version_id,
+        "sender": run.campaign.sender_id or 0,
+    }
+    cursor.execute(_TAKE, params)
     people: list[Doubtful] = cursor.fetchall()
     if people:
         return people

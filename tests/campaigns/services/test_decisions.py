@@ -2,11 +2,14 @@
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from campaigns.models import Batch, Call, Decision, DecisionAction, Delivery, Run
 from campaigns.selectors import unresolved
@@ -252,3 +255,29 @@ def test_the_command_refuses_a_file_with_a_stranger(run: Run, tmp_path: Path) ->
     path.write_text("stranger@example.org\n")
     with pytest.raises(CommandError, match=r"stranger@example.org \(1 unknown"):
         call_command("decide_unresolved", str(run.pk), "--resend", "--emails-file", str(path))
+
+
+def test_thousands_in_doubt_are_not_looked_at_for_each_of_them(run: Run) -> None:
+    """Of a run that just grew the planner expects one person: a loop may only hold a look-up by index."""
+    with CaptureQueriesContext(connection) as captured:
+        unresolved.page(run.pk)
+        _decide(run, DecisionAction.ASSUME_SENT)
+    asked = [query["sql"] for query in captured if "campaigns_delivery" in query["sql"]]
+    assert len(asked) == 4
+    for sql in asked:
+        for loop in loops(sql):
+            inner = loop["Plans"][1]
+            assert inner["Node Type"] == "Function Scan" or "Index Cond" in inner, inner
+
+
+def loops(sql: str) -> Iterator[dict[str, Any]]:
+    """The nested loops of a statement's plan; tables of a few rows would be read whole."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("EXPLAIN (FORMAT JSON) " + sql.replace("%", "%%"), [])
+        waiting = [cursor.fetchone()[0][0]["Plan"]]
+    while waiting:
+        node = waiting.pop()
+        waiting += node.get("Plans", [])
+        if node["Node Type"] == "Nested Loop":
+            yield node
