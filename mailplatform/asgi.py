@@ -11,10 +11,10 @@ django_application = get_asgi_application()
 
 from django.conf import settings
 
-from events import endpoint
+from events import asgi, endpoint
 from mailplatform.accounts import checks
 from mailplatform.accounts.services import first_run
 
 checks.refuse_bad_configuration()
 first_run.announce_in_background(settings.PUBLIC_URL)
-application = endpoint.mount(cast("endpoint.Application", django_application))
+application = endpoint.mount(cast("asgi.Application", django_application))

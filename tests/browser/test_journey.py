@@ -13,6 +13,7 @@ from django.urls import reverse
 from playwright.sync_api import expect
 
 from campaigns.models import Run
+from events.models import Outcome
 from mailplatform.management.demo import people, story
 from mailplatform.sandbox.testing import RunningSandbox
 from subscribers.models import Profile, Subscriber
@@ -68,7 +69,7 @@ def test_from_sign_in_to_unsubscribe(
     visitor: Visitor, celery: None, sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
     admin = AdminFactory.create(name="Ada Admin")
-    install(admin, visitor.base)
+    install(admin, visitor.base, carrier="own")
     page = visitor.page
     page.set_default_timeout(60_000)
     sign_in(visitor, admin.email)
@@ -163,6 +164,7 @@ def send(visitor: Visitor) -> None:
 def read_report(visitor: Visitor, sandbox: RunningSandbox) -> int:
     """Open the report when all events are in; its first numbers are the mailbox's. Return how many got the mail."""
     sandbox.wait_quiet()
+    check_that_we_counted(visitor, sandbox)
     mails = len(mailed(sandbox))
     visitor.goto(visitor.page.url.removeprefix(visitor.base).rstrip("/") + "/report/")
     funnel = visitor.page.locator(".mp-funnel li")
@@ -171,6 +173,21 @@ def read_report(visitor: Visitor, sandbox: RunningSandbox) -> int:
     expect(visitor.page.locator("#report canvas")).to_be_visible()
     visitor.film("11-report")
     return mails
+
+
+def check_that_we_counted(visitor: Visitor, sandbox: RunningSandbox) -> None:
+    """The readers met our own pixel and links, and those are in the figures who had agreed."""
+    actions = sandbox.api.get("readers")["actions"]
+    assert actions["opens"]
+    assert actions["clicks"]
+    assert not actions["hit_failures"]
+    for field, allowed in (("opened_at", "opens_allowed"), ("clicked_at", "clicks_allowed")):
+        counted = Outcome.objects.filter(**{f"{field}__isnull": False}).values("subscriber_id")
+        workers.wait_for(counted.exists)
+        assert not Profile.objects.filter(subscriber_id__in=counted).exclude(**{allowed: True}).exists()
+    mail = sandbox.api.get(f"messages/{mailed(sandbox)[0]['id']}")
+    assert mail["configuration_set"] == "mailplatform-none"
+    assert f"{visitor.base}/" in mail["html"]
 
 
 def mailed(sandbox: RunningSandbox) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ from campaigns.models import Delivery, Run
 from campaigns.own_links import LINK_PATH, PIXEL_PATH
 from campaigns.sending import clients, drain, prepare, quota, smtp
 from campaigns.services import runs
-from events import endpoint
+from events import asgi, endpoint
 from events.models import Counter, Event, Outcome
 from events.selectors import report
 from mailplatform.accounts.models import Installation
@@ -99,7 +99,7 @@ def site_url(sandbox: RunningSandbox, settings: Settings) -> Iterator[str]:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         settings.PUBLIC_URL = url
         installation.update(actor=None, public_url=url, account_id="123456789012")
-        django = cast("endpoint.Application", get_asgi_application())
+        django = cast("asgi.Application", get_asgi_application())
         config = uvicorn.Config(endpoint.mount(django), log_level="warning", access_log=False, ws="none")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

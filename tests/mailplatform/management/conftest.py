@@ -12,7 +12,7 @@ from django.core.handlers.asgi import ASGIHandler
 from django.core.management import call_command
 
 from campaigns.models import ScheduleTick
-from events import endpoint
+from events import asgi, endpoint
 from mailplatform.accounts.services import installation
 from mailplatform.core import clock
 from mailplatform.sandbox import constants
@@ -41,7 +41,7 @@ class Site:
         self._listener.bind(("127.0.0.1", 0))
         self._listener.listen(64)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        application = endpoint.mount(cast("endpoint.Application", ASGIHandler()))
+        application = endpoint.mount(cast("asgi.Application", ASGIHandler()))
         self._server = uvicorn.Server(
             uvicorn.Config(
                 application, log_level="warning", access_log=False, ws="none", timeout_graceful_shutdown=2
