@@ -74,7 +74,8 @@ def prepare(run_id: int, url: str) -> int:
     """Make the tables with one link; return its id."""
     with connections["owner"].cursor() as cursor:
         cursor.execute(TABLES)
-    return Link.objects.create(run_id=run_id, url=url).pk
+    number: int = Link.objects.create(run_id=run_id, url=url).pk
+    return number
 
 
 def token(run_id: int, subscriber_id: int) -> str:

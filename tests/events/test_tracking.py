@@ -38,8 +38,8 @@ def readers() -> Iterator[Readers]:
     made.close()
 
 
-def reader(**allowed: bool) -> Subscriber:
-    return make_person(**({"opens": True, "clicks": True} | allowed))
+def reader(*, opens: bool = True, clicks: bool = True) -> Subscriber:
+    return make_person(opens=opens, clicks=clicks)
 
 
 def counted(run_id: int) -> dict[str, int]:
@@ -77,7 +77,7 @@ def test_link_leads_where_the_author_wrote_and_counts(readers: Readers) -> None:
     assert answer.headers["x-robots-tag"].startswith("noindex")
     readers.settle()
     event = Event.objects.get()
-    assert (event.type, Link.objects.get(pk=event.link_id).url) == ("click", SHOP)
+    assert (event.type, Link.objects.get(pk=event.link_id or 0).url) == ("click", SHOP)
     assert Outcome.objects.get().clicked_at == event.occurred_at
     assert counted(run.pk) == {"click": 1}
 
