@@ -139,13 +139,13 @@ class Bench:
         before, cpu = measuring.read(self.postmaster), server.cpu_s()
         figures = event_site.figures_of(self._load(name, server.url, paths, rate))
         answered = time.perf_counter()
+        if set(figures["answers"]) - {"200", "302"}:
+            raise RuntimeError(f"the server answered {figures['answers']}:\n{server.log.read_text()[-2000:]}")
         _wait_for(stored, len(warm) + len(paths))
         lag = time.perf_counter() - answered
         used = measuring.read(self.postmaster).since(before)
         line = Line(name, len(paths), figures["seconds"], server.cpu_s() - cpu)
         line.more["rss_mb"] = measuring.peak_rss_mb(server.pid)
-        if set(figures["answers"]) - {"200", "302"}:
-            raise RuntimeError(f"the server answered {figures['answers']}:\n{server.log.read_text()[-2000:]}")
         line.postgres_cpu, line.wal, line.lag_ms = used.cpu_s, used.wal_bytes, lag * 1000
         line.p50_ms, line.p99_ms = figures["p50_ms"], figures["p99_ms"]
         return line
