@@ -215,7 +215,7 @@ def test_inside_of_blocks_people_get_the_same_link(
     ]
     assert own_links.without_own_links(made) == html
     for full in (True, False):
-        values = {
+        values: dict[str, Any] = {
             "items": [{"a": 1}, {"a": 2}] if full else [],
             "shop_of": {"a": 1} if full else "",
             "yes": full,
