@@ -131,7 +131,7 @@ def decide(
 
 def _take(cursor: CursorWrapper, run: Run, chosen: list[int] | None) -> list[Doubtful]:
     """Lock those about whom one may decide now; raises when there is nobody."""
-    params = {
+    params: dict[str, Any] = {
         "run": run.pk,
         "decidable": unresolved.decidable(run.pk, chosen),
         "version": run.template_version_id,
