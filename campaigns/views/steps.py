@@ -8,6 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -15,7 +16,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_http_methods
 
 from mailplatform.accounts.access import current_site, current_user, require_role
-from mailplatform.accounts.models import Installation
+from mailplatform.accounts.models import Carrier, Installation
 from subscribers.selectors.audience import AudienceSpec
 
 from .. import languages, outside
@@ -331,6 +332,7 @@ def _review_context(request: HttpRequest, reading: Reading) -> dict[str, Any]:
         "not_started": campaign.steps_done.get("not_started", ""),
         "spoken": spoken_rows(reading.spoken),
         "attached": reading.attached,
+        "measuring": _measuring(campaign, reading.site),
         "needs_tick": found.audience.eligible > 1000,
         "people": previews.recent_people(),
         "test_form": TestSendForm(initial={"addresses": user.email}),
@@ -339,6 +341,19 @@ def _review_context(request: HttpRequest, reading: Reading) -> dict[str, Any]:
         "is_looking": not _types(request) and user.has_role("marketer") and outside_checks.ask(reading),
         "repeats": repeats_words(reading.series),
     }
+
+
+def _measuring(campaign: Campaign, site: Installation) -> str:
+    """What is counted of whom, and who counts."""
+    counted = {"opens": publishing.tracks_opens(campaign), "clicks": publishing.tracks_clicks(campaign)}
+    names = " and ".join(name for name, is_counted in counted.items() if is_counted)
+    if not names:
+        return "none"
+    if site.tracking_carrier == Carrier.OWN:
+        return f"{names}, with consent, by this site"
+    if settings.SMTP_URL:
+        return "none: Amazon SES would count, but does not send this mail"
+    return f"{names}, with consent, by Amazon SES"
 
 
 def repeats_words(series: Series | None) -> str:

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from pytest_django.asserts import assertContains
 
 from campaigns.models import Campaign, CampaignState
 from mailplatform.accounts.models import Role
@@ -187,3 +188,26 @@ def test_another_sender_leads_back_to_the_step(marketer: Client) -> None:
     assert response.status_code == 422
     assert b"not verified" in response.content
     assert b"evil.example" not in response.content
+
+
+@pytest.mark.parametrize(
+    ("carrier", "smtp", "words"),
+    [
+        ("own", "", "opens and clicks, with consent, by this site"),
+        ("own", "smtp://127.0.0.1:25", "opens and clicks, with consent, by this site"),
+        ("ses", "", "opens and clicks, with consent, by Amazon SES"),
+        ("ses", "smtp://127.0.0.1:25", "none: Amazon SES would count, but does not send this mail"),
+    ],
+)
+def test_the_review_says_who_counts(
+    marketer: Client, settings: Any, carrier: str, smtp: str, words: str
+) -> None:
+    settings.SMTP_URL = smtp
+    campaign = make_ready_campaign(track_opens=True, track_clicks=True)
+    make_site(tracking_carrier=carrier)
+    assertContains(marketer.get(url(campaign, "review")), f"<dt>Measuring</dt><dd>{words}</dd>")
+
+
+def test_the_review_says_that_contract_mail_is_not_counted(marketer: Client) -> None:
+    campaign = make_ready_campaign(track_opens=True, kind="contract")
+    assertContains(marketer.get(url(campaign, "review")), "<dt>Measuring</dt><dd>none</dd>")
