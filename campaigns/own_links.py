@@ -11,6 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -54,12 +55,36 @@ _WRAPPED: Final = re.compile(
     r"\{\{else\}\}(?P<plain>.*?)\{\{/if\}\}",
     re.DOTALL,
 )
+_BLOCK: Final = re.compile(r"\{\{[~\s]*(?:[#/^]|else\b)")
+_IS_PERSONAL: Final = re.compile(rf"\bhtml\.(?:{'|'.join(sorted(_PERSONAL))})\b")
+_WEB: Final = re.compile(r"https?://", re.IGNORECASE)
+_AUTHORITY: Final = re.compile(r"(?:https?://)?[^/?#]*", re.IGNORECASE)
+_HAS_HREF: Final = re.compile(r"(?<![\w-])href\s*=", re.IGNORECASE)
+_ANY_ADDRESS: Final = re.compile(r"https?://(?:\{\{[^{}#/]*\}\}|[^\s\"'<>{}])+", re.IGNORECASE)
 _END: Final = re.compile(rf"{HTML_COMMENT}|(?P<end></body\b)", re.IGNORECASE | re.DOTALL)
 _PIXEL: Final = (
     "{{{{#if {name}}}}}"
     '<img src="{{{{{name}}}}}" width="1" height="1" alt="" style="display:block;width:1px;height:1px;border:0">'
     "{{{{/if}}}}"
 )
+
+
+class Why(StrEnum):
+    """Why a link of the web is not counted; each stands after "because"."""
+
+    HOST = "the host hangs on a person's data"
+    CONDITION = "a condition stands in the address"
+    REPEATED = "a value of a repeated part stands in the address"
+    DOUBT = "the address cannot be read beyond doubt"
+    ROOM = "the mail would become too large"
+
+
+@dataclass(frozen=True, slots=True)
+class PlainLink:
+    """A link that `with_own_links` leaves as it is, as its author wrote it."""
+
+    address: str
+    why: Why
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +162,19 @@ def with_own_links(html: str, *, public_url: str, constants: Mapping[str, Any]) 
     return (made, targets) if targets and parse_part(made, Part.HTML).is_valid else (html, {})
 
 
+def plain_links(html: str, *, public_url: str, constants: Mapping[str, Any]) -> list[PlainLink]:
+    """The web links of a stored HTML part that `with_own_links` leaves uncounted, each address once, in their order.
+
+    Not among them: our own pages, what the author marked as not to be counted, and what is no web address.
+    """
+    if not public_url:
+        return []
+    made, _ = with_own_links(html, public_url=public_url, constants=constants)
+    levels = _Levels(made)
+    found = (_plain(element, levels, public_url, constants) for element in _ELEMENT.finditer(made))
+    return list(dict.fromkeys(link for link in found if link is not None))
+
+
 def with_own_pixel(html: str) -> str:
     """The stored HTML with our pixel as the last thing in its body; unchanged where there is no room for it."""
     ends = [found.start() for found in _END.finditer(html) if found["end"]]
@@ -193,6 +231,55 @@ def _host(found: re.Match[str]) -> str:
 def _constant(name: str, constants: Mapping[str, Any]) -> str:
     value = constants.get(name)
     return value if isinstance(value, str) and value else _OF_A_PERSON
+
+
+def _plain(
+    element: re.Match[str], levels: _Levels, public_url: str, constants: Mapping[str, Any]
+) -> PlainLink | None:
+    """Say why an element of rewritten HTML is not counted; None where it is, or need not be."""
+    rest, found = element["rest"], _href(element)
+    if "ses:no-track" in rest.lower() or _IS_PERSONAL.search(rest if found is None else found.value):
+        return None
+    if found is None:
+        address = _ANY_ADDRESS.search(rest)
+        is_chosen = _HAS_HREF.search(rest) and _BLOCK.search(rest) and address
+        return PlainLink(_written(address[0]), Why.CONDITION) if is_chosen and address else None
+    if f"html.{CLICK}}}}}" in found.value:
+        return None
+    why = _why(found.value, levels.at(found.start), public_url, constants)
+    return PlainLink(_written(found.value.strip()), why) if why else None
+
+
+def _why(value: str, level: _Level, public_url: str, constants: Mapping[str, Any]) -> Why | None:
+    text = attribute_text(value.strip())
+    is_web = bool(_WEB.match(text))
+    if _BLOCK.search(value):
+        return Why.CONDITION if _WEB.search(text) else None
+    target = _target(value, level.contexts)
+    if not target:
+        if level.contexts and "{{" in value and (is_web or text.startswith("{{")):
+            return Why.REPEATED
+        return Why.DOUBT if is_web else None
+    if any(name in constants and not constants[name] for name in _VARIABLE.findall(target)):
+        return None  # a value of the campaign that is still missing
+    return _why_not(settled(target, constants), level, public_url)
+
+
+def _why_not(address: str, level: _Level, public_url: str) -> Why | None:
+    authority = _AUTHORITY.match(address)
+    if authority and _OF_A_PERSON in authority[0]:
+        return Why.HOST if _WEB.match(address) or address.startswith(_OF_A_PERSON) else None
+    host = host_of(address).partition(":")[0]
+    if not _WEB.match(address) or host == host_of(public_url).partition(":")[0]:
+        return None
+    if not host or "\\" in address or level.blocks >= MAX_DEPTH:
+        return Why.DOUBT
+    return Why.ROOM
+
+
+def _written(stored: str) -> str:
+    """An address of a stored part as its author wrote it."""
+    return attribute_text(_TAG.sub(lambda tag: tag[0].replace("html.", ""), stored))
 
 
 def _href(element: re.Match[str]) -> _Href | None:

@@ -16,9 +16,9 @@ from mailplatform.accounts.services import installation
 from mailplatform.aws import limits
 from mailplatform.core import clock
 
-from .. import languages, outside
+from .. import languages, outside, own_links
 from ..models import Campaign, CampaignKind
-from ..rendering import Checked, Finding, Level, Part
+from ..rendering import Checked, Finding, Level, Part, build_stored
 from ..rendering.spam import find_spam
 from ..selectors import approvals, attachments, forecast, media, restores
 from ..selectors import campaigns as selectors
@@ -33,6 +33,8 @@ LARGEST_VALUES: Final = limits.MAX_TEMPLATE_DATA // 2
 LONG: Final = timedelta(hours=8)
 # What the visual editor's block "Image" shows until somebody chooses a picture (visual-blocks.js).
 PLACEHOLDER: Final = "https://example.com/image.png"
+# So many links are named for each reason why they are not counted.
+NAMED: Final = 3
 
 # Where a finding is mended: a step of the campaign, the template's editor, or the settings page.
 TO, FROM, CONTENT, SCHEDULE, TEMPLATE, SETTINGS = "to", "from", "content", "schedule", "template", "settings"
@@ -200,6 +202,7 @@ def _check_content(result: Preflight, reading: Reading) -> None:
     _check_languages(result, reading, host)
     needed = checked.variables.roots()
     values = publishing.campaign_variables(campaign, reading.fields)
+    _check_plain_links(result, reading, checked)
     size = sum(len(str(value).encode()) for name, value in values.items() if name in needed)
     if size > LARGEST_VALUES:
         message = (
@@ -227,6 +230,34 @@ def _check_trust(result: Preflight, reading: Reading, checked: Checked) -> None:
         result.add(
             Level.WARNING, "dead_link", f"“{url[:120]}” did not answer as it should: {error}", TEMPLATE
         )
+
+
+def _check_plain_links(result: Preflight, reading: Reading, checked: Checked, where: str = "") -> None:
+    """Where this site counts clicks, which links of the web it cannot count."""
+    campaign, site = reading.campaign, reading.site
+    is_counted = site.tracking_carrier == Carrier.OWN and publishing.tracks_clicks(campaign)
+    if not is_counted or not checked.is_valid:
+        return
+    found = own_links.plain_links(
+        build_stored(checked).html,
+        public_url=installation.public_url(site),
+        constants=publishing.campaign_variables(campaign, reading.fields),
+    )
+    if not found:
+        return
+    reasons: dict[own_links.Why, list[str]] = {}
+    for link in found:
+        reasons.setdefault(link.why, []).append(link.address)
+    are = "1 link is" if len(found) == 1 else f"{len(found):,} links are"
+    message = f"{where}{are} not counted and lead{'s' if len(found) == 1 else ''} straight to the address: "
+    message += "; ".join(_named(why, addresses) for why, addresses in reasons.items()) + "."
+    result.add(Level.ADVICE, "plain_links", message, CONTENT if where else TEMPLATE)
+
+
+def _named(why: own_links.Why, addresses: list[str]) -> str:
+    shown = ", ".join(f"“{name[:60]}{'…' if len(name) > 60 else ''}”" for name in addresses[:NAMED])
+    more = f" and {len(addresses) - NAMED:,} more" if len(addresses) > NAMED else ""
+    return f"{len(addresses):,} because {why} ({shown}{more})"
 
 
 def _check_media(result: Preflight, reading: Reading) -> None:
@@ -272,9 +303,10 @@ def _check_languages(result: Preflight, reading: Reading, host: str) -> None:
             public_host=host,
             fields=reading.fields,
         )
+        place = f"In {languages.language_name(code)}, {found.template.name}: "
         for finding in checked.findings:
-            message = f"In {languages.language_name(code)}, {found.template.name}: {_where(finding)}{finding.message}"
-            result.add(finding.level, finding.code, message, CONTENT)
+            result.add(finding.level, finding.code, place + _where(finding) + finding.message, CONTENT)
+        _check_plain_links(result, reading, checked, place)
     _check_unspoken(result, reading)
 
 

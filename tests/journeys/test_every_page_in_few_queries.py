@@ -65,7 +65,8 @@ def _enrich(draft: Campaign, newsletter: MailingList, logo: MediaFile) -> None:
     assert draft.template is not None
     html = HTML.replace(
         "<h1>",
-        f'<img src="https://mail.example.com/m/{logo.public_id.hex}/logo.png" alt="Harbour Books"><h1>',
+        f'<img src="https://mail.example.com/m/{logo.public_id.hex}/logo.png" alt="Harbour Books">'
+        '<a href="https://{{name}}.example">Uncounted</a><h1>',
     )
     Template.objects.filter(pk=draft.template.pk).update(html=html)
     template_languages.add(template=draft.template, language="de", actor=None)
@@ -74,7 +75,7 @@ def _enrich(draft: Campaign, newsletter: MailingList, logo: MediaFile) -> None:
     terms = MediaFile.objects.get(name="terms.pdf")
     attachments.attach(campaign_id=draft.pk, revision=draft.revision, file=terms)
     later = clock.now() + dt.timedelta(days=2)
-    Campaign.objects.filter(pk=draft.pk).update(local_time=True, scheduled_at=later)
+    Campaign.objects.filter(pk=draft.pk).update(local_time=True, scheduled_at=later, track_clicks=True)
 
 
 def pages(world: Any) -> Iterator[str]:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
-from campaigns.models import Campaign, CampaignKind, Sender
+from campaigns.models import Campaign, CampaignKind, Sender, Translation
 from campaigns.rendering import Level
 from campaigns.services import preflight
 from mailplatform.core import clock
@@ -161,6 +161,53 @@ def test_amazon_counts_nothing_of_what_an_smtp_server_sends(
     codes = found(make_ready_campaign(track_clicks=True))
     assert codes.get("tracking_by_nobody") is (Level.WARNING if is_said else None)
     assert "tracking_not_acknowledged" not in codes
+
+
+PLAIN = (
+    '<a href="https://{{name}}.example/1">1</a><a href="https://{{name}}.example/2">2</a>'
+    '<a href="https://{{name}}.example/3">3</a><a href="https://{{name}}.example/4">4</a>'
+    '<a href="https://example.com/{{#if name}}x{{/if}}">x</a>'
+)
+
+
+def make_plain(**fields: Any) -> Campaign:
+    return make_ready_campaign(
+        template=make_template(html=HTML.replace("<h1>", f"{PLAIN}<h1>")), **{"track_clicks": True, **fields}
+    )
+
+
+def test_links_that_this_site_cannot_count_are_a_note() -> None:
+    result = preflight.check(make_plain())
+    item = next(item for item in result.items if item.code == "plain_links")
+    assert (item.level, item.fix) == (Level.ADVICE, preflight.TEMPLATE)
+    assert item.message == (
+        "5 links are not counted and lead straight to the address: 4 because the host hangs on a person's data "
+        "(“https://{{name}}.example/1”, “https://{{name}}.example/2”, “https://{{name}}.example/3” and 1 more); "
+        "1 because a condition stands in the address (“https://example.com/{{#if name}}x{{/if}}”)."
+    )
+    assert result.can_send
+
+
+def test_a_language_of_its_own_is_looked_at_too() -> None:
+    campaign = make_ready_campaign(track_clicks=True)
+    german = make_template(html=HTML.replace("<h1>", '<a href="https://{{name}}.example/x">x</a><h1>'))
+    Translation.objects.create(campaign=campaign, language="de", template=german)
+    said = [item.message for item in preflight.check(campaign).items if item.code == "plain_links"]
+    assert len(said) == 1
+    assert said[0].startswith("In German")
+    assert "1 link is not counted and leads" in said[0]
+
+
+@pytest.mark.parametrize("changes", [{"track_clicks": False, "track_opens": True}, {"kind": "contract"}])
+def test_nothing_is_said_of_links_where_no_clicks_are_counted(changes: dict[str, Any]) -> None:
+    assert "plain_links" not in found(make_plain(**changes))
+
+
+def test_nothing_is_said_of_links_where_amazon_counts_or_all_are_counted() -> None:
+    assert "plain_links" not in found(make_ready_campaign(track_clicks=True))
+    campaign = make_plain()
+    make_site(tracking_carrier="ses", ses_tracking_acknowledged_at=clock.now())
+    assert "plain_links" not in found(campaign)
 
 
 def test_a_time_that_has_passed_blocks() -> None:
