@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from mailplatform.aws import regions
+from mailplatform.core.smtp_server import SmtpServer
 
 from ..models import Carrier, Installation
 from ..services import installation
@@ -55,6 +56,23 @@ def amazon(row: Installation) -> list[Fact]:
     return [
         *found,
         Fact("endpoints", "Endpoints instead of Amazon's own", ", ".join(sorted(endpoints)) or "none"),
+        *_mail_server(),
+    ]
+
+
+def _mail_server() -> list[Fact]:
+    """What sends in the place of Amazon SES; nothing where SES does."""
+    if not settings.SMTP_URL:
+        return []
+    server = SmtpServer.read(settings.SMTP_URL, settings.SMTP_PASSWORD)
+    # As campaigns/sending/smtp_lines.py opens a line.
+    if server.tls_at_once:
+        line = "TLS from the first byte"
+    else:
+        line = "on this machine, TLS not demanded" if server.is_local else "TLS after STARTTLS, never without"
+    return [
+        Fact("smtp", "SMTP server in the place of Amazon SES", server.host),
+        Fact("smtp_line", "Line to the SMTP server", f"port {server.port}, {line}"),
     ]
 
 

@@ -50,6 +50,14 @@ SECTIONS: Final[Mapping[str, tuple[Question, ...]]] = {
         Question("aws_subprocessors_checked", "AWS sub-processors read on", "date on which the list of AWS sub-processors was read", "date"),
         Question("aws_support", "AWS support contract", "whether AWS support may see contents", hint="Plan, and whether tickets may hold personal data."),
     ),
+    "Your own SMTP server": (
+        Question("smtp_runner", "Who runs the SMTP server", "who runs the SMTP server, where it stands, and through whom it passes mail on", "text",
+                 "Only where one takes the place of Amazon SES. Your own: say so, where it stands, and whether it passes mail on through "
+                 "somebody. A provider: name, address, country."),
+        Question("smtp_dpa", "Contract for the SMTP server", "data processing agreement for the SMTP server with its date, or “none needed: our own”"),
+        Question("smtp_transfers", "The SMTP server and third countries", "whether mail on the SMTP server can be reached from outside the EEA, and on which basis",
+                 "text", "Say no, or by whom, from where, and the instrument (Art. 45 or 46)."),
+    ),
     "Your own hosting": (
         Question("host", "Who runs the servers", "who runs the servers, and where", "text",
                  "Name, address and country of the machines on which this site, its database and its backups are."),

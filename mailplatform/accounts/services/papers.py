@@ -192,7 +192,7 @@ def _warnings(seen: Facts, last: PaperVersion | None, moved: list[str]) -> list[
     if moved and last is not None:
         kept = f"version {last.number} ({last.get_kind_display().lower()})"
         found.append(f"The configuration has moved since {kept}: {'; '.join(moved)}.")
-    if seen.is_yes("amazon", "sandbox"):
+    if seen.is_yes("amazon", "sandbox") and not seen.value("amazon", "smtp"):
         found.append(
             "A local sandbox stands in for Amazon: this paper describes a trial, not a real sending."
         )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ..blocks import Gap, Table
+from ..blocks import Block, Gap, Table
 from ..facts import OWN_CARRIER, Facts
 from ..questions import Answers, answered
 
@@ -21,7 +21,58 @@ def filled(facts: Facts, group: str, key: str, what: str) -> str:
 
 def is_local(facts: Facts) -> bool:
     """Return whether no mail leaves this machine."""
-    return facts.is_yes("amazon", "sandbox")
+    return facts.is_yes("amazon", "sandbox") and not smtp_host(facts)
+
+
+def smtp_host(facts: Facts) -> str:
+    """Return the host of the SMTP server that takes the place of Amazon SES; empty where SES sends."""
+    return facts.value("amazon", "smtp")
+
+
+def uses_amazon(facts: Facts) -> bool:
+    """Return whether anything of this installation is, or may still be, at Amazon."""
+    if not smtp_host(facts):
+        return not is_local(facts)
+    return bool(still_at_amazon(facts))
+
+
+def still_at_amazon(facts: Facts) -> list[str]:
+    """Return what Amazon has to do with data though an SMTP server sends, as far as account and storage say it."""
+    if facts.is_yes("amazon", "sandbox"):
+        return []
+    found = []
+    if (bucket := facts.value("amazon", "bucket")).startswith("yes"):
+        found.append(f"keeps uploads in S3, {bucket.removeprefix('yes, ')}")
+    if facts.is_yes("amazon", "checkpoints"):
+        found.append("keeps checkpoints of the register in S3")
+    if facts.value("amazon", "account"):
+        found.append(
+            "may hold, in the connected account, what it got while it sent: addresses that bounced or complained"
+        )
+    return found
+
+
+def left_at_amazon(facts: Facts) -> list[str]:
+    """Return the same, and what Amazon sees of readers; for papers that know of campaigns."""
+    found = still_at_amazon(facts)
+    if amazon_counts(facts):
+        found.append("sees hits of mail that was sent while it counted")
+    return found
+
+
+def mail_server(facts: Facts, answers: Answers) -> list[Block]:
+    """Return what is known and was told of the SMTP server; nothing where Amazon SES sends."""
+    if not smtp_host(facts):
+        return []
+    rows = [
+        ["Host", smtp_host(facts)],
+        ["Line to it", facts.value("amazon", "smtp_line")],
+        ["Gets", "every mail as a whole: address, sender, contents, headers"],
+        ["Run by", answered(answers, "smtp_runner")],
+        ["Contract of", answered(answers, "smtp_dpa")],
+        ["Third countries", answered(answers, "smtp_transfers")],
+    ]
+    return [Table(["SMTP server in the place of Amazon SES", "State"], rows)]
 
 
 def has_exceptions(facts: Facts) -> bool:
@@ -30,7 +81,9 @@ def has_exceptions(facts: Facts) -> bool:
 
 
 def is_measured(facts: Facts) -> bool:
-    """Return whether opens or clicks may be measured of anybody."""
+    """Return whether opens or clicks may be measured of anybody. Amazon measures nothing of what others send."""
+    if smtp_host(facts) and not counts_itself(facts):
+        return False
     return (
         facts.is_yes("tracking", "opens")
         or facts.is_yes("tracking", "clicks")
@@ -93,10 +146,27 @@ def transfers(facts: Facts) -> str:
     """Say in short where data go (Art. 30(1)(e))."""
     if is_local(facts):
         return "None at present: a local sandbox stands in for Amazon, and no mail leaves this machine."
+    if host := smtp_host(facts):
+        return _smtp_transfers(facts, host)
     text = (
         f"Mail is processed in {place(facts)}. Amazon's control plane, sign-in, billing and support may involve access "
         f"from the United States. Safeguards: {SCC}; {DPF}."
     )
+    return text + _allowed(facts)
+
+
+def _smtp_transfers(facts: Facts, host: str) -> str:
+    text = (
+        f"Mail is handed over to the SMTP server {host}; none passes Amazon SES. Who runs that server, and whether anything on it can be "
+        "reached from outside the European Economic Area, stands with it below."
+    )
+    if left := left_at_amazon(facts):
+        text += f" Amazon {'; it '.join(left)}. Safeguards for that: {SCC}; {DPF}."
+    return text + _allowed(facts)
+
+
+def _allowed(facts: Facts) -> str:
+    text = ""
     if has_exceptions(facts):
         text += (
             " The operator allowed Regions or hosts that are not on the list of the European Economic Area: "

@@ -4,6 +4,7 @@ from .. import inventory
 from ..blocks import Block, Heading, Para, Points, Table
 from ..facts import Facts
 from ..questions import Answers, answered
+from .common import smtp_host, still_at_amazon
 
 
 def write(facts: Facts, answers: Answers) -> list[Block]:
@@ -45,16 +46,29 @@ def write(facts: Facts, answers: Answers) -> list[Block]:
                     "hours",
                 ],
                 ["Logs", "numbers and times; no addresses", "as the host keeps them"],
-                [
-                    "Amazon SES",
-                    "mails while they are sent; suppression list with addresses",
-                    "see the processors",
-                ],
-                ["Amazon SNS and SQS", "events with addresses", "until delivered; SQS up to 14 days"],
+                *_senders(facts),
                 ["Backups", "all of the database", answered(answers, "backups")],
             ],
         ),
         Heading("Tables that hold nothing about people"),
         Para(", ".join(empty) + "."),
         Points(["A test of the product fails while any column is neither described nor declared impersonal"]),
+    ]
+
+
+def _senders(facts: Facts) -> list[list[str]]:
+    if host := smtp_host(facts):
+        found = [
+            [
+                f"SMTP server {host}",
+                "mails until they are delivered; its logs",
+                "as whoever runs it keeps them",
+            ]
+        ]
+        return found + [
+            ["Amazon", f"sends no mail; {kept}", "see the processors"] for kept in still_at_amazon(facts)
+        ]
+    return [
+        ["Amazon SES", "mails while they are sent; suppression list with addresses", "see the processors"],
+        ["Amazon SNS and SQS", "events with addresses", "until delivered; SQS up to 14 days"],
     ]

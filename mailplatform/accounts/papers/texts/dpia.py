@@ -3,7 +3,17 @@
 from ..blocks import Block, Heading, Para, Points, Table
 from ..facts import Facts
 from ..questions import Answers, answered
-from .common import amazon_counts, counts_itself, data_categories, is_measured, place, transfers, who
+from .common import (
+    amazon_counts,
+    counts_itself,
+    data_categories,
+    is_measured,
+    mail_server,
+    place,
+    smtp_host,
+    transfers,
+    who,
+)
 
 
 def write(facts: Facts, answers: Answers) -> list[Block]:
@@ -21,10 +31,10 @@ def write(facts: Facts, answers: Answers) -> list[Block]:
         Points(data_categories(facts)),
         Para(
             "People arrive by a form with confirmation or by an import with evidence. A campaign freezes its audience; before each "
-            "mail leaves, the basis is asked again. Amazon SES sends; its signed events come back and become outcomes. "
-            "Bounces and complaints suppress the address."
+            f"mail leaves, the basis is asked again. {_sends(facts)}"
         ),
         Para(transfers(facts)),
+        *mail_server(facts, answers),
         Heading("Tracking"),
         Points(_tracking(facts)),
         Heading("Retention of engagement data"),
@@ -60,6 +70,15 @@ def write(facts: Facts, answers: Answers) -> list[Block]:
     ]
 
 
+def _sends(facts: Facts) -> str:
+    if host := smtp_host(facts):
+        return (
+            f"The SMTP server {host} takes each mail over; what it refuses at once becomes an outcome. Bounces and complaints that come "
+            "later arrive in the sender's mailbox and have to be entered by hand."
+        )
+    return "Amazon SES sends; its signed events come back and become outcomes. Bounces and complaints suppress the address."
+
+
 def _tracking(facts: Facts) -> list[str]:
     found = [
         f"Opens by default of new campaigns: {facts.value('tracking', 'opens')}; clicks: {facts.value('tracking', 'clicks')}",
@@ -83,7 +102,11 @@ def _tracking(facts: Facts) -> list[str]:
             "and this site drops it unstored. French and Italian guidance of 2026 asks that a withdrawal also reaches mail already sent. "
             f"Acknowledged by an administrator: {facts.value('tracking', 'acknowledged')}"
         )
-    if counts_itself(facts) and amazon_counts(facts):
+    elif smtp_host(facts) and not counts_itself(facts):
+        found.append(
+            f"Carrier: {facts.value('tracking', 'carrier')}, but an SMTP server sends: nobody is counted"
+        )
+    if (counts_itself(facts) or smtp_host(facts)) and amazon_counts(facts):
         found.append(
             "Mails were sent while Amazon counted. Their pixel and links still lead over Amazon: it sees the hit, and this site drops it "
             f"unstored after a withdrawal. Acknowledged by an administrator: {facts.value('tracking', 'acknowledged')}"
@@ -92,10 +115,15 @@ def _tracking(facts: Facts) -> list[str]:
 
 
 def _necessity(facts: Facts) -> list[str]:
+    known = (
+        "what the SMTP server took or refused is"
+        if smtp_host(facts)
+        else "deliveries, bounces and complaints are"
+    )
     return [
         "A mail needs an address and the proof of a basis; name and fields are asked for only where a form is set up so",
         f"Custom fields of this installation: {len(facts.group('fields'))}. Delete those that no mailing needs",
-        "Without measuring nothing is missing for sending: deliveries, bounces and complaints are known without it",
+        f"Without measuring nothing is missing for sending: {known} known without it",
         "Consent is asked for with the exact wording, kept by version; an empty box is a no",
     ]
 
@@ -106,12 +134,11 @@ def _risks(facts: Facts) -> list[list[str]]:
          "Evidence of an import is only as good as what the importer claims"],
         ["Habits of reading become visible", "Off by default; consent apart; no IP address; retention; erasure",
          _what_remains(facts)],
-        ["Contents reveal health, finances or beliefs", "TLS towards mail servers: " + facts.value("amazon", "tls"),
+        ["Contents reveal health, finances or beliefs", _line(facts),
          "Mail lies readable at mailbox providers; write no sensitive contents into it"],
-        ["Access from third countries", f"Region: {place(facts)}; contracts; see the transfer assessment", "Control plane of Amazon"],
+        _abroad(facts),
         ["Data breach", "Roles, second factor, audit log, keyed hashes, sealed register", "Whoever holds the database reads it"],
-        ["Data live on after erasure", "Erasure reaches Amazon's suppression list, says what it could not reach",
-         "Backups, files of the dead-letter queue up to 14 days"],
+        _lives_on(facts),
         ["Bounce and complaint data say something of a person", "Only kind, reason and time are kept", "Small"],
     ]  # fmt: skip
 
@@ -122,3 +149,36 @@ def _what_remains(facts: Facts) -> str:
     if is_measured(facts):
         return "Whoever gets a mail passed on is counted as the reader it was sent to"
     return "None while measuring is off"
+
+
+def _line(facts: Facts) -> str:
+    if host := smtp_host(facts):
+        return f"Line to the SMTP server {host}: {facts.value('amazon', 'smtp_line')}"
+    return f"TLS towards mail servers: {facts.value('amazon', 'tls')}"
+
+
+def _abroad(facts: Facts) -> list[str]:
+    risk = "Access from third countries"
+    if host := smtp_host(facts):
+        return [
+            risk,
+            f"No mail passes Amazon; see the SMTP server {host} and the transfer assessment",
+            "As whoever runs it says",
+        ]
+    return [
+        risk,
+        f"Region: {place(facts)}; contracts; see the transfer assessment",
+        "Control plane of Amazon",
+    ]
+
+
+def _lives_on(facts: Facts) -> list[str]:
+    risk = "Data live on after erasure"
+    if host := smtp_host(facts):
+        return [
+            risk,
+            "Erasure says what it could not reach",
+            f"Backups; queue and logs of the SMTP server {host}",
+        ]
+    measure = "Erasure reaches Amazon's suppression list, says what it could not reach"
+    return [risk, measure, "Backups, files of the dead-letter queue up to 14 days"]

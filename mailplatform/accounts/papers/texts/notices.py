@@ -3,7 +3,17 @@
 from ..blocks import Block, Heading, Para, Points, Table
 from ..facts import Facts
 from ..questions import Answers, answered
-from .common import amazon_counts, counts_itself, filled, has_exceptions, is_local, is_measured, place
+from .common import (
+    amazon_counts,
+    counts_itself,
+    filled,
+    has_exceptions,
+    is_local,
+    is_measured,
+    place,
+    smtp_host,
+    uses_amazon,
+)
 
 
 def privacy_notice(facts: Facts, answers: Answers) -> list[Block]:
@@ -21,7 +31,7 @@ def privacy_notice(facts: Facts, answers: Answers) -> list[Block]:
         Para(answered(answers, "purposes")),
         Para(_tracking(facts)),
         Heading("Who sends our mail"),
-        Para(_amazon(facts)),
+        *_sender(facts, answers),
         Heading("How long"),
         Points([f"{fact.label}: {fact.value}. {fact.note}".strip() for fact in facts.group("retention")]),
         Heading("Your rights"),
@@ -53,6 +63,18 @@ def _tracking(facts: Facts) -> str:
         return f"{text} Mails already sent {older}"
     text += " That holds for mails already sent as well: we store nothing of them any more."
     return f"{text} Mails from the time before we counted ourselves {older}" if amazon_counts(facts) else text
+
+
+def _sender(facts: Facts, answers: Answers) -> list[Block]:
+    host = smtp_host(facts)
+    if not host:
+        return [Para(_amazon(facts))]
+    text = f"We send our mail through the mail server {host}. The content of the mail and your address are processed there."
+    if uses_amazon(facts):
+        text += " Amazon Web Services (AWS) does not send it; what AWS still keeps for us stands in our list of processors."
+    if has_exceptions(facts):
+        text += f" Further places outside the European Economic Area: {facts.value('amazon', 'exceptions')}."
+    return [Para(text), Para(answered(answers, "smtp_runner")), Para(answered(answers, "smtp_transfers"))]
 
 
 def _amazon(facts: Facts) -> str:
@@ -90,7 +112,13 @@ def consent_texts(facts: Facts, _answers: Answers) -> list[Block]:
         ),
         Heading("A sentence to add where you collect addresses"),
         Para(
-            f"{filled(facts, 'controller', 'company', 'company')} sends its mail by Amazon SES (Amazon Web Services), in {place(facts)}. "
+            f"{filled(facts, 'controller', 'company', 'company')} sends its mail {_by(facts)}. "
             "You can unsubscribe at any time by the link in every mail."
         ),
     ]
+
+
+def _by(facts: Facts) -> str:
+    if host := smtp_host(facts):
+        return f"through the mail server {host}"
+    return f"by Amazon SES (Amazon Web Services), in {place(facts)}"

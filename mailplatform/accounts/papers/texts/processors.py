@@ -3,7 +3,16 @@
 from ..blocks import Block, Heading, Para, Points, Table
 from ..facts import Facts
 from ..questions import Answers, answered
-from .common import DPF, SCC, amazon_counts, is_local, place
+from .common import (
+    DPF,
+    SCC,
+    amazon_counts,
+    is_local,
+    left_at_amazon,
+    mail_server,
+    place,
+    smtp_host,
+)
 
 
 def write(facts: Facts, answers: Answers) -> list[Block]:
@@ -11,6 +20,19 @@ def write(facts: Facts, answers: Answers) -> list[Block]:
     return [
         Heading("Processors"),
         table(facts, answers),
+        *mail_server(facts, answers),
+        *_amazon(facts, answers),
+        Heading("Systems that are told of events by webhook"),
+        Points([f"{fact.label}: {fact.value}" for fact in facts.group("webhooks")] or ["none"]),
+        Heading("Further recipients"),
+        Para(answered(answers, "recipients")),
+    ]
+
+
+def _amazon(facts: Facts, answers: Answers) -> list[Block]:
+    if smtp_host(facts) and not left_at_amazon(facts):
+        return []
+    return [
         Heading("Amazon Web Services in detail"),
         Table(
             ["Reference", "State"],
@@ -30,35 +52,63 @@ def write(facts: Facts, answers: Answers) -> list[Block]:
         Heading("Sub-processors"),
         Para("Amazon publishes the list of its sub-processors on aws.amazon.com/compliance/sub-processors."),
         Table(["Reference", "State"], [["List read on", answered(answers, "aws_subprocessors_checked")]]),
-        Heading("Systems that are told of events by webhook"),
-        Points([f"{fact.label}: {fact.value}" for fact in facts.group("webhooks")] or ["none"]),
-        Heading("Further recipients"),
-        Para(answered(answers, "recipients")),
     ]  # fmt: skip
 
 
 def table(facts: Facts, answers: Answers) -> Table:
     """Return who processes on the controller's behalf."""
-    if is_local(facts):
-        amazon = ["Amazon Web Services", "not used: a local sandbox stands in for it", "", ""]
-    else:
-        amazon = [
-            "Amazon Web Services",
-            "Sending mail, events about it",
-            place(facts),
-            answered(answers, "aws_dpa_date"),
-        ]
     return Table(
         ["Processor", "What for", "Where", "Contract of"],
         [
-            amazon,
+            *_senders(facts, answers),
             ["Host", "Servers, database, backups", answered(answers, "host"), answered(answers, "host_dpa")],
         ],
     )
 
 
+def _senders(facts: Facts, answers: Answers) -> list[list[str]]:
+    if is_local(facts):
+        return [["Amazon Web Services", "not used: a local sandbox stands in for it", "", ""]]
+    host = smtp_host(facts)
+    if not host:
+        what = "Sending mail, events about it"
+        return [["Amazon Web Services", what, place(facts), answered(answers, "aws_dpa_date")]]
+    server = [
+        f"SMTP server {host}",
+        "Takes every mail over and delivers it",
+        answered(answers, "smtp_runner"),
+        answered(answers, "smtp_dpa"),
+    ]
+    left = left_at_amazon(facts)
+    if not left:
+        return [server]
+    what = f"Sends no mail; {'; '.join(left)}"
+    return [server, ["Amazon Web Services", what, place(facts), answered(answers, "aws_dpa_date")]]
+
+
 def services(facts: Facts) -> Table:
     """Return which of Amazon's services see which data."""
+    if smtp_host(facts):
+        left = [["STS, IAM", "No personal data of readers", "sign-in of this site"], *_storage(facts)]
+        if facts.value("amazon", "account"):
+            left.insert(
+                0,
+                [
+                    "SES",
+                    "No mail; addresses from the time when it sent",
+                    "keeps a list of addresses that bounced or complained",
+                ],
+            )
+        if amazon_counts(facts):
+            left.insert(
+                0,
+                [
+                    "SES, SNS, SQS",
+                    "Hits of older mail with IP address and program, which we drop",
+                    "delivers them to this site",
+                ],
+            )
+        return Table(["Service", "Sees", "Does"], left)
     hits = (
         "; of consented opens and clicks also IP address and program, which we drop"
         if amazon_counts(facts)
@@ -70,6 +120,11 @@ def services(facts: Facts) -> Table:
         ["SQS", "The same events, where this site could not be reached", "up to 14 days"],
         ["STS, IAM", "No personal data of readers", "sign-in of this site"],
     ]  # fmt: skip
+    return Table(["Service", "Sees", "Does"], rows + _storage(facts))
+
+
+def _storage(facts: Facts) -> list[list[str]]:
+    rows = []
     if facts.value("hosting", "uploads") == "Amazon S3":
         rows.append(
             [
@@ -86,4 +141,4 @@ def services(facts: Facts) -> Table:
                 "as the bucket is locked",
             ]
         )
-    return Table(["Service", "Sees", "Does"], rows)
+    return rows

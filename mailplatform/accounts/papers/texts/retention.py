@@ -3,6 +3,7 @@
 from ..blocks import Block, Heading, Para, Points, Table
 from ..facts import Facts
 from ..questions import Answers, answered
+from .common import smtp_host
 
 
 def write(facts: Facts, answers: Answers) -> list[Block]:
@@ -24,12 +25,24 @@ def write(facts: Facts, answers: Answers) -> list[Block]:
         Heading("Outside the database"),
         Points(
             [
-                "Dead-letter queue at Amazon: up to 14 days",
-                "Suppression list of the Amazon account: until the person is erased, or it is lifted",
+                *_senders(facts),
                 "Logs of the servers hold no addresses of readers; how long they are kept is up to the host",
                 answered(answers, "backups"),
             ]
         ),
         Heading("Reasons"),
         Para(answered(answers, "retention_reason")),
+    ]
+
+
+def _senders(facts: Facts) -> list[str]:
+    """What lies with whoever sends; at Amazon, too, where an account is connected still."""
+    host = smtp_host(facts)
+    found = [f"Queue and logs of the SMTP server {host}: as whoever runs it keeps them"] if host else []
+    if host and not facts.value("amazon", "account"):
+        return found
+    return [
+        *found,
+        "Dead-letter queue at Amazon: up to 14 days",
+        "Suppression list of the Amazon account: until the person is erased, or it is lifted",
     ]

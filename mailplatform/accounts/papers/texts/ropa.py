@@ -9,8 +9,11 @@ from .common import (
     has_exceptions,
     is_local,
     is_measured,
+    mail_server,
     place,
+    smtp_host,
     transfers,
+    uses_amazon,
     who,
 )
 from .processors import table as processors
@@ -34,6 +37,7 @@ def write(facts: Facts, answers: Answers) -> list[Block]:
         Para(answered(answers, "recipients")),
         Heading("(e) Transfers to third countries"),
         Para(transfers(facts)),
+        *mail_server(facts, answers),
         *_exceptions(facts),
         Heading("(f) Time limits for erasure"),
         Table(
@@ -100,12 +104,19 @@ def security(facts: Facts) -> list[str]:
         "Logs hold no IP addresses and no e-mail addresses; secrets at rest are encrypted",
         "Links in mails are signed; nothing acts on a mere visit",
         "Messages from Amazon are believed only with a valid signature, for our own topics",
-        f"Mail servers without TLS are {'refused' if facts.value('amazon', 'tls') == 'REQUIRE' else 'served in plain text'}",
+        _tls(facts),
         f"The site is served by https alone: {facts.value('hosting', 'https')}",
         f"Database {facts.value('hosting', 'database')}; Redis {facts.value('hosting', 'redis')}; uploads: {facts.value('hosting', 'uploads')}",
     ]
-    if not is_local(facts):
+    if not is_local(facts) and uses_amazon(facts):
         found.append(
             f"Amazon's services are used in {place(facts)}; the site does not start with one outside the EEA that is no named exception"
         )
     return found
+
+
+def _tls(facts: Facts) -> str:
+    if host := smtp_host(facts):
+        line = facts.value("amazon", "smtp_line")
+        return f"Line to the SMTP server {host}: {line}; what it asks of other mail servers is up to whoever runs it"
+    return f"Mail servers without TLS are {'refused' if facts.value('amazon', 'tls') == 'REQUIRE' else 'served in plain text'}"

@@ -3,7 +3,7 @@
 from ..blocks import Block, Heading, Para, Points, Table
 from ..facts import Facts
 from ..questions import Answers
-from .common import amazon_counts, counts_itself, is_local, is_measured
+from .common import amazon_counts, counts_itself, is_local, is_measured, left_at_amazon, smtp_host
 
 
 def write(facts: Facts, _answers: Answers) -> list[Block]:
@@ -57,9 +57,21 @@ def _reader(facts: Facts, region: str) -> list[str]:
 def _server(facts: Facts, region: str) -> list[list[str]]:
     if is_local(facts):
         return [[facts.value("amazon", "endpoints"), "the local sandbox in place of Amazon"]]
+    found = _amazon(facts, region)
+    if host := smtp_host(facts):
+        found.insert(0, [host, f"handing mail over, by SMTP, {facts.value('amazon', 'smtp_line')}"])
+    found += [[fact.label, "webhook: " + fact.value] for fact in facts.group("webhooks")]
+    return found
+
+
+def _amazon(facts: Facts, region: str) -> list[list[str]]:
+    """Return which hosts of Amazon the server contacts."""
+    is_smtp = bool(smtp_host(facts))
+    if is_smtp and not left_at_amazon(facts):
+        return []
     suffix = "amazonaws.eu" if region.startswith("eusc-") else "amazonaws.com"
     found = [
-        [f"email.{region}.{suffix}", "sending, templates, account"],
+        [f"email.{region}.{suffix}", "the account; no mail" if is_smtp else "sending, templates, account"],
         [f"sns.{region}.{suffix}", "confirming the subscription; the certificate that signs events"],
         ["crt.*.amazontrust.com", "the authority of that certificate"],
         [f"sqs.{region}.{suffix}, sts.{region}.{suffix}", "setting up, events that could not be delivered"],
@@ -68,5 +80,4 @@ def _server(facts: Facts, region: str) -> list[list[str]]:
         found.append(["s3, in " + facts.value("amazon", "bucket").removeprefix("yes, in "), "uploads"])
     if facts.value("amazon", "endpoints") != "none":
         found.append([facts.value("amazon", "endpoints"), "set in the place of Amazon's own endpoints"])
-    found += [[fact.label, "webhook: " + fact.value] for fact in facts.group("webhooks")]
     return found

@@ -3,7 +3,19 @@
 from ..blocks import Block, Heading, Para, Points, Table
 from ..facts import Facts
 from ..questions import Answers, answered
-from .common import DPF, SCC, amazon_counts, has_exceptions, is_local, place, transfers, who
+from .common import (
+    DPF,
+    SCC,
+    amazon_counts,
+    has_exceptions,
+    is_local,
+    left_at_amazon,
+    mail_server,
+    place,
+    smtp_host,
+    transfers,
+    who,
+)
 from .processors import services
 
 
@@ -13,31 +25,21 @@ def write(facts: Facts, answers: Answers) -> list[Block]:
         who(facts, answers),
         Heading("1. What is transferred"),
         Para(transfers(facts)),
-        services(facts),
+        *mail_server(facts, answers),
+        *([services(facts)] if _has_amazon(facts) else []),
         Heading("2. The instrument"),
-        Points([SCC, DPF]),
-        Table(
-            ["Reference", "State"],
-            [
-                ["DPA accepted on", answered(answers, "aws_dpa_date")],
-                ["DPA version", answered(answers, "aws_dpa_ref")],
-                ["DPF entry checked on", answered(answers, "aws_dpf_checked")],
-            ],
-        ),
+        *_instrument(facts, answers),
         Heading("3. Law and practice of the third country"),
-        Para(
-            "The provider belongs to a group of the United States, whose authorities may demand data under the CLOUD Act and "
-            "section 702 FISA, also of data stored in Europe. Executive Order 14086 limits this and opens a redress for people "
-            "in the EU; the adequacy decision rests on it."
-        ),
+        Para(_law(facts)),
         Heading("4. What remains, and what is done about it"),
         Table(["Path", "What could be seen", "Measure"], _paths(facts, answers)),
         Heading("5. Settings that hold this"),
         Points(_settings(facts)),
         Heading("6. Alternatives and review"),
         Para(
-            "A provider without ties to a third country would avoid the question. Sending by another provider over SMTP can be "
-            "set up. All data can be exported: people, register of consent, reports."
+            "A provider without ties to a third country would avoid the question. "
+            f"{'Another SMTP server, or' if smtp_host(facts) else 'Sending by'} another provider over SMTP can be set up. All data can be "
+            "exported: people, register of consent, reports."
         ),
         Table(
             ["Asked", "Answer"],
@@ -46,7 +48,51 @@ def write(facts: Facts, answers: Answers) -> list[Block]:
     ]
 
 
+def _has_amazon(facts: Facts) -> bool:
+    """Whether Amazon has anything to do with this installation; the sandbox in its place is described like it."""
+    return not smtp_host(facts) or bool(left_at_amazon(facts))
+
+
+def _instrument(facts: Facts, answers: Answers) -> list[Block]:
+    if not _has_amazon(facts):
+        return [
+            Para(
+                "None of Amazon is needed: it processes nothing. For the SMTP server, see what stands with it above."
+            )
+        ]
+    rows = [
+        ["DPA accepted on", answered(answers, "aws_dpa_date")],
+        ["DPA version", answered(answers, "aws_dpa_ref")],
+        ["DPF entry checked on", answered(answers, "aws_dpf_checked")],
+    ]
+    return [Points([SCC, DPF]), Table(["Reference", "State"], rows)]
+
+
+def _law(facts: Facts) -> str:
+    text = (
+        "belongs to a group of the United States, whose authorities may demand data under the CLOUD Act and "
+        "section 702 FISA, also of data stored in Europe. Executive Order 14086 limits this and opens a redress for people "
+        "in the EU; the adequacy decision rests on it."
+    )
+    own = "Which law reaches the SMTP server follows from who runs it, and where."
+    if not smtp_host(facts):
+        return f"The provider {text}"
+    return f"{own} Amazon {text}" if _has_amazon(facts) else own
+
+
 def _paths(facts: Facts, answers: Answers) -> list[list[str]]:
+    if host := smtp_host(facts):
+        line = facts.value("amazon", "smtp_line")
+        server = [
+            f"SMTP server {host}",
+            "Addresses and whole mails",
+            f"Line to it: {line}; as whoever runs it says",
+        ]
+        rest = [
+            ["Support of Amazon", "What is written into a ticket", answered(answers, "aws_support")],
+            _hits(facts),
+        ]
+        return [server, *rest] if _has_amazon(facts) else [server, _hits(facts)]
     where = "this machine" if is_local(facts) else place(facts)
     return [
         ["Data plane: sending, events", "Addresses and whole mails, while they pass", f"Processed in {where}; TLS on the way"],
@@ -60,7 +106,8 @@ def _paths(facts: Facts, answers: Answers) -> list[list[str]]:
 
 def _hits(facts: Facts) -> list[str]:
     if amazon_counts(facts):
-        return ["Tracking", "Hits with IP address and program", "Off by default; only with consent"]
+        measure = "Mail that was sent while Amazon counted" if smtp_host(facts) else "Off by default"
+        return ["Tracking", "Hits with IP address and program", f"{measure}; only with consent"]
     return [
         "Tracking",
         "Nothing: Amazon counts no opens and clicks",
@@ -71,7 +118,7 @@ def _hits(facts: Facts) -> list[str]:
 def _settings(facts: Facts) -> list[str]:
     found = [
         "The site, its workers and all commands refuse to start with a Region or endpoint outside the list of the EEA",
-        f"Region: {place(facts)}; endpoints instead of Amazon's own: {facts.value('amazon', 'endpoints')}",
+        f"Region{' (no mail is sent there)' if smtp_host(facts) else ''}: {place(facts)}; endpoints instead of Amazon's own: {facts.value('amazon', 'endpoints')}",
         f"Uploads in Amazon S3: {facts.value('amazon', 'bucket')}",
     ]
     if has_exceptions(facts):

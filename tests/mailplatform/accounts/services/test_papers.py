@@ -5,6 +5,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from mailplatform.accounts.models import AuditEntry, PaperAnswer, PaperKind, PaperVersion
 from mailplatform.accounts.papers import markdown
+from mailplatform.accounts.papers.blocks import texts
 from mailplatform.accounts.papers.catalogue import KINDS
 from mailplatform.accounts.services import installation, papers
 from tests.factories.accounts import AdminFactory, InstallationFactory
@@ -118,6 +119,98 @@ def test_the_sandbox_is_named(settings: Settings) -> None:
     InstallationFactory.create(account_id="")
     assert "no mail leaves this machine" in text("tia")
     assert any("sandbox" in warning for warning in papers.draft("ropa").paper.warnings)
+
+
+class TestMailServer:
+    NAMED = (
+        "ropa",
+        "dpia",
+        "tia",
+        "processors",
+        "privacy-notice",
+        "third-parties",
+        "consent-texts",
+        "data-inventory",
+        "retention",
+    )
+
+    @pytest.fixture(autouse=True)
+    def _smtp(self, settings: Settings) -> None:
+        settings.AWS_ENDPOINT_URLS = {}
+        settings.SMTP_URL = "smtp://news@mail.example.eu:587"
+        settings.SMTP_PASSWORD = "secret-word"
+        InstallationFactory.create(account_id="")
+
+    @pytest.mark.parametrize("key", NAMED)
+    def test_is_named_where_it_sends_and_amazon_is_not(self, key: str, settings: Settings) -> None:
+        said = "\n".join(words for block in papers.draft(key).paper.blocks for words in texts(block))
+        assert "mail.example.eu" in said
+        assert "secret-word" not in text(key)
+        for claim in ("Amazon SES sends", "use Amazon SES", "by Amazon SES", "Sending mail, events", "email.eu",
+                      "Mail is processed in", "Data plane", "mails while they are sent",
+                      "queue at Amazon", "complaints are known"):  # fmt: skip
+            assert claim not in said, claim
+        settings.SMTP_URL = ""
+        assert "mail.example.eu" not in text(key)
+
+    @pytest.mark.parametrize("key", KINDS)
+    def test_a_changed_one_shows_in_every_paper(self, key: str, settings: Settings) -> None:
+        before = papers.keep(papers.draft(key), kind=PaperKind.EXPORTED, actor=None).fingerprint
+        settings.SMTP_URL = "smtps://news@post.example.org"
+        made = papers.draft(key)
+        assert "SMTP server in the place of Amazon SES: mail.example.eu → post.example.org" in made.moved
+        assert made.fingerprint != before
+        settings.SMTP_URL = ""
+        assert "SMTP server in the place of Amazon SES: mail.example.eu (gone)" in papers.draft(key).moved
+
+    def test_who_runs_it_is_asked_only_where_it_sends(self, settings: Settings) -> None:
+        assert any("who runs the SMTP server" in gap for gap in papers.draft("processors").paper.gaps)
+        given = {"smtp_runner": "Our own Postfix in Graz", "smtp_dpa": "none needed", "smtp_transfers": "no"}
+        papers.answer(given=given, actor=None)
+        for key in ("ropa", "dpia", "tia", "processors", "privacy-notice"):
+            assert "Our own Postfix in Graz" in text(key), key
+            assert not any("SMTP" in gap for gap in papers.draft(key).paper.gaps), key
+        settings.SMTP_URL = ""
+        assert not any("SMTP" in gap for gap in papers.draft("processors").paper.gaps)
+        assert "Postfix" not in text("processors")
+
+    def test_amazon_is_a_processor_for_what_is_left_there_alone(self, settings: Settings) -> None:
+        assert "Amazon Web Services" not in text("processors")
+        assert "amazonaws" not in text("third-parties")
+        assert "CLOUD Act" not in text("tia")
+        settings.S3_BUCKET, settings.S3_REGION = "uploads", "eu-central-1"
+        assert "Sends no mail; keeps uploads in S3, in eu-central-1" in text("processors")
+        assert "keeps uploads in S3" in text("ropa")
+        assert "CLOUD Act" in text("tia")
+        settings.S3_BUCKET = ""
+        installation.update(actor=None, account_id="123456789012")
+        assert "addresses that bounced or complained" in text("processors")
+
+    def test_hits_of_mail_that_amazon_counted_are_still_amazons(self) -> None:
+        installation.update(actor=None, track_opens=True, tracking_carrier="ses")
+        assert "awstrack" not in text("third-parties")
+        assert "We do not measure" in text("privacy-notice")
+        assert "an SMTP server sends: nobody is counted" in text("dpia")
+        make_run()
+        assert "awstrack" in text("third-parties")
+        assert "sees hits of mail that was sent while it counted" in text("processors")
+
+    def test_beside_the_sandbox_mail_leaves(self, settings: Settings) -> None:
+        settings.AWS_ENDPOINT_URLS = {"sesv2": "http://127.0.0.1:1", "sns": "http://127.0.0.1:1"}
+        assert "no mail leaves" not in text("tia")
+        assert not any("sandbox" in warning for warning in papers.draft("ropa").paper.warnings)
+
+    @pytest.mark.parametrize(
+        ("url", "line"),
+        [
+            ("smtp://localhost:25", "port 25, on this machine, TLS not demanded"),
+            ("smtp://mail.example.eu", "port 587, TLS after STARTTLS, never without"),
+            ("smtps://mail.example.eu", "port 465, TLS from the first byte"),
+        ],
+    )
+    def test_its_line_is_said(self, settings: Settings, url: str, line: str) -> None:
+        settings.SMTP_URL, settings.SMTP_PASSWORD = url, ""
+        assert line in text("ropa")
 
 
 class TestAnswers:
