@@ -22,7 +22,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from mailplatform.sandbox.testing import RunningSandbox, running_sandbox
-from tests.database import create_copy, flush, grant_rights
+from tests.database import create_copy, flush, grant_rights, wait_until_left
 from tests.factories import aws_calls
 
 # Playwright's event loop runs in the thread in which a browser test uses the database.
@@ -56,6 +56,7 @@ def django_db_setup(
     yield
     with django_db_blocker.unblock():
         app.close()
+        wait_until_left(name)
         owner.creation.destroy_test_db(production_name, verbosity=0)
 
 

@@ -5,6 +5,7 @@ The template's name holds a hash of everything that migrating reads, so that a c
 
 import datetime as dt
 import hashlib
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,6 +61,10 @@ ALWAYS_TRIGGERS = """
     SELECT c.relname, t.tgname, true FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
     WHERE NOT t.tgisinternal AND t.tgenabled = 'A' AND c.relname = ANY(%(tables)s)
 """
+SESSIONS = """
+    SELECT usename, state, now() - state_change, left(query, 300) FROM pg_stat_activity
+    WHERE datname = %s AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
 # Up to here DELETE is quicker than TRUNCATE, which makes new files for a table and each of its indexes.
 SMALL_BYTES = 1_000_000
 
@@ -80,6 +85,19 @@ def create_copy() -> str:
         server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(copy, sql.Identifier(template)))
     owner.settings_dict["NAME"] = name
     return name
+
+
+def wait_until_left(name: str, seconds: float = 60.0) -> None:
+    """Wait for who still works in the database, such as a page that was closed while it was made, before it is dropped.
+
+    Postgres itself waits for five seconds only, and names nobody.
+    """
+    owner, until = connections["owner"], time.monotonic() + seconds
+    owner.close()
+    with _maintenance() as server:
+        while found := server.execute(SESSIONS, [name]).fetchall():
+            assert time.monotonic() < until, f"still connected to the tests' database: {found}"
+            time.sleep(0.1)
 
 
 def _fingerprint() -> str:
