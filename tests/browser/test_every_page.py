@@ -36,6 +36,9 @@ def ours(resolver: URLResolver | None = None, namespace: str = "") -> Iterator[t
             yield f"{namespace}:{entry.name}", entry
 
 
+# Pages that say that something is not there.
+NOT_FOUND = {"events:broken_link"}
+
 # What `make test` opens of them, next to the pages of the journeys; the drill opens all, and looks for more.
 FIRST_SEEN = (
     "events:dashboard",
@@ -76,6 +79,7 @@ def only_window(world: World, browser: Browser, server_url: str) -> Iterator[Vis
 def window(only_window: Visitor) -> Iterator[Visitor]:
     """The same window; what was found wrong counts for this test only."""
     only_window.problems.clear()
+    only_window.expected_statuses.clear()
     yield only_window
     only_window.quiet()
 
@@ -129,13 +133,15 @@ FRAMES = {"events:campaign_clicked_mail"}
 
 
 def visit(name: str, window: Visitor, world: World, *, themes: Sequence[str], axe: bool) -> None:
+    wanted = 404 if name in NOT_FOUND else 200
+    window.expected_statuses.add(wanted)
     for number, path in enumerate(paths(name, OURS[name], world)):
         answer = window.page.request.get(window.base + path, max_redirects=0)
         if answer.status in {302, 405} or "<html" not in answer.text()[:300]:
             continue  # takes POST only, leads elsewhere, is a file, or a part of another page
         if answer.status == 404 and str(world.draft.public_id) in path:
             continue  # nobody got a draft
-        assert answer.status == 200, f"{path} answered {answer.status}"
+        assert answer.status == wanted, f"{path} answered {answer.status}"
         if name in FRAMES:
             continue
         window.goto(path)

@@ -16,6 +16,10 @@ ROOT = Path(__file__).resolve().parents[2]
 ONCE_FAILED: list[tuple[int, int, str, str]] = [
     (4, 1500, "off", "a child of the killed Postgres did not notice, so that no new one could start"),
     (5, 1500, "off", "a worker whose clock jumped an hour put its next try off for an hour"),
+    (2, 1500, "on", "the digest of a run that just grew was a loop in a loop, on every worker at once"),
+    (12, 1500, "deaf", "a Redis that was killed while messages were open ended all workers for good"),
+    (17, 1500, "on", "events that were held up were taken for lost, and their people mailed again"),
+    (19, 1500, "on", "workers waited for each other's lock on the weeks of the lists"),
 ]
 
 
