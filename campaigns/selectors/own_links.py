@@ -12,7 +12,7 @@ from mailplatform.accounts.models import Carrier
 from subscribers.models import Subscriber
 from subscribers.selectors import merging
 
-from .. import entries, own_links
+from .. import entries, link_targets
 from ..models import Batch, Delivery, Run, TemplateVersion
 from ..rendering import Part, TemplateError, TemplateVariables, render_stored
 from ..rendering.entities import attribute_text
@@ -57,10 +57,12 @@ def links_of(run_id: int) -> RunLinks | None:
     made = RunLinks(run.launched_at, {})
     for links in TemplateVersion.objects.filter(pk__in=run.version_ids).values_list("links", flat=True):
         for key, target in links.items():
-            address = own_links.settled(target, run.variables)
-            if own_links.host_of(address):
-                made.shared[key] = own_links.shared(address)
-                made.targets[key] = "" if own_links.is_personal(address) else own_links.as_header(address)
+            address = link_targets.settled(target, run.variables)
+            if link_targets.host_of(address):
+                made.shared[key] = link_targets.shared(address)
+                made.targets[key] = (
+                    "" if link_targets.is_personal(address) else link_targets.as_header(address)
+                )
     return made
 
 
@@ -76,18 +78,18 @@ def resolve(run_id: int, key: str, subscriber_id: int) -> str:
     target = version.links[key]
     try:
         address = _rendered(target, run, version, _person(subscriber_id))
-        made = own_links.as_header(address)
+        made = link_targets.as_header(address)
     except (TemplateError, ValueError) as error:
         raise NoSuchLink from error
-    expected = own_links.host_of(own_links.settled(target, run.variables))
-    if not expected or own_links.host_of(address) != expected or len(made) > LONGEST:
+    expected = link_targets.host_of(link_targets.settled(target, run.variables))
+    if not expected or link_targets.host_of(address) != expected or len(made) > LONGEST:
         raise NoSuchLink
     return made
 
 
 def shared(target: str, constants: Mapping[str, Any]) -> str:
     """A version's target as it is stored for reports, with the run's frozen `variables` put in."""
-    return own_links.shared(own_links.settled(target, constants))
+    return link_targets.shared(link_targets.settled(target, constants))
 
 
 def _read(run_id: int) -> _Run | None:

@@ -23,7 +23,7 @@ from ..rendering import Level
 from ..selectors import attachments, restores
 from ..selectors import campaigns as selectors
 from ..sending import quota, states
-from . import preflight, publishing
+from . import checklist, preflight, publishing
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +41,7 @@ class NobodyToSend(Exception):
 class NotReady(Exception):
     """Something blocks the launch; `items` says what and where to mend it."""
 
-    def __init__(self, items: list[preflight.Item]) -> None:
+    def __init__(self, items: list[checklist.Item]) -> None:
         self.items = items
         super().__init__(" ".join(item.message for item in items))
 
@@ -160,7 +160,7 @@ def _check(campaign: Campaign, actor: User | None, confirmed_count: int | None) 
     try:
         found = preflight.check(campaign, actor=actor)
     except audience.SegmentBrokenError as error:
-        item = preflight.Item(Level.BLOCKING, "segment_broken", str(error), preflight.TO)
+        item = checklist.Item(Level.BLOCKING, "segment_broken", str(error), checklist.TO)
         raise NotReady([item]) from error
     # A scheduled campaign starts when its time is past.
     blocking = [item for item in found.blocking if item.code != "time_past"]

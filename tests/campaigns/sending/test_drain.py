@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from campaigns.models import Batch, Call, Delivery, Drain
-from campaigns.sending import drain, limiter, quota, timing
+from campaigns.sending import crew, drain, limiter, quota, timing
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
 from mailplatform.core import clock
@@ -63,6 +63,8 @@ def test_two_commits_for_five_hundred_people(
 ) -> None:
     # What a drain asks every few seconds is no part of it.
     monkeypatch.setattr(drain, "LOOK_EVERY_S", 600.0)
+    # On a slow machine a second lane would take the batch, on a connection of its own.
+    monkeypatch.setattr(crew, "MAX_LANES", 1)
     audience = make_list()
     make_people(500, audience)
     run = make_run(audience)

@@ -12,7 +12,7 @@ from campaigns.selectors import approvals, costs
 from campaigns.selectors import attachments as selectors
 from campaigns.selectors.reading import Reading
 from campaigns.sending.cut import PreparedCall
-from campaigns.services import attachments, campaigns, media, preflight, runs
+from campaigns.services import attachments, campaigns, content_checks, media, preflight, runs
 from mailplatform.core import clock
 from tests.factories.campaigns import HTML, make_campaign, make_run, make_site, make_template
 from tests.factories.media import PDF, make_media, picture
@@ -123,8 +123,8 @@ def test_pre_flight_stops_where_a_picture_is_not_in_the_library_any_more() -> No
 def test_pre_flight_stops_at_the_picture_that_the_visual_editor_puts_in_at_first() -> None:
     make_site()
     blocks = (Path(site_settings.BASE_DIR) / "mailplatform/assets/js/visual-blocks.js").read_text()
-    assert preflight.PLACEHOLDER in blocks
-    template = make_template(html=f'{HTML}<img src="{preflight.PLACEHOLDER}" alt="">')
+    assert content_checks.PLACEHOLDER in blocks
+    template = make_template(html=f'{HTML}<img src="{content_checks.PLACEHOLDER}" alt="">')
     assert "placeholder" in codes(make_campaign(template=template))
 
 

@@ -6,7 +6,7 @@ from django.test import override_settings
 
 from campaigns.models import Campaign, CampaignKind, Sender, Translation
 from campaigns.rendering import Level
-from campaigns.services import preflight
+from campaigns.services import checklist, preflight
 from mailplatform.core import clock
 from subscribers.models import MarketingBasis
 from tests.factories.campaigns import (
@@ -179,7 +179,7 @@ def make_plain(**fields: Any) -> Campaign:
 def test_links_that_this_site_cannot_count_are_a_note() -> None:
     result = preflight.check(make_plain())
     item = next(item for item in result.items if item.code == "plain_links")
-    assert (item.level, item.fix) == (Level.ADVICE, preflight.TEMPLATE)
+    assert (item.level, item.fix) == (Level.ADVICE, checklist.TEMPLATE)
     assert item.message == (
         "5 links are not counted and lead straight to the address: 4 because the host hangs on a person's data "
         "(“https://{{name}}.example/1”, “https://{{name}}.example/2”, “https://{{name}}.example/3” and 1 more); "
