@@ -238,7 +238,7 @@ def _shown(
 @open_page("GET", "HEAD")
 def broken_link(request: HttpRequest) -> HttpResponse:
     """Say that a link of a mail leads nowhere."""
-    return _render(request, "unknown_link", status=404)
+    return _render(request, "broken_link", status=404)
 
 
 @login_not_required

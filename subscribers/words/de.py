@@ -17,6 +17,8 @@ WORDS: Final = {
     "broken_help": "Bitte gehen Sie zurück zur Mail und folgen Sie dort dem Link, oder kopieren Sie ihn ganz und ohne Umbruch.",
     "broken_contact": "Hilft das nicht, schreiben Sie an {contact}, und zwar von der Adresse, die keine Mails mehr bekommen soll.",
     "broken_reply": "Hilft das nicht, antworten Sie auf die Mail und bitten Sie um ein Ende; ein Mensch liest das.",
+    "no_place_text": "Etwas fehlt oder wurde unterwegs verändert. Wohin er führen soll, wissen wir deshalb nicht.",
+    "no_place_contact": "Hilft das nicht, schreiben Sie an {contact}, in welcher Mail er steht.",
     "no_copy_heading": "Diese Mail ist nicht mehr da",
     "no_copy_text": "Sie wurde entfernt, oder Ihre Adresse wurde auf Ihren Wunsch gelöscht. Die Mail in Ihrem Postfach bleibt.",
     "unsubscribe": "Abmelden",

@@ -19,6 +19,8 @@ WORDS: Final = {
     "broken_help": "Please go back to the mail and follow the link there, or copy the whole link without a break.",
     "broken_contact": "If that does not help, write to {contact} from the address that should get no more mail.",
     "broken_reply": "If that does not help, answer the mail and ask for an end; a person reads it.",
+    "no_place_text": "Something is missing from it or was changed on the way, so we do not know where it leads.",
+    "no_place_contact": "If that does not help, write to {contact} and say which mail it stands in.",
     "no_copy_heading": "This mail is no longer here",
     "no_copy_text": "It was removed, or your address was erased at your request. The mail in your mailbox is not affected.",
     # Unsubscribe

@@ -17,6 +17,8 @@ WORDS: Final = {
     "broken_help": "Vuelva al correo y siga allí el enlace, o copie el enlace entero sin cortes.",
     "broken_contact": "Si no ayuda, escriba a {contact} desde la dirección que no debe recibir más correos.",
     "broken_reply": "Si no ayuda, responda al correo y pida que paremos; lo leerá una persona.",
+    "no_place_text": "Le falta algo o cambió por el camino, así que no sabemos adónde lleva.",
+    "no_place_contact": "Si no ayuda, escriba a {contact} y diga en qué correo está.",
     "no_copy_heading": "Este correo ya no está aquí",
     "no_copy_text": "Se retiró, o su dirección se borró a petición suya. El correo de su buzón se queda.",
     "unsubscribe": "Darme de baja",

@@ -17,6 +17,8 @@ WORDS: Final = {
     "broken_help": "Revenez à l’e-mail et suivez-y le lien, ou copiez le lien entier sans coupure.",
     "broken_contact": "Si cela n’aide pas, écrivez à {contact} depuis l’adresse qui ne doit plus rien recevoir.",
     "broken_reply": "Si cela n’aide pas, répondez à l’e-mail et demandez l’arrêt ; une personne vous lira.",
+    "no_place_text": "Il en manque une partie ou il a été modifié en chemin : nous ne savons donc pas où il mène.",
+    "no_place_contact": "Si cela n’aide pas, écrivez à {contact} en disant dans quel e-mail il se trouve.",
     "no_copy_heading": "Cet e-mail n’est plus ici",
     "no_copy_text": "Il a été retiré, ou votre adresse a été effacée à votre demande. L’e-mail dans votre boîte reste.",
     "unsubscribe": "Se désabonner",

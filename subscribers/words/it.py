@@ -17,6 +17,8 @@ WORDS: Final = {
     "broken_help": "Torni all’e-mail e segua il link da lì, oppure copi l’intero link senza interruzioni.",
     "broken_contact": "Se non aiuta, scriva a {contact} dall’indirizzo che non deve più ricevere e-mail.",
     "broken_reply": "Se non aiuta, risponda all’e-mail e chieda di smettere; la leggerà una persona.",
+    "no_place_text": "Ne manca una parte o è stato modificato lungo la strada, quindi non sappiamo dove porta.",
+    "no_place_contact": "Se non aiuta, scriva a {contact} e dica in quale e-mail si trova.",
     "no_copy_heading": "Questa e-mail non è più qui",
     "no_copy_text": "È stata rimossa, oppure il Suo indirizzo è stato cancellato su Sua richiesta. L’e-mail nella Sua casella resta.",
     "unsubscribe": "Annulla l’iscrizione",

@@ -17,6 +17,8 @@ WORDS: Final = {
     "broken_help": "Ga terug naar de mail en volg daar de link, of kopieer de hele link zonder onderbreking.",
     "broken_contact": "Helpt dat niet, schrijf dan naar {contact} vanaf het adres dat geen mail meer moet krijgen.",
     "broken_reply": "Helpt dat niet, beantwoord dan de mail en vraag om te stoppen; een mens leest het.",
+    "no_place_text": "Er ontbreekt iets of er is onderweg iets veranderd. Waar hij heen leidt, weten we dus niet.",
+    "no_place_contact": "Helpt dat niet, schrijf dan naar {contact} in welke mail hij staat.",
     "no_copy_heading": "Deze mail is hier niet meer",
     "no_copy_text": "Hij is verwijderd, of uw adres is op uw verzoek gewist. De mail in uw postvak blijft.",
     "unsubscribe": "Afmelden",
