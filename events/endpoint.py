@@ -10,7 +10,7 @@ be believed. Nothing of the request is ever put into an answer.
 import asyncio
 import gc
 import time
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -19,10 +19,10 @@ from mailplatform.core.flood import Flood
 from . import verify, wiring
 from .asgi import Application, Receive, Scope, Send, address_of, in_thread
 from .envelope import UnknownTopic
+from .group_thread import GroupThread
 from .ingest import Inbound
 from .services import handshake, triggers
 from .tracking import PATHS, Tracking
-from .visit_writer import VisitWriter
 from .writer import GroupWriter
 
 log = structlog.get_logger(__name__)
@@ -68,7 +68,7 @@ class Mounted:
         elif scope["type"] == "http" and scope["path"].startswith(PATHS):
             await self.tracking.handle(scope, receive, send)
         elif scope["type"] == "lifespan":
-            await self.endpoint.live(receive, send, self.tracking)
+            await self.endpoint.live(receive, send, *self.tracking.threads)
         else:
             await self._django(scope, receive, send)
 
@@ -82,20 +82,20 @@ class Endpoint:
         self._verifier, self._topics = verifier, topics
         self.writer, self.flood = GroupWriter(), Flood(time.monotonic)
 
-    async def live(self, receive: Receive, send: Send, *beside: Tracking) -> None:
-        """Answer the server's start and end: the writers finish what waits before the process ends."""
-        writers: list[GroupWriter | VisitWriter] = [self.writer, *(tracking.writer for tracking in beside)]
+    async def live(self, receive: Receive, send: Send, *beside: GroupThread[Any]) -> None:
+        """Answer the server's start and end: our threads finish what waits before the process ends."""
+        threads = [self.writer, *beside]
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 # What the site consists of lives as long as the process: the collector need not look at it again.
                 gc.collect()
                 gc.freeze()
-                for writer in writers:
-                    writer.start()
+                for thread in threads:
+                    thread.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
-                await asyncio.gather(*(asyncio.to_thread(writer.stop) for writer in writers))
+                await asyncio.gather(*(asyncio.to_thread(thread.stop) for thread in threads))
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

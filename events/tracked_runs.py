@@ -48,9 +48,10 @@ class TrackedRuns:
 
     def place(self, run_id: int, key: str, subscriber_id: int) -> bytes:
         """Return where a link leads for one person (blocks). Raises `NoSuchLink`."""
-        self.links(run_id)
-        known = self.known_place(run_id, key)
-        return known or own_links.resolve(run_id, key, subscriber_id).encode("ascii")
+        links = self.links(run_id)
+        if links is None:
+            raise NoSuchLink
+        return own_links.resolve(links, key, subscriber_id).encode("ascii")
 
     def links(self, run_id: int) -> RunLinks | None:
         """Return a run's links, read now unless they are known (blocks); None where we do not count that run."""

@@ -10,7 +10,6 @@ Answers: 200 the pixel, whatever was asked for; 302 to the link's address; 404 a
 
 import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import structlog
@@ -22,9 +21,10 @@ from campaigns.tokens import InvalidToken, read_tracking_token
 from mailplatform.core import clock
 from mailplatform.core.flood import Flood, network_of
 
-from .asgi import Application, Header, Receive, Scope, Send, address_of, in_thread
+from .asgi import Application, Header, Receive, Scope, Send, address_of
 from .ingest.visits import Visit
 from .kinds import Kind
+from .link_reader import LinkReader
 from .tracked_runs import TrackedRuns
 from .visit_writer import VisitWriter
 
@@ -34,7 +34,6 @@ PATHS: Final = (PIXEL_PATH, LINK_PATH)
 VISITS_A_MINUTE: Final = 300
 MAX_AGENT: Final = 500
 MAX_PATH: Final = 100  # ours has 57 characters
-LOOKING_UP: Final = 4
 MAX_LOOKING_UP: Final = 200
 LOOK_UP_SECONDS: Final = 10.0
 # The smallest transparent picture: 1 x 1, https://www.w3.org/Graphics/GIF/spec-gif89a.txt
@@ -70,11 +69,15 @@ class Tracking:
     def __init__(self, pages: Application) -> None:
         self._pages = pages
         self.runs = TrackedRuns()
-        self.writer = VisitWriter(self.runs)
+        self.writer, self.reader = VisitWriter(self.runs), LinkReader(self.runs)
         self.flood = Flood(time.monotonic)
         self._busy = Flood(time.monotonic, limit=VISITS_A_MINUTE)
-        self._threads = ThreadPoolExecutor(LOOKING_UP, "links")
         self._looking_up = 0
+
+    @property
+    def threads(self) -> tuple[VisitWriter, LinkReader]:
+        """What works beside the event loop, to be started and stopped with the process."""
+        return self.writer, self.reader
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request for an address below `PATHS`."""
@@ -112,10 +115,8 @@ class Tracking:
             raise CannotLookUp("too many wait")
         self._looking_up += 1
         try:
-            found = asyncio.get_running_loop().run_in_executor(
-                self._threads, in_thread, self.runs.place, run_id, key, subscriber_id
-            )
-            return await asyncio.wait_for(found, LOOK_UP_SECONDS)
+            found = self.reader.ask(run_id, key, subscriber_id)
+            return await asyncio.wait_for(asyncio.wrap_future(found), LOOK_UP_SECONDS)
         except (AnyDatabaseError, TimeoutError) as error:
             raise CannotLookUp(type(error).__name__) from error
         finally:

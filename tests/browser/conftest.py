@@ -347,7 +347,7 @@ def profile(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def event_writer(transactional_db: None, server_url: str) -> Iterator[None]:
-    """Let the server's writers end with the test: their hearts may not beat into the next one's database.
+    """Let the server's threads end with the test: their hearts may not beat into the next one's database.
 
     Numbers of runs begin anew there, so what the server knows of runs goes, too.
     """
@@ -357,7 +357,8 @@ def event_writer(transactional_db: None, server_url: str) -> Iterator[None]:
 
     yield
     application.endpoint.writer.stop()
-    application.tracking.writer.stop()
+    for thread in application.tracking.threads:
+        thread.stop()
     application.tracking = Tracking(cast("Application", django_application))
 
 

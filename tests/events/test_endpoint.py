@@ -26,11 +26,9 @@ def chain() -> sns.Chain:
 
 
 @pytest.fixture
-def site(chain: sns.Chain) -> Iterator[endpoint.Endpoint]:
+def site(chain: sns.Chain, month: None) -> Iterator[endpoint.Endpoint]:
     """The endpoint with the production verifier, our own chain and our own topic."""
     installation.update(actor=None, topic_arns=[sns.TOPIC])
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT events_ensure_month_partitions(%s)", (clock.now().date(),))
     topics = Topics()
     verifier = verify.Verifier(topics=topics, fetch=chain.fetch, anchors=lambda: [chain.root], now=clock.now)
     made = endpoint.Endpoint(verifier, topics)

@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 import pytest
-from django.db import connection
 
 from events import endpoint, verify
 from events.models import Counter, DeadLetter, Event, InboundMessage, Outcome
@@ -76,9 +75,7 @@ def chain() -> sns.Chain:
 
 
 @pytest.fixture
-def site(chain: sns.Chain) -> Iterator[Site]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT events_ensure_month_partitions(%s)", (clock.now().date(),))
+def site(chain: sns.Chain, month: None) -> Iterator[Site]:
     made = Site(chain)
     yield made
     made.endpoint.writer.stop()

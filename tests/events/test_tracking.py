@@ -1,12 +1,10 @@
 """Our own pixel and redirect, asked by ASGI as the server asks: what is answered, and what is counted."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
 from django.test import Client
 
 from campaigns import honeypot
@@ -21,21 +19,8 @@ from subscribers.services import erasure
 from tests.factories.events import PERSON_AGENT, inbound, make_delivery, make_person, make_run, payload
 from tests.factories.tracking import SHOP, Readers, link_of, make_tracked_run, pixel_of
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("month")]
 PERSONAL = "https://shop.example/hello?name={{html.name}}&id=7"
-
-
-@pytest.fixture(autouse=True)
-def month() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT events_ensure_month_partitions(%s)", (clock.now().date(),))
-
-
-@pytest.fixture
-def readers() -> Iterator[Readers]:
-    made = Readers()
-    yield made
-    made.close()
 
 
 def reader(*, opens: bool = True, clicks: bool = True) -> Subscriber:
@@ -271,6 +256,9 @@ def test_page_of_a_broken_link_says_so_in_the_readers_language(client: Client) -
     assert (answer.status_code, answer["Content-Language"]) == (404, "de")
     assert "noindex" in answer["X-Robots-Tag"]
     assert answer["Referrer-Policy"] == "no-referrer"
+    page = answer.content.decode()
+    assert "Wohin er führen soll, wissen wir deshalb nicht." in page
+    assert "keine Mails mehr" not in page
 
 
 def test_one_mail_is_counted_so_often_a_minute_and_no_more(readers: Readers) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,27 +10,13 @@ from django.db import connection
 from campaigns import tokens
 from campaigns.own_links import LINK_PATH, PIXEL_PATH, key_of
 from events.models import Counter, Event
-from mailplatform.core import clock
 from mailplatform.core.flood import BAD_POSTS
 from subscribers.models import Subscriber
 from tests.factories.events import make_person
 from tests.factories.tracking import SHOP, Readers, link_of, make_tracked_run, pixel_of
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("month")]
 PERSONAL = "https://shop.example/{{html.name}}"
-
-
-@pytest.fixture(autouse=True)
-def month() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT events_ensure_month_partitions(%s)", (clock.now().date(),))
-
-
-@pytest.fixture
-def readers() -> Iterator[Readers]:
-    made = Readers()
-    yield made
-    made.close()
 
 
 def nothing_happened(readers: Readers) -> bool:

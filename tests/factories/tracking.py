@@ -104,10 +104,11 @@ class Readers:
         return self.ask(path, **more)[0]
 
     def settle(self) -> None:
-        """Wait until all that was seen is stored."""
-        self.site.tracking.writer.stop()
+        """Wait until all that was seen is stored. No thread of tracking is left with a connection."""
+        for thread in self.site.tracking.threads:
+            thread.stop()
 
     def close(self) -> None:
-        """End the writers."""
-        self.site.tracking.writer.stop()
+        """End all threads."""
+        self.settle()
         self.site.endpoint.writer.stop()

@@ -11,15 +11,12 @@ from events import ingest
 from events.ingest import Inbound
 from events.models import Event
 from events.services import recounting
-from mailplatform.core import clock
 from tests.factories.events import inbound, make_person, make_run, payload
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("month")]
 
 
 def test_three_writers_with_the_same_messages_in_other_orders() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT events_ensure_month_partitions(%s)", (clock.now().date(),))
     run = make_run()
     people = [make_person(opens=True, clicks=True) for _ in range(12)]
     kinds = ["Send", "Delivery", "Open", "Click", "Bounce", "Complaint"]
