@@ -37,14 +37,25 @@ class Table:
         self._kind = kind
         rows = storage.db.execute("SELECT name, value FROM resource WHERE kind = ? ORDER BY name", (kind,))
         self._items: dict[str, dict[str, Any]] = {name: orjson.loads(value) for name, value in rows}
+        self._in_any_case: dict[str, set[str]] = {}
+        for name in self._items:
+            self._in_any_case.setdefault(name.lower(), set()).add(name)
 
     def get(self, name: str) -> dict[str, Any] | None:
         """The resource, or None."""
         return self._items.get(name)
 
+    def find(self, name: str) -> dict[str, Any] | None:
+        """The resource of this name, else the first one whose name differs in case alone, or None."""
+        names = self._in_any_case.get(name.lower())
+        if not names:
+            return None
+        return self._items[name if name in names else min(names)]
+
     def put(self, name: str, value: dict[str, Any]) -> None:
         """Create or replace; call it again after changing a resource in place."""
         self._items[name] = value
+        self._in_any_case.setdefault(name.lower(), set()).add(name)
         statement = "INSERT OR REPLACE INTO resource VALUES (?, ?, ?)"
         self._storage.db.execute(statement, (self._kind, name, orjson.dumps(value)))
         self._storage.db.commit()
@@ -53,6 +64,10 @@ class Table:
         """Delete; says whether it was there."""
         if self._items.pop(name, None) is None:
             return False
+        names = self._in_any_case[name.lower()]
+        names.remove(name)
+        if not names:
+            del self._in_any_case[name.lower()]
         self._storage.db.execute("DELETE FROM resource WHERE kind = ? AND name = ?", (self._kind, name))
         self._storage.db.commit()
         return True
@@ -60,6 +75,7 @@ class Table:
     def clear(self) -> None:
         """Delete all of this kind."""
         self._items.clear()
+        self._in_any_case.clear()
         self._storage.db.execute("DELETE FROM resource WHERE kind = ?", (self._kind,))
         self._storage.db.commit()
 

@@ -84,9 +84,7 @@ class State:
 
     def suppression_of(self, address: str) -> dict[str, Any] | None:
         """The entry that stops this address; sending ignores case though managing does not."""
-        wanted = address.lower()
-        exact = self.suppressed.get(address)
-        return exact or next((item for name, item in self.suppressed.items() if name.lower() == wanted), None)
+        return self.suppressed.find(address)
 
     def suppress(self, address: str, reason: str, message_id: str = "", feedback_id: str = "") -> None:
         """Put an address on the account's list."""

@@ -52,3 +52,23 @@ def test_a_restart_keeps_the_account_and_its_mail(tmp_path: Path) -> None:
         assert sbx.raw(message_id) == raw
         assert sbx.messages()[0]["state"] == "delivered"
         assert sbx.ca_pem == authority
+
+
+def test_a_resource_is_found_in_any_case_its_own_first(tmp_path: Path) -> None:
+    storage = Storage(tmp_path)
+    table = storage.table("suppressed")
+    for name in ("Ann@example.com", "ANN@example.com", "bob@example.com"):
+        table.put(name, {"name": name})
+    assert table.find("Ann@example.com") == {"name": "Ann@example.com"}
+    assert table.find("ann@example.com") == {"name": "ANN@example.com"}
+    assert table.find("carl@example.com") is None
+    table.remove("ANN@example.com")
+    storage.close()
+    again = Storage(tmp_path)
+    table = again.table("suppressed")
+    assert table.find("ann@EXAMPLE.com") == {"name": "Ann@example.com"}
+    table.remove("Ann@example.com")
+    assert table.find("Ann@example.com") is None
+    table.clear()
+    assert table.find("bob@example.com") is None
+    again.close()
