@@ -53,11 +53,12 @@ _ROWS = f"""
                  count(DISTINCT e.subscriber_id)]
     FROM events_event e WHERE e.run_id = %(run)s AND e.type IN ('open', 'click') GROUP BY 1, 2
     UNION ALL
-    SELECT 'list', l.id::text, l.name, ARRAY[{_COUNTS}] FROM events_outcome o CROSS JOIN LATERAL (
-        SELECT x.mailing_list_id FROM subscribers_subscription x
-        WHERE x.subscriber_id = o.subscriber_id AND x.mailing_list_id = ANY(%(lists)s::bigint[])
-            AND x.state IN ('pending', 'confirmed', 'unsubscribed') OFFSET 0) x
-    JOIN subscribers_mailinglist l ON l.id = x.mailing_list_id WHERE o.run_id = %(run)s GROUP BY 2, 3
+    SELECT 'list', c.id::text, (SELECT l.name FROM subscribers_mailinglist l WHERE l.id = c.id), c.numbers FROM (
+        SELECT x.mailing_list_id AS id, ARRAY[{_COUNTS}] AS numbers FROM events_outcome o CROSS JOIN LATERAL (
+            SELECT x.mailing_list_id FROM subscribers_subscription x
+            WHERE x.subscriber_id = o.subscriber_id AND x.mailing_list_id = ANY(%(lists)s::bigint[])
+                AND x.state IN ('pending', 'confirmed', 'unsubscribed') OFFSET 0) x
+        WHERE o.run_id = %(run)s GROUP BY 1) c
 """  # noqa: S608 (put together from `_COUNTS` and `MOST`; the run and the lists are parameters)
 _SEGMENT = """
     SELECT %s, %s, ARRAY[{counts}] FROM events_outcome o JOIN subscribers_profile p ON p.subscriber_id = o.subscriber_id

@@ -189,7 +189,7 @@ def main(size: Size, folder: Path, environment: dict[str, str]) -> dict[str, obj
     """Measure everything and return the figures."""
     bench = Bench(folder, environment, size)
     steady, every = size.rate * size.seconds, f", {size.rate}/s"
-    runs = [bench.make_run() for _ in range(5)]
+    runs = [bench.make_run() for _ in range(6)]
     say(HEAD)
     lines: dict[str, Line] = {}
 
@@ -203,6 +203,7 @@ def main(size: Size, folder: Path, environment: dict[str, str]) -> dict[str, obj
         keep(bench.ours("personal", size.plain, bench.links(runs[2], PERSONAL), runs[2]))
         keep(bench.ours(f"redirect{every}", steady, bench.links(runs[3], SHOP), runs[3], size.rate))
         keep(bench.ours(f"pixel{every}", steady, bench.pixels(runs[4]), runs[4], size.rate))
+        keep(bench.ours(f"personal{every}", steady, bench.links(runs[5], PERSONAL), runs[5], size.rate))
     with bench.server(f"{MODULE}:application"):
         keep(bench.plain("plain redirect", size.plain, "link"))
         keep(bench.plain("plain pixel", size.plain, "pixel"))
@@ -230,6 +231,7 @@ def _figures(lines: dict[str, Line], answered: int, lost: int) -> dict[str, Any]
         "p99_ms": round(lines["redirect_steady"].p99_ms, 1),
         "p50_ms": round(lines["redirect_steady"].p50_ms, 1),
         "pixel_p99_ms": round(lines["pixel_steady"].p99_ms, 1),
+        "personal_p99_ms": round(lines["personal_steady"].p99_ms, 1),
         "plain_p99_ms": round(lines["plain redirect_steady"].p99_ms, 1),
         "peak_rss_mb": round(max(line.more["rss_mb"] for line in lines.values())),
         "answered_before_kill": answered,

@@ -87,6 +87,9 @@ class Trial:
         self._storm()
         self._calm()
         self.operator.settle(self._watch, SETTLE_S + SETTLE_S_PER_PERSON * self.plan.recipients)
+        # The sums at the very end count, too, and are what is printed.
+        self._sampled_at = 0.0
+        self._watch()
         return judge.Found(
             mode=self.plan.mode,
             people=self.audience.people,
