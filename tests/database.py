@@ -65,6 +65,14 @@ SESSIONS = """
     SELECT usename, state, now() - state_change, left(query, 300) FROM pg_stat_activity
     WHERE datname = %s AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 """
+# Tests ask for plans. When Postgres would look at a table, and how many rows a test has in it then, is chance.
+NO_STATISTICS = """
+    DO $$ DECLARE name regclass; BEGIN
+        FOR name IN SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' LOOP
+            EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = off)', name);
+        END LOOP;
+    END $$
+"""
 # Up to here DELETE is quicker than TRUNCATE, which makes new files for a table and each of its indexes.
 SMALL_BYTES = 1_000_000
 
@@ -139,6 +147,8 @@ def _make_template(server: psycopg.Connection, template: str) -> None:
     try:
         draft = owner.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
         grant_rights(app.settings_dict["USER"])
+        with owner.cursor() as cursor:
+            cursor.execute(NO_STATISTICS)
         owner.close()
     finally:
         owner.settings_dict["NAME"], test["NAME"] = production, wanted

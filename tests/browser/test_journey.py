@@ -21,6 +21,7 @@ from tests.browser.conftest import Visitor
 from tests.browser.world import install, let_people_read
 from tests.factories import workers
 from tests.factories.accounts import PASSWORD, AdminFactory
+from tests.factories.waiting import wait_for
 
 PEOPLE = 40
 NAME = "Hello from the harbour"
@@ -183,7 +184,7 @@ def check_that_we_counted(visitor: Visitor, sandbox: RunningSandbox) -> None:
     assert not actions["hit_failures"]
     for field, allowed in (("opened_at", "opens_allowed"), ("clicked_at", "clicks_allowed")):
         counted = Outcome.objects.filter(**{f"{field}__isnull": False}).values("subscriber_id")
-        workers.wait_for(counted.exists)
+        wait_for(counted.exists)
         assert not Profile.objects.filter(subscriber_id__in=counted).exclude(**{allowed: True}).exists()
     mail = sandbox.api.get(f"messages/{mailed(sandbox)[0]['id']}")
     assert mail["configuration_set"] == "mailplatform-none"

@@ -42,6 +42,7 @@ from tests.factories import workers
 from tests.factories.accounts import AdminFactory, ViewerFactory
 from tests.factories.media import PDF, make_media, picture
 from tests.factories.signup import WORDING, hosted_path, make_form
+from tests.factories.waiting import wait_for
 
 PEOPLE = 120
 
@@ -265,5 +266,5 @@ def _send(sandbox: RunningSandbox, campaign: Campaign, admin: User) -> Run:
         app.conf.task_always_eager = False
     assert Run.objects.get(pk=run.pk).state == RunState.SENT
     sandbox.wait_quiet()
-    workers.wait_for(lambda: Counter.objects.filter(run_id=run.pk, type="delivery").exists())
+    wait_for(lambda: Counter.objects.filter(run_id=run.pk, type="delivery").exists())
     return Run.objects.get(pk=run.pk)

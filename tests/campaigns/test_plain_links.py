@@ -2,7 +2,8 @@
 
 import pytest
 
-from campaigns.plain_links import PlainLink, Why, find
+from campaigns import plain_links
+from campaigns.plain_links import PlainLink, Why
 from campaigns.rendering.parser import MAX_BYTES
 
 SITE = "https://mail.example.com"
@@ -35,7 +36,7 @@ CONSTANTS = {"shop": "https://shop.example/s?a=1", "mail": "mailto:a@b.example"}
 )
 def test_what_stays_uncounted_is_said_with_its_reason(html: str, address: str, why: Why) -> None:
     both = f'<a href="https://example.com/counted">x</a>{html}{html}'
-    assert find(both, public_url=SITE, constants=CONSTANTS) == [PlainLink(address, why)]
+    assert plain_links.find(both, public_url=SITE, constants=CONSTANTS) == [PlainLink(address, why)]
 
 
 @pytest.mark.parametrize(
@@ -55,16 +56,18 @@ def test_what_stays_uncounted_is_said_with_its_reason(html: str, address: str, w
     ],
 )
 def test_nothing_is_said_of_links_that_are_counted_or_need_not_be(html: str) -> None:
-    assert find(html, public_url=SITE, constants=CONSTANTS) == []
+    assert plain_links.find(html, public_url=SITE, constants=CONSTANTS) == []
 
 
 def test_a_value_that_the_campaign_lacks_is_nobodys_data() -> None:
     html = '<a href="{{html.shop}}">x</a>'
-    assert find(html, public_url=SITE, constants={"shop": ""}) == []
-    assert [link.why for link in find(html, public_url=SITE, constants={})] == [Why.HOST]
+    assert plain_links.find(html, public_url=SITE, constants={"shop": ""}) == []
+    assert [link.why for link in plain_links.find(html, public_url=SITE, constants={})] == [Why.HOST]
 
 
 def test_links_of_a_mail_that_would_become_too_large_are_all_uncounted() -> None:
     html = '<a href="https://example.com">x</a>'
     html += "x" * (MAX_BYTES - len(html))
-    assert find(html, public_url=SITE, constants={}) == [PlainLink("https://example.com", Why.ROOM)]
+    assert plain_links.find(html, public_url=SITE, constants={}) == [
+        PlainLink("https://example.com", Why.ROOM)
+    ]

@@ -5,8 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -69,12 +68,3 @@ def empty_queues() -> None:
     with app.connection_or_acquire() as connection:
         for queue in ALL_QUEUES.split(","):
             connection.default_channel.queue_purge(queue)
-
-
-def wait_for(condition: Callable[[], bool], *, timeout: float = 60.0) -> None:
-    """Wait until the condition holds."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError("what was waited for did not come")
-        time.sleep(0.05)

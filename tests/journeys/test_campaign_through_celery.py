@@ -8,6 +8,7 @@ from mailplatform.sandbox.testing import RunningSandbox
 from tests.factories import campaigns as factories
 from tests.factories import workers
 from tests.factories.sending import addresses, mailbox, make_list, make_people, states_of
+from tests.factories.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,7 +22,7 @@ def test_a_launched_campaign_arrives(sandbox: RunningSandbox) -> None:
     campaign.lists.add(audience)
     with workers.worker(sandbox):
         run = runs.launch(campaign=campaign, actor=None, confirmed_count=180)
-        workers.wait_for(lambda: Run.objects.get(pk=run.pk).state not in {"preparing", "sending"})
+        wait_for(lambda: Run.objects.get(pk=run.pk).state not in {"preparing", "sending"})
     run.refresh_from_db()
     assert (run.state, run.audience, run.pause_reason) == ("sent", 200, "")
     assert states_of(run) == {"accepted": 180, "skipped": 20}

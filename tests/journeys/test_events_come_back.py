@@ -3,8 +3,7 @@
 import dataclasses
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from mailplatform.accounts.models import AuditEntry
 from mailplatform.sandbox.testing import RunningSandbox
 from subscribers.models import Subscriber, Suppression
 from tests.factories.events import make_person, make_run, tags
+from tests.factories.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SENDER = "news@shop.example"
@@ -69,13 +69,6 @@ def send(sandbox: RunningSandbox, run: Run, person: Subscriber, tracking: str = 
         EmailTags=[{"Name": name, "Value": values[0]} for name, values in tags(run, person).items()],
         Content={"Simple": {"Subject": {"Data": "Hello"}, "Body": {"Text": {"Data": "Hello"}}}},
     )
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def test_handshake_and_events_of_the_simulator(provisioned: RunningSandbox) -> None:

@@ -15,6 +15,7 @@ from mailplatform.sandbox.testing import RunningSandbox, running_sandbox
 from tests.factories import campaigns as factories
 from tests.factories import workers
 from tests.factories.sending import addresses, expire, mailbox, make_list, make_people, provision, states_of
+from tests.factories.waiting import wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.drill]
 
@@ -40,8 +41,8 @@ def test_kill_nine_in_the_middle_of_a_run(slow_sandbox: RunningSandbox, after: i
     campaign.lists.add(audience)
     with workers.worker(slow_sandbox) as first:
         run = runs.launch(campaign=campaign, actor=None)
-        workers.wait_for(lambda: Delivery.objects.filter(run_id=run.pk).count() >= after)
-        workers.wait_for(lambda: Call.objects.filter(run_id=run.pk, state="in_flight").exists())
+        wait_for(lambda: Delivery.objects.filter(run_id=run.pk).count() >= after)
+        wait_for(lambda: Call.objects.filter(run_id=run.pk, state="in_flight").exists())
         workers.kill(first)
     run.refresh_from_db()
     assert run.state == "sending"
@@ -51,7 +52,7 @@ def test_kill_nine_in_the_middle_of_a_run(slow_sandbox: RunningSandbox, after: i
     workers.empty_queues()
     with workers.worker(slow_sandbox):
         periodic.reissue()
-        workers.wait_for(lambda: Run.objects.get(pk=run.pk).state == "sent")
+        wait_for(lambda: Run.objects.get(pk=run.pk).state == "sent")
     found = states_of(run)
     arrived = mailbox(slow_sandbox, run)
     assert found.total() == PEOPLE

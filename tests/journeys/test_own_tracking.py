@@ -6,7 +6,6 @@ import http.client
 import re
 import socket
 import threading
-import time
 from collections import Counter as Tally
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -38,6 +37,7 @@ from tests.factories import workers
 from tests.factories.events import PERSON_AGENT
 from tests.factories.sending import make_list, make_people, nap
 from tests.factories.smtp import fake_smtp
+from tests.factories.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SALE, HELLO = "https://shop.example/sale?x=1&y=2", "https://shop.example/hello?who="
@@ -209,13 +209,6 @@ def untracked(run: Run) -> tuple[int, int]:
 def agrees(run: Run) -> bool:
     call_command("recompute_counters", run.pk)
     return True
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def test_a_withdrawal_and_an_erasure_silence_mail_that_was_sent_long_ago(

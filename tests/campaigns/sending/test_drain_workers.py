@@ -28,6 +28,7 @@ from tests.factories.sending import (
     states_of,
     store_template,
 )
+from tests.factories.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -59,7 +60,7 @@ def test_a_worker_that_is_asked_to_stop_ends_in_seconds_and_leaves_nothing_open(
     run, people = _slow_run(sandbox)
     with workers.worker(sandbox) as process:
         tasks.drain_run.delay(run_id=run.pk)
-        workers.wait_for(_some_have_left)
+        wait_for(_some_have_left)
         if whom == "the worker":
             process.terminate()
         else:
@@ -81,9 +82,9 @@ def test_a_message_that_the_broker_hands_out_again_doubles_nothing(sandbox: Runn
     run, people = _slow_run(sandbox)
     with workers.worker(sandbox), workers.worker(sandbox):
         tasks.drain_run.delay(run_id=run.pk)
-        workers.wait_for(_some_have_left)
+        wait_for(_some_have_left)
         _hand_out_again()
-        workers.wait_for(lambda: Run.objects.get(pk=run.pk).state == "sent")
+        wait_for(lambda: Run.objects.get(pk=run.pk).state == "sent")
     assert mailbox(sandbox, run) == people
     assert states_of(run) == {"accepted": PEOPLE}
 
