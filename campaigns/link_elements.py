@@ -32,18 +32,18 @@ class Href:
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class Depth:
     """How many contexts and how many blocks surround a place."""
 
     contexts: int = 0
     blocks: int = 0
 
 
-class Levels:
+class Depths:
     """The blocks of a stored part by place. `{{else}}` of a loop runs where the loop stands."""
 
     def __init__(self, html: str) -> None:
-        self._ends, self._levels = [0], [Level()]
+        self._ends, self._depths = [0], [Depth()]
         stack: list[bool] = []
         for tag in HANDLEBARS.finditer(html):
             inner = tag.group().strip("{}~ ")
@@ -57,10 +57,10 @@ class Levels:
             else:
                 continue
             self._ends.append(tag.end())
-            self._levels.append(Level(sum(stack), len(stack)))
+            self._depths.append(Depth(sum(stack), len(stack)))
 
-    def at(self, place: int) -> Level:
-        return self._levels[bisect_right(self._ends, place) - 1]
+    def at(self, place: int) -> Depth:
+        return self._depths[bisect_right(self._ends, place) - 1]
 
 
 def href_of(element: re.Match[str]) -> Href | None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .link_elements import ELEMENT, TAG, Level, Levels, href_of
+from .link_elements import ELEMENT, TAG, Depth, Depths, href_of
 from .link_targets import NAME, OF_A_PERSON, may_lead
 from .rendering.entities import attribute_text
 from .rendering.mjml_tokens import HTML_COMMENT
@@ -53,19 +53,19 @@ def with_own_links(html: str, *, public_url: str, constants: Mapping[str, Any]) 
     """
     if not public_url:
         return html, {}
-    levels, targets = Levels(html), dict[str, str]()
+    depths, targets = Depths(html), dict[str, str]()
     parts, at = [], 0
     for element in ELEMENT.finditer(html):
         found = href_of(element)
-        level = levels.at(found.start) if found else Level()
-        target = target_of(found.value, level.contexts) if found and level.blocks < MAX_DEPTH else ""
+        depth = depths.at(found.start) if found else Depth()
+        target = target_of(found.value, depth.contexts) if found and depth.blocks < MAX_DEPTH else ""
         if not found or not target or not may_lead(target, public_url, constants):
             continue
         key = key_of(target)
         if targets.setdefault(key, target) != target:
             continue
         mark = '"' if found.is_bare else ""
-        name = "../" * level.contexts + f"html.{CLICK}"
+        name = "../" * depth.contexts + f"html.{CLICK}"
         link = f"{{{{#if {name}}}}}{{{{{name}}}}}{key}{{{{else}}}}{found.value.strip()}{{{{/if}}}}"
         parts += [html[at : found.start], mark, link, mark]
         at = found.end
@@ -77,7 +77,7 @@ def with_own_pixel(html: str) -> str:
     """The stored HTML with our pixel as the last thing in its body; unchanged where there is no room for it."""
     ends = [found.start() for found in _END.finditer(html) if found["end"]]
     at = ends[-1] if ends else len(html)
-    name = "../" * Levels(html).at(at).contexts + f"html.{OPEN}"
+    name = "../" * Depths(html).at(at).contexts + f"html.{OPEN}"
     made = html[:at] + _PIXEL.format(name=name) + html[at:]
     return made if parse_part(made, Part.HTML).is_valid else html
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from .link_elements import BLOCK, ELEMENT, TAG, Level, Levels, href_of
+from .link_elements import BLOCK, ELEMENT, TAG, Depth, Depths, href_of
 from .link_targets import OF_A_PERSON, VARIABLE, host_of, settled
 from .own_links import CLICK, PERSONAL, target_of, with_own_links
 from .rendering.entities import attribute_text
@@ -45,13 +45,13 @@ def find(html: str, *, public_url: str, constants: Mapping[str, Any]) -> list[Pl
     if not public_url:
         return []
     made, _ = with_own_links(html, public_url=public_url, constants=constants)
-    levels = Levels(made)
-    found = (_plain(element, levels, public_url, constants) for element in ELEMENT.finditer(made))
+    depths = Depths(made)
+    found = (_plain(element, depths, public_url, constants) for element in ELEMENT.finditer(made))
     return list(dict.fromkeys(link for link in found if link is not None))
 
 
 def _plain(
-    element: re.Match[str], levels: Levels, public_url: str, constants: Mapping[str, Any]
+    element: re.Match[str], depths: Depths, public_url: str, constants: Mapping[str, Any]
 ) -> PlainLink | None:
     """Say why an element of rewritten HTML is not counted; None where it is, or need not be."""
     rest, found = element["rest"], href_of(element)
@@ -63,33 +63,33 @@ def _plain(
         return PlainLink(_written(address[0]), Why.CONDITION) if is_chosen and address else None
     if f"html.{CLICK}}}}}" in found.value:
         return None
-    why = _why(found.value, levels.at(found.start), public_url, constants)
+    why = _why(found.value, depths.at(found.start), public_url, constants)
     return PlainLink(_written(found.value.strip()), why) if why else None
 
 
-def _why(value: str, level: Level, public_url: str, constants: Mapping[str, Any]) -> Why | None:
+def _why(value: str, depth: Depth, public_url: str, constants: Mapping[str, Any]) -> Why | None:
     text = attribute_text(value.strip())
     is_web = bool(_WEB.match(text))
     if BLOCK.search(value):
         return Why.CONDITION if _WEB.search(text) else None
-    target = target_of(value, level.contexts)
+    target = target_of(value, depth.contexts)
     if not target:
-        if level.contexts and "{{" in value and (is_web or text.startswith("{{")):
+        if depth.contexts and "{{" in value and (is_web or text.startswith("{{")):
             return Why.REPEATED
         return Why.DOUBT if is_web else None
     if any(name in constants and not constants[name] for name in VARIABLE.findall(target)):
         return None  # a value of the campaign that is still missing
-    return _why_not(settled(target, constants), level, public_url)
+    return _why_not(settled(target, constants), depth, public_url)
 
 
-def _why_not(address: str, level: Level, public_url: str) -> Why | None:
+def _why_not(address: str, depth: Depth, public_url: str) -> Why | None:
     authority = _AUTHORITY.match(address)
     if authority and OF_A_PERSON in authority[0]:
         return Why.HOST if _WEB.match(address) or address.startswith(OF_A_PERSON) else None
     host = host_of(address).partition(":")[0]
     if not _WEB.match(address) or host == host_of(public_url).partition(":")[0]:
         return None
-    if not host or "\\" in address or level.blocks >= MAX_DEPTH:
+    if not host or "\\" in address or depth.blocks >= MAX_DEPTH:
         return Why.DOUBT
     return Why.ROOM
 

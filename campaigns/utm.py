@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
+from .link_elements import BLOCK
+
 NAMES: Final = ("source", "medium", "campaign", "content", "term")
 MEDIUM: Final = "email"
 LONGEST: Final = 100
@@ -23,7 +25,6 @@ _HREF: Final = re.compile(
 _TEXT_URL: Final = re.compile(
     rf"https?://(?:(?!\{{\{{[#/]|\{{\{{else\b){_TAG}|[^\s<>\"'{{}}])+", re.IGNORECASE
 )
-_BLOCK: Final = re.compile(r"\{\{[~\s]*(?:[#/^]|else\b)")
 # The first "#" that is neither part of a tag nor of a character written as a number (&#38;).
 _FRAGMENT: Final = re.compile(rf"{_TAG}|&#\w+;|(?P<hash>#)")
 _WHOLE: Final = re.compile(r"\s*\{\{[~\s]*html\.(?P<name>[\w-]+)[~\s]*\}\}\s*")
@@ -49,7 +50,7 @@ def tag_url(url: str, parameters: Mapping[str, str], *, own_host: str = "", ampe
 
     An address that is not http(s), that leads to us, or whose form hangs on a condition stays as it is.
     """
-    if not re.match(r"https?://", url, re.IGNORECASE) or _BLOCK.search(url) or _host(url) in {None, own_host}:
+    if not re.match(r"https?://", url, re.IGNORECASE) or BLOCK.search(url) or _host(url) in {None, own_host}:
         return url
     cut = next((found.start() for found in _FRAGMENT.finditer(url) if found["hash"]), len(url))
     base, fragment = url[:cut], url[cut:]

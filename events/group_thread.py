@@ -1,7 +1,7 @@
 """One thread with one connection to the database that takes what comes from the event loop in groups.
 
-What all who stand in front of Django have in common: whoever waits for the database is no request, and a connection
-is opened once and not for each of them.
+The event loop in front of Django must never wait for the database. So each kind of work that needs it has a thread,
+which opens a connection once, not once for each post, hit or link.
 """
 
 import queue

@@ -36,7 +36,7 @@ class LinkReader(GroupThread[_Question]):
 
     def _take(self, group: list[_Question]) -> bool:
         for question in group:
-            # False: the reader does not wait any more.
+            # False where whoever asked has stopped waiting.
             if question.answer.set_running_or_notify_cancel():
                 self._answer(question)
         return True
