@@ -315,14 +315,14 @@ def test_a_reply_in_drops_that_never_ends_keeps_nobody(
     else:
         server.greeting = "drip"
     with pytest.raises(errors.SesError) as raised:
-        _hasty(server, 0.4).send_email(SINGLE)
+        _hasty(server, 1.0).send_email(SINGLE)
     assert raised.value.verdict is verdict
 
 
 def test_no_mail_begins_whose_answer_nobody_would_wait_for(server: FakeSmtp) -> None:
-    server.slow["RCPT"] = 0.8
+    server.slow["RCPT"] = 1.3
     with pytest.raises(errors.SesError, match="took too long") as raised:
-        _hasty(server, 1.0).send_email(SINGLE)
+        _hasty(server, 2.0).send_email(SINGLE)
     assert raised.value.verdict is Verdict.THROTTLED
     assert not server.letters
 

@@ -177,7 +177,7 @@ def test_one_silence_does_not_hold_up_the_others(server: Server) -> None:
         return body == b"silent" or _echo(link, body)
 
     server.handler = some
-    link = _wire(server, read_timeout=0.3)
+    link = _wire(server, read_timeout=1.0)
     first, second = link.post("/x", [b"silent", b"b"])
     assert isinstance(first, errors.LostAnswerError)
     assert _bodies([second]) == [b"b"]

@@ -79,7 +79,7 @@ def test_frozen_calls_wait_and_thaw(wired: Wired) -> None:
     sent: list[str] = []
     thread = threading.Thread(target=lambda: sent.append(wired.send()))
     thread.start()
-    time.sleep(0.2)
+    time.sleep(0.5)
     assert (sent, wired.sandbox.messages()) == ([], [])
     assert wired.ses.get_account()["SendingEnabled"]
     thawed_at = time.time()
