@@ -27,9 +27,20 @@ _TEXT_URL: Final = re.compile(
 )
 # The first "#" that is neither part of a tag nor of a character written as a number (&#38;).
 _FRAGMENT: Final = re.compile(rf"{_TAG}|&#\w+;|(?P<hash>#)")
-_WHOLE: Final = re.compile(r"\s*\{\{[~\s]*html\.(?P<name>[\w-]+)[~\s]*\}\}\s*")
-_USED: Final = re.compile(r"\{\{\{?[~\s]*html\.(?P<name>[\w-]+)")
-_SRC: Final = re.compile(r"\ssrc\s*=\s*(?P<quote>[\"'])(?P<url>.*?)(?P=quote)", re.IGNORECASE | re.DOTALL)
+_ROOT: Final = r"[~\s]*(?:(?:\.\./)+|@root\.)?"
+_WHOLE: Final = re.compile(rf"\s*\{{\{{{_ROOT}html\.(?P<name>[\w-]+)[~\s]*\}}\}}\s*")
+# A value in an HTML part, whose names begin with "html.", or in a text part.
+_USED: Final = re.compile(rf"\{{\{{\{{?{_ROOT}(?:html\.)?(?P<name>[\w-]+)[^{{}}]*\}}\}}\}}?")
+_SRC: Final = re.compile(
+    r"\s(?:src|srcset|background|poster)\s*=\s*(?P<quote>[\"'])(?P<url>.*?)(?P=quote)",
+    re.IGNORECASE | re.DOTALL,
+)
+_BLOCK_TAG: Final = re.compile(
+    r"\{\{[~\s]*(?:(?P<between>else\b|\^[~\s]*\}\})|(?P<opens>[#^])|(?P<closes>/))[^{}]*(?:\}\})?"
+)
+# What makes one word with the address before it. A sign that may end a sentence does only if the word goes on after it.
+_GOES_ON: Final = re.compile(r"\{\{|[.,;:!?\])]*[^\s<>\"'{}.,;:!?\])]")
+_LEADS_ON: Final = re.compile(r"(?:[\w/?#&=%+@:.~-]|url\(\s*[\"']?)\Z", re.IGNORECASE)
 
 
 def complete(chosen: Mapping[str, Any], *, campaign: str) -> dict[str, str]:
@@ -82,6 +93,8 @@ def tag_text(text: str, parameters: Mapping[str, str], *, own_host: str = "") ->
         return text
 
     def link(match: re.Match[str]) -> str:
+        if _goes_on(text, match.end()):
+            return match.group()
         url = match.group().rstrip(".,;:!?)]")
         return tag_url(url, parameters, own_host=own_host) + match.group()[len(url) :]
 
@@ -91,7 +104,7 @@ def tag_text(text: str, parameters: Mapping[str, str], *, own_host: str = "") ->
 def tag_variables(
     values: Mapping[str, Any], parameters: Mapping[str, str], *, parts: Iterable[str], own_host: str = ""
 ) -> dict[str, Any]:
-    """The campaign's values, tagged where one is the whole address of links in the stored HTML `parts`.
+    """The campaign's values, tagged where one is the whole address of links in the stored `parts`, HTML and text.
 
     One that is also a piece of another address, or of an image's, stays: what follows it would be torn off.
     """
@@ -108,17 +121,45 @@ def _uses(parts: Iterable[str]) -> tuple[set[str], set[str]]:
     """The names that are whole addresses of links, and those that are pieces of addresses."""
     whole: set[str] = set()
     torn: set[str] = set()
-    for html in parts:
-        for element in _ELEMENT.findall(html):
+    for part in parts:
+        for element in _ELEMENT.findall(part):
             for url in (found["url"] for found in _HREF.finditer(element)):
                 match = _WHOLE.fullmatch(url)
                 if match:
                     whole.add(match["name"])
                 else:
                     torn |= _names(url)
-        for found in _SRC.finditer(html):
+        for found in _SRC.finditer(part):
             torn |= _names(found["url"])
+        torn |= {used["name"] for used in _USED.finditer(part) if _is_piece(part, used)}
     return whole, torn
+
+
+def _is_piece(part: str, used: re.Match[str]) -> bool:
+    """Whether a value makes one word with what stands before or after it."""
+    before = part.rfind("{{", 0, used.start()) if part.endswith("}}", 0, used.start()) else -1
+    follows_a_value = before >= 0 and not _BLOCK_TAG.match(part, before)
+    leads_on = _LEADS_ON.search(part[max(0, used.start() - 20) : used.start()])
+    return follows_a_value or bool(leads_on) or _goes_on(part, used.end())
+
+
+def _goes_on(text: str, at: int) -> bool:
+    """Whether an address that ends here may go on, whatever the conditions around it say."""
+    while block := _BLOCK_TAG.match(text, at):
+        if block["opens"]:
+            return True
+        at = block.end() if block["closes"] else _end_of_block(text, block.end())
+    return bool(_GOES_ON.match(text, at))
+
+
+def _end_of_block(text: str, at: int) -> int:
+    """The end of the block in which this place stands."""
+    depth = 1
+    for block in _BLOCK_TAG.finditer(text, at):
+        depth += bool(block["opens"]) - bool(block["closes"])
+        if not depth:
+            return block.end()
+    return len(text)
 
 
 def _names(text: str) -> set[str]:

@@ -196,7 +196,11 @@ def _links(campaign: Campaign, versions: dict[str, TemplateVersion]) -> dict[str
     values = utm.tag_variables(
         publishing.campaign_variables(campaign),
         parameters,
-        parts=[own_links.without_own_links(version.html) for version in versions.values()],
+        parts=[
+            part
+            for version in versions.values()
+            for part in (own_links.without_own_links(version.html), version.text)
+        ],
         own_host=urlsplit(installation.public_url()).hostname or "",
     )
     return {"utm": parameters, "variables": values}

@@ -67,6 +67,52 @@ def test_addresses_of_the_text_part_keep_the_sentence_around_them() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://a.example/{{#if vip}}vip{{else}}all{{/if}}",
+        "https://a.example/x{{#if vip}}?v=1{{/if}} and on",
+        "{{#if a}}https://a.example{{else}}https://b.example{{#if c}} {{/if}}{{/if}}/path",
+        "{{#if a}}https://a.example{{/if}}{{path}}",
+    ],
+)
+def test_an_address_of_the_text_whose_form_hangs_on_a_condition_stays(text: str) -> None:
+    assert utm.tag_text(text, ONE) == text
+
+
+@pytest.mark.parametrize(
+    "torn",
+    [
+        '<td background="{{html.base}}/bg.png">',
+        '<td background="{{html.base}}">',
+        "<p style=\"background:url('{{ html.base }}')\">",
+        '<p style="background:url({{html.base}}/bg.png)">',
+        '<a href="{{html.base}}/sale">x</a>',
+        '{{#each html.x}}<a href="{{../html.base}}/sale">x</a>{{/each}}',
+        "{{base}}/sale",
+        "{{{base}}}?x=1",
+        "https://a.example/?to={{base}}",
+        "{{#if a}}{{base}}{{/if}}/sale",
+        "{{base}}{{path}}",
+        "{{path}}{{base}}",
+        "{{base}}.example.com",
+    ],
+)
+def test_a_value_that_is_a_piece_of_an_address_anywhere_stays(torn: str) -> None:
+    values, link = {"base": "https://b.example"}, '<a href="{{html.base}}">z</a>'
+    assert utm.tag_variables(values, ONE, parts=[link, torn]) == values
+
+
+@pytest.mark.parametrize("whole", ["{{base}}", "See {{base}}.", "({{base}})", "{{#if base}}{{base}}{{/if}}"])
+def test_a_value_that_stands_alone_in_the_text_is_no_piece(whole: str) -> None:
+    values, link = (
+        {"base": "https://b.example"},
+        '{{#if html.base}}<a href="{{html.base}}">{{html.base}}</a>{{/if}}',
+    )
+    tagged = utm.tag_variables(values, ONE, parts=[link, whole])
+    assert tagged == {"base": "https://b.example?utm_source=news"}
+
+
 def test_a_value_is_tagged_only_where_it_is_a_whole_address() -> None:
     values = {"shop": "https://a.example/", "base": "https://b.example", "words": "https://c.example", "n": 3}
     html = '<a href="{{html.shop}}">x</a><a href="{{html.base}}/x">y</a><a href="{{html.base}}">z</a>{{html.words}}'
