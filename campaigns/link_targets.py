@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
+from mailplatform.core.hosts import to_ascii
+
 from . import honeypot
 
 OF_A_PERSON: Final = "\ue000"  # stands for a person's value; no part of a host
 NAME: Final = r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z_][A-Za-z0-9_-]*)*"
 VARIABLE: Final = re.compile(rf"\{{\{{html\.(?P<name>{NAME})\}}\}}")
 _ADDRESS: Final = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[\w-]+(?:\.[\w-]+)*\.?)(?P<port>:\d{1,5})?"
-    r"(?P<rest>[/?#][^\x00-\x1f\x7f]*)?",
-    re.IGNORECASE,
+    r"(?P<scheme>(?ai:https?))://(?P<host>[\w-]+(?:\.[\w-]+)*\.?)(?P<port>:[0-9]{1,5})?"
+    r"(?P<rest>[/?#][^\x00-\x1f\x7f]*)?"
 )
 _ASCII_HOST: Final = re.compile(r"[a-z0-9_.-]+")
 _KEPT: Final = "%/?#[]@!$&'()*+,;=:~-._|"
@@ -54,10 +55,7 @@ def as_header(address: str) -> str:
 
 
 def _host(found: re.Match[str]) -> str:
-    try:
-        name = found["host"].rstrip(".").encode("idna").decode().lower()
-    except UnicodeError:
-        return ""
+    name = to_ascii(found["host"].rstrip("."))
     return f"{name}{found['port'] or ''}" if _ASCII_HOST.fullmatch(name) else ""
 
 

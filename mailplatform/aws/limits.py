@@ -10,7 +10,7 @@ from email.header import Header
 from email.utils import quote
 from typing import Any, Final
 
-import idna
+from mailplatform.core.hosts import to_ascii
 
 MAX_ENTRIES: Final = 50
 MAX_HEADERS: Final = 15
@@ -118,10 +118,9 @@ def check_address(address: str) -> str:
             f"{address!r} is not an address that SES delivers to (it wants ASCII before the '@')."
         )
     if not domain.isascii():
-        try:
-            domain = idna.encode(domain, uts46=True).decode("ascii")
-        except idna.IDNAError as error:
-            raise LimitError(f"{address!r} has a domain that cannot be written in punycode.") from error
+        domain = to_ascii(domain)
+        if not domain:
+            raise LimitError(f"{address!r} has a domain that cannot be written in punycode.")
     if not domain or _CONTROL.search(domain) or " " in domain:
         raise LimitError(f"{address!r} has no valid domain.")
     whole = f"{local}@{domain}"

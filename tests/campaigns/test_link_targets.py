@@ -71,6 +71,7 @@ def test_what_reports_show_and_what_a_header_says() -> None:
         "https://xn--bcher-kva.example:8443/%C3%A4%20b?q=%22%3C%20%3E%5C%7B"
     )
     assert link_targets.as_header("HTTP://example.com") == "http://example.com/"
+    assert link_targets.as_header("https://faß.de/x") == "https://xn--fa-hia.de/x"
     for wrong in (
         "",
         "https://",
@@ -79,6 +80,8 @@ def test_what_reports_show_and_what_a_header_says() -> None:
         "https://a b/",
         "//a/",
         "https://[::1]/",
+        "https://example.com:\uff18\uff10/",
+        "http\u017f://example.com/",
     ):
         with pytest.raises(ValueError, match="no web address"):
             link_targets.as_header(wrong)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from ..hosts import to_ascii
+
 MAX_LENGTH: Final = 500
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -43,9 +45,10 @@ def parse(url: str, *, allow_loopback: bool) -> Target:
     try:
         parts = urlsplit(url)
         port = parts.port
-        host = (parts.hostname or "").encode("idna").decode()
-    except (ValueError, UnicodeError):
+        host = parts.hostname or ""
+    except ValueError:
         raise NotAllowed("The address cannot be read.") from None
+    host = host if ":" in host else to_ascii(host.removesuffix("."))
     if parts.scheme not in {"https", "http"} or not host:
         raise NotAllowed("The address must begin with https:// and name a host.")
     if parts.username is not None or parts.password is not None or parts.fragment:
