@@ -22,9 +22,9 @@ _ANY_ADDRESS: Final = re.compile(r"https?://(?:\{\{[^{}#/]*\}\}|[^\s\"'<>{}])+",
 class Why(StrEnum):
     """Why a link of the web is not counted; each stands after "because"."""
 
-    HOST = "the host hangs on a person's data"
+    HOST = "the host hangs on a value that the campaign does not set for everybody"
     CONDITION = "a condition stands in the address"
-    REPEATED = "a value of a repeated part stands in the address"
+    REPEATED = "a value of a block (each, with) stands in the address"
     DOUBT = "the address cannot be read beyond doubt"
     ROOM = "the mail would become too large"
 
@@ -76,7 +76,8 @@ def _why(value: str, depth: Depth, public_url: str, constants: Mapping[str, Any]
     if not target:
         if depth.contexts and "{{" in value and (is_web or text.startswith("{{")):
             return Why.REPEATED
-        return Why.DOUBT if is_web else None
+        trimmed = settled(target_of(value.replace("~", ""), depth.contexts), constants)
+        return Why.DOUBT if is_web or _WEB.match(trimmed) else None
     if any(name in constants and not constants[name] for name in VARIABLE.findall(target)):
         return None  # a value of the campaign that is still missing
     return _why_not(settled(target, constants), depth, public_url)

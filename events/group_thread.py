@@ -43,6 +43,8 @@ class GroupThread(Generic[Item]):
             self._ending.set()
             self._items.put(None)
             thread.join(self.stop_seconds)
+            if thread.is_alive():
+                self._abandon(self._items.qsize() - 1)
 
     def _put(self, item: Item) -> None:
         if self._thread is None or not self._thread.is_alive():
@@ -97,6 +99,9 @@ class GroupThread(Generic[Item]):
 
     def _give_up(self, items: int) -> None:
         """Say that so many items were lost."""
+
+    def _abandon(self, items: int) -> None:
+        """Say that the thread did not end in time: what it holds and as many items behind it may be lost."""
 
     def _rest(self) -> None:
         """Nothing came for `IDLE_SECONDS`."""

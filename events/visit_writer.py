@@ -32,6 +32,7 @@ class VisitWriter(GroupThread[Visit]):
         super().__init__()
         self._runs = runs
         self.dropped = self._told = 0
+        self._held = 0  # what is being written just now
 
     def put(self, visit: Visit) -> None:
         """Note a visit; never waits."""
@@ -45,9 +46,11 @@ class VisitWriter(GroupThread[Visit]):
 
     def _take(self, group: list[Visit]) -> bool:
         """Store a group, however long the database is away; False where we were told to stop and could not."""
+        self._held = len(group)
         while True:
             is_last = self._ending.is_set()
             if self._store(group):
+                self._held = 0
                 self._tell()
                 return True
             if is_last:
@@ -56,6 +59,11 @@ class VisitWriter(GroupThread[Visit]):
 
     def _give_up(self, items: int) -> None:
         log.error("visits_lost", visits=items)
+        self._tell()
+
+    def _abandon(self, items: int) -> None:
+        log.error("visits_lost", visits=items + self._held, reason="the database does not answer")
+        self._tell()
 
     def _store(self, group: list[Visit]) -> bool:
         """Store a group; False when the database is away."""

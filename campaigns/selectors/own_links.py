@@ -2,7 +2,6 @@
 
 import datetime as dt
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Final
@@ -78,7 +77,7 @@ def resolve(links: RunLinks, key: str, subscriber_id: int) -> str:
     """Where a link leads one person, ready for a `Location` header. Raises `NoSuchLink`.
 
     Whoever was erased gets what stands in for values that a person does not have. One query where the link hangs on
-    the person.
+    the person, two where several languages have it.
     """
     place = links.targets.get(key)
     if place is None:
@@ -94,11 +93,6 @@ def resolve(links: RunLinks, key: str, subscriber_id: int) -> str:
     if link_targets.host_of(address) != link.host or len(made) > LONGEST:
         raise NoSuchLink
     return made
-
-
-def shared(target: str, constants: Mapping[str, Any]) -> str:
-    """A version's target as it is stored for reports, with the run's frozen `variables` put in."""
-    return link_targets.shared(link_targets.settled(target, constants))
 
 
 def _read(run_id: int) -> _Run | None:

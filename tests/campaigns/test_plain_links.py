@@ -27,6 +27,7 @@ CONSTANTS = {"shop": "https://shop.example/s?a=1", "mail": "mailto:a@b.example"}
             Why.CONDITION,
         ),
         ('{{#each html.v}}<a href="{{this.url}}">x</a>{{/each}}', "{{this.url}}", Why.REPEATED),
+        ('<a href="{{~html.shop~}}">', "{{~shop~}}", Why.DOUBT),
         (
             '<a href="https://me:word@example.com/?a=1&amp;b=2">',
             "https://me:word@example.com/?a=1&b=2",

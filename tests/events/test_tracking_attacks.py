@@ -1,19 +1,25 @@
 """What a stranger can try at our pixel and redirect: nothing is counted, leads elsewhere or comes back."""
 
 import asyncio
+import contextlib
 import logging
+import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import connection
+from structlog.testing import capture_logs
 
 from campaigns import tokens
 from campaigns.own_links import LINK_PATH, PIXEL_PATH, key_of
 from events.models import Counter, Event
+from events.visit_writer import VisitWriter
 from mailplatform.core.flood import BAD_POSTS
 from subscribers.models import Subscriber
 from tests.factories.events import make_person
 from tests.factories.tracking import SHOP, Readers, link_of, make_tracked_run, pixel_of
+from tests.factories.waiting import wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("month")]
 PERSONAL = "https://shop.example/{{html.name}}"
@@ -198,34 +204,62 @@ def test_database_away_and_back(readers: Readers, monkeypatch: pytest.MonkeyPatc
     plain, own, pixel = link_of(run, person), link_of(run, person, PERSONAL), pixel_of(run, person)
     readers.get(plain)
     readers.settle()
-    good = connection.settings_dict["HOST"], connection.settings_dict["PORT"]
-    _connect(connection.settings_dict, "127.0.0.1", "1")
-    try:
+    with database_at("127.0.0.1", 1):
         assert [answer.status for answer in readers.ask(plain, own, pixel)] == [302, 503, 200]
         asyncio.run(asyncio.sleep(0.3))
-    finally:
-        _connect(connection.settings_dict, *good)
     readers.settle()
     assert sorted(Event.objects.values_list("type", flat=True)) == ["click", "click", "open"]
 
 
-def test_database_away_until_the_end(readers: Readers, caplog: pytest.LogCaptureFixture) -> None:
-    """A stop does not wait for a database that is away; how many visits are lost is said."""
+@contextlib.contextmanager
+def database_at(host: str, port: int) -> Iterator[None]:
+    good = connection.settings_dict["HOST"], connection.settings_dict["PORT"]
+    _connect(connection.settings_dict, host, str(port))
+    try:
+        yield
+    finally:
+        _connect(connection.settings_dict, *good)
+
+
+def told(said: list[Any], event: str) -> list[int]:
+    return [entry["visits"] for entry in said if entry["event"] == event]
+
+
+def test_database_away_until_the_end(readers: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stop does not wait for a database that is away; how many visits are lost, and were dropped before, is said."""
+    monkeypatch.setattr("events.visit_writer.MAX_WAITING", 4)
+    monkeypatch.setattr("events.visit_writer.GATHER_SECONDS", 0.5)
     run, person = make_tracked_run(), make_person(opens=True, clicks=True)
     readers.get(link_of(run, person))
     readers.settle()
-    good = connection.settings_dict["HOST"], connection.settings_dict["PORT"]
-    _connect(connection.settings_dict, "127.0.0.1", "1")
-    try:
-        readers.ask(*[pixel_of(run, person)] * 7)
+    with database_at("127.0.0.1", 1), capture_logs() as said:
+        readers.ask(*[pixel_of(run, person)] * 12)
         readers.settle()
-    finally:
-        _connect(connection.settings_dict, *good)
-    assert "visits_lost" in caplog.text
-    assert "7" in caplog.text
+    (lost,), (dropped,) = told(said, "visits_lost"), told(said, "visits_dropped")
+    assert lost + dropped == 12
+    assert lost >= 4
     readers.get(pixel_of(run, person))
     readers.settle()
     assert Event.objects.filter(type="open").count() == 1
+
+
+def test_database_that_says_nothing_until_the_end(readers: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever hangs is not waited for either, and it is said what they held."""
+    monkeypatch.setattr(VisitWriter, "stop_seconds", 0.5)
+    run, person = make_tracked_run(), make_person(opens=True, clicks=True)
+    readers.get(link_of(run, person))
+    readers.settle()
+    writer = readers.site.tracking.writer
+    with socket.create_server(("127.0.0.1", 0)) as silent, capture_logs() as said:
+        with database_at(*silent.getsockname()):
+            readers.ask(*[pixel_of(run, person)] * 7)
+            wait_for(lambda: writer._held == 7)
+            thread = writer._thread
+            writer.stop()
+        assert told(said, "visits_lost") == [7]
+    assert thread is not None
+    thread.join(20)
+    assert not thread.is_alive()
 
 
 def test_more_visits_than_memory_are_dropped_and_counted(

@@ -179,9 +179,9 @@ def test_of_two_languages_with_one_link_that_of_the_persons_mail_is_read(run: Ru
 
 def test_what_is_stored_for_reports_names_no_person(run: Run) -> None:
     assert Subscriber.objects.exists()
-    assert own_links.shared(PERSONAL, run.frozen["variables"]) == (
-        "https://example.com/?q=…&n=…&s=https://shop.example/?a=1"
-    )
+    links = own_links.links_of(run.pk)
+    assert links is not None
+    assert links.shared[key_of(PERSONAL)] == "https://example.com/?q=…&n=…&s=https://shop.example/?a=1"
 
 
 def test_a_campaign_published_while_amazon_counts_has_no_links() -> None:

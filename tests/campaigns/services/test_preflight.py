@@ -181,7 +181,8 @@ def test_links_that_this_site_cannot_count_are_a_note() -> None:
     item = next(item for item in result.items if item.code == "plain_links")
     assert (item.level, item.fix) == (Level.ADVICE, checklist.TEMPLATE)
     assert item.message == (
-        "5 links are not counted and lead straight to the address: 4 because the host hangs on a person's data "
+        "5 links are not counted and lead straight to the address: 4 because the host "
+        "hangs on a value that the campaign does not set for everybody "
         "(“https://{{name}}.example/1”, “https://{{name}}.example/2”, “https://{{name}}.example/3” and 1 more); "
         "1 because a condition stands in the address (“https://example.com/{{#if name}}x{{/if}}”)."
     )
