@@ -11,8 +11,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import sql
 
 _TABLE: Final = "public.unfinished_restore"
+# Who begins again with another time means the other time.
 MARK: Final = sql.SQL(
-    "CREATE TABLE IF NOT EXISTS public.unfinished_restore AS SELECT {}::timestamptz AS taken_at;"
+    "CREATE TABLE IF NOT EXISTS public.unfinished_restore (taken_at timestamptz);"
+    " DELETE FROM public.unfinished_restore; INSERT INTO public.unfinished_restore VALUES ({}::timestamptz);"
 )
 
 

@@ -203,11 +203,13 @@ def test_a_database_that_something_else_put_back_is_locked(
     at = clock.now() - dt.timedelta(minutes=5)
     with monkeypatch.context() as patched:
         patched.setattr(register, "verify_restored", _interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            _call("restore", f"--lock-as-of={at.isoformat()}")
-    # Half done, it is open to nobody.
-    with pytest.raises(CommandError, match="not finished"):
+        for time in (at + dt.timedelta(minutes=4), at):  # a slip of the pen, and what was meant
+            with pytest.raises(KeyboardInterrupt):
+                _call("restore", f"--lock-as-of={time.isoformat()}")
+    # Half done, it is open to nobody, and the advice names the time that was said last.
+    with pytest.raises(CommandError, match="not finished") as raised:
         _call("setup_database")
+    assert dt.datetime.fromisoformat(str(raised.value).rpartition(" ")[2]) == at
     with pytest.raises(ProgrammingError, match="permission denied"):
         Run.objects.first()
     connections.close_all()
