@@ -92,7 +92,7 @@ def endpoints(configured: Mapping[str, str]) -> dict[str, str]:
     for_all = os.environ.get("AWS_ENDPOINT_URL")
     ours = {f"AWS_ENDPOINT_URL_{service.upper()}": url for service, url in configured.items()}
     # What one variable says for all services is said once.
-    found = {name: url for name, url in ours.items() if url != for_all or name in os.environ}
+    found = {name: url for name, url in ours.items() if url != for_all or os.environ.get(name)}
     variables = {
         name: url
         for name, url in os.environ.items()
