@@ -59,12 +59,16 @@ def trial_errors() -> list[str]:
 def region_errors() -> list[str]:
     """Return why personal data would leave the European Economic Area here; empty when all is well."""
     named = {"AWS_REGION": settings.AWS_REGION} if settings.AWS_REGION else {}
-    bucket = "S3_BUCKET" if settings.S3_BUCKET else "LEDGER_BUCKET" if settings.LEDGER_BUCKET else ""
-    if bucket and "s3" not in settings.AWS_ENDPOINT_URLS:
+    # Without a bucket of its own the ledger uses that of uploads: one value is said once.
+    by_name = {settings.LEDGER_BUCKET: "LEDGER_BUCKET", settings.S3_BUCKET: "S3_BUCKET"}
+    buckets = {setting: name for name, setting in reversed(by_name.items()) if name}
+    if buckets and "s3" not in settings.AWS_ENDPOINT_URLS:
         if not settings.S3_REGION:
-            return [f"{bucket} is set, but not where that bucket is: name its Region in S3_REGION."]
+            return [
+                f"{next(iter(buckets))} is set, but not where that bucket is: name its Region in S3_REGION."
+            ]
         named["S3_REGION"] = settings.S3_REGION
-    return regions.problems(regions=named, configured=settings.AWS_ENDPOINT_URLS)
+    return regions.problems(regions=named, configured=settings.AWS_ENDPOINT_URLS, buckets=buckets)
 
 
 def address_errors() -> list[str]:

@@ -16,6 +16,8 @@ from botocore.session import Session
 
 from mailplatform import env
 
+from .provision.wanted import BUCKET
+
 EXCEPTIONS_VARIABLE: Final = "EEA_EXCEPTIONS"
 # Region to city and country, as Amazon's list of Regions says.
 PLACES: Final[Mapping[str, str]] = {
@@ -92,7 +94,7 @@ def endpoints(configured: Mapping[str, str]) -> dict[str, str]:
     for_all = os.environ.get("AWS_ENDPOINT_URL")
     ours = {f"AWS_ENDPOINT_URL_{service.upper()}": url for service, url in configured.items()}
     # What one variable says for all services is said once.
-    found = {name: url for name, url in ours.items() if url != for_all or name in os.environ}
+    found = {name: url for name, url in ours.items() if url != for_all or os.environ.get(name)}
     variables = {
         name: url
         for name, url in os.environ.items()
@@ -119,26 +121,64 @@ def _from_file() -> dict[str, str]:
 
 def sts_problem() -> str | None:
     """Say why calls to STS would go to the global endpoint in the United States, or None."""
-    if (
-        os.environ.get("AWS_STS_REGIONAL_ENDPOINTS", "").lower() != "legacy"
-        or "sts.amazonaws.com" in exceptions()
-    ):
+    if str(_chosen("sts_regional_endpoints")).lower() != "legacy" or "sts.amazonaws.com" in exceptions():
         return None
+    variable = "AWS_STS_REGIONAL_ENDPOINTS"
+    setting = variable if os.environ.get(variable) else "sts_regional_endpoints in the AWS configuration file"
     return (
-        "AWS_STS_REGIONAL_ENDPOINTS is 'legacy', which signs in at sts.amazonaws.com in the United States: "
+        f"{setting} is 'legacy', which signs in at sts.amazonaws.com in the United States: "
         f"set it to 'regional', or name sts.amazonaws.com in {EXCEPTIONS_VARIABLE}."
     )
 
 
-def problems(*, regions: Mapping[str, str], configured: Mapping[str, str]) -> list[str]:
+def accelerate_problem() -> str | None:
+    """Say why files would go by way of Amazon's nearest place anywhere on earth, or None."""
+    options = _chosen("s3")
+    is_on = isinstance(options, Mapping) and options.get("use_accelerate_endpoint")
+    if not is_on or "s3-accelerate.amazonaws.com" in exceptions():
+        return None
+    return (
+        "use_accelerate_endpoint of s3 in the AWS configuration file is on, and s3-accelerate.amazonaws.com may answer "
+        f"from outside the European Economic Area: switch it off, or name that host in {EXCEPTIONS_VARIABLE}."
+    )
+
+
+def _chosen(variable: str) -> Any:
+    """Return what botocore would use: its environment variable first, then the profile in the configuration file."""
+    session: Any = Session()
+    try:
+        return session.get_config_variable(variable)
+    except BotoCoreError:
+        # As in `_from_file`: no client can be made.
+        return None
+
+
+def bucket_problem(bucket: str, setting: str) -> str | None:
+    """Say why the bucket that `setting` names must not be used, or None.
+
+    Boto3 takes an ARN in the place of a name and then calls the Region that the ARN names, or all of them.
+    """
+    if BUCKET.fullmatch(bucket):
+        return None
+    return (
+        f"{setting} is {bucket!r}, which is not the plain name of a bucket (3 to 63 small letters, digits, dots and "
+        "hyphens); an ARN may lead to another Region."
+    )
+
+
+def problems(
+    *, regions: Mapping[str, str], configured: Mapping[str, str], buckets: Mapping[str, str] | None = None
+) -> list[str]:
     """Return one sentence for each setting that would take personal data out of the EEA.
 
-    `regions` are Regions by the setting that names them; `configured` are endpoints by service.
+    `regions` and `buckets` are given by the setting that names them; `configured` are endpoints by service.
     """
     found: Iterable[str | None] = (
+        *(bucket_problem(bucket, setting) for setting, bucket in (buckets or {}).items()),
         *(region_problem(region, setting) for setting, region in regions.items()),
         *(endpoint_problem(url, setting) for setting, url in sorted(endpoints(configured).items())),
         sts_problem(),
+        accelerate_problem(),
     )
     return [text for text in found if text]
 

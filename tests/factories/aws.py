@@ -17,6 +17,7 @@ from mailplatform.aws.provision.model import Resource, Step
 from mailplatform.aws.provision.wanted import Schedule, Wanted
 from mailplatform.aws.regions import EEA_REGIONS
 from mailplatform.aws.session import Connection
+from mailplatform.aws.sns import confirm_subscription
 from mailplatform.aws.steps import Outcome
 from mailplatform.sandbox import constants
 from mailplatform.sandbox.testing import RunningSandbox
@@ -175,13 +176,17 @@ def _as_text(item: Any) -> str:
 
 @contextmanager
 def confirming_site(sandbox: RunningSandbox) -> Iterator[str]:
-    """Run a site that confirms whatever subscription it is asked for; give the address for its messages."""
+    """Run a site that confirms whatever subscription it is asked for; give the address for its messages.
+
+    It confirms as the product does, so that the call counts as the site's own.
+    """
+    connection = Connection(sandbox.region, constants.ACCESS_KEY, constants.SECRET_KEY, {"sns": sandbox.url})
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if said["Type"] == "SubscriptionConfirmation":
-                sandbox.client("sns").confirm_subscription(TopicArn=said["TopicArn"], Token=said["Token"])
+                confirm_subscription(connection, topic_arn=said["TopicArn"], token=said["Token"])
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()

@@ -1,11 +1,13 @@
 """The facts that settings and installation know: controller, Amazon, measuring, hosting, what a browser meets."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from mailplatform.aws import regions
+from mailplatform.aws.provision.wanted import PARTS
 from mailplatform.core.smtp_server import SmtpServer
 
 from ..models import Carrier, Installation
@@ -56,8 +58,40 @@ def amazon(row: Installation) -> list[Fact]:
     return [
         *found,
         Fact("endpoints", "Endpoints instead of Amazon's own", ", ".join(sorted(endpoints)) or "none"),
+        *_provisioned(row),
         *_mail_server(),
     ]
+
+
+def _provisioned(row: Installation) -> list[Fact]:
+    """What was chosen for the account at the last apply; what was not chosen is left out."""
+    chosen = row.provisioning
+    if not chosen:
+        return []
+    parts = [
+        Fact(part, f"Set up at Amazon: {what}", yes(_is_set_up(part, chosen))) for part, what in PARTS.items()
+    ]
+    alarms = chosen.get("operations_address") if _is_set_up("monitoring", chosen) else ""
+    schedules = [
+        f"{item['name']}, {item['expression']}: {item.get('event') or 'campaign ' + str(item.get('campaign'))}"
+        for item in chosen.get("schedules", ())
+    ]
+    named = [
+        Fact("identities", "Domains and addresses set up to send", ", ".join(chosen.get("identities", ()))),
+        Fact("tenant", "Tenant of Amazon SES", row.tenant),
+        Fact("ip_pool", "Pool of dedicated addresses", chosen.get("ip_pool") or ""),
+        Fact("tracking_domain", "Tracking domain in front of Amazon's", chosen.get("tracking_domain") or ""),
+        Fact("operations", "Address that gets Amazon's alarms", alarms or ""),
+        Fact("schedules", "Schedules at Amazon", "; ".join(schedules)),
+    ]
+    return [*parts, *(fact for fact in named if fact.value)]
+
+
+def _is_set_up(part: str, chosen: Mapping[str, Any]) -> bool:
+    """Whether a part was made; beside a stand-in for other services CloudWatch is out of reach."""
+    near = settings.AWS_ENDPOINT_URLS
+    away = part == "monitoring" and bool(near) and "cloudwatch" not in near
+    return part not in chosen.get("without", ()) and not away
 
 
 def _mail_server() -> list[Fact]:

@@ -48,6 +48,10 @@ SECTIONS: Final[Mapping[str, tuple[Question, ...]]] = {
         Question("aws_dpf_checked", "Data Privacy Framework entry checked on", "date on which the DPF entry of AWS was checked", "date",
                  "Look up Amazon Web Services, Inc. on dataprivacyframework.gov."),
         Question("aws_subprocessors_checked", "AWS sub-processors read on", "date on which the list of AWS sub-processors was read", "date"),
+        Question("tracking_host", "Who runs the host of the tracking domain",
+                 "who runs the host of the tracking domain, where, under which contract, and whether it can be reached from outside the EEA", "text",
+                 "Only where Amazon counts through a tracking domain of yours: the content delivery network or server that takes readers' "
+                 "requests and passes them on to Amazon. Name, address, country, contract."),
         Question("aws_support", "AWS support contract", "whether AWS support may see contents", hint="Plan, and whether tickets may hold personal data."),
     ),
     "Your own SMTP server": (

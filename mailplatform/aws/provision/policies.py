@@ -154,6 +154,9 @@ def setup(names: _Names) -> list[dict[str, Any]]:
         ),
         _allow("Queue", _SQS, names.queue),
     ]
+    if "subscription" not in wanted.without:
+        # An apply waits until the running site, which has these keys meanwhile, confirmed.
+        found.append(_allow("Confirmation", ("sns:ConfirmSubscription",), names.inbound))
     if "buckets" not in wanted.without:
         found.append(_allow("Buckets", _S3, names.buckets))
     if "monitoring" not in wanted.without:

@@ -133,6 +133,20 @@ def _apart(service: str, host: str) -> tuple[str, dict[str, str]]:
 
 
 # Each service that can be set apart, by our variables and by those that only botocore reads; and what is elsewhere.
+def _checked(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run `manage.py check` in Frankfurt with nothing else of Amazon but this."""
+    dropped = ("AWS_", "SANDBOX", "S3_", "LEDGER_", "EEA_")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    return subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        env={**clean, "AWS_REGION": "eu-central-1", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+
+
 ELSEWHERE = [
     ("S3_REGION is 'us-east-1'", {"S3_BUCKET": "uploads", "S3_REGION": "us-east-1"}),
     ("S3_REGION is 'eu-west-2'", {"LEDGER_BUCKET": "ledger", "S3_REGION": "eu-west-2"}),
@@ -183,6 +197,19 @@ class TestRegions:
         settings.S3_BUCKET, settings.LEDGER_BUCKET, settings.S3_REGION = "uploads", "uploads", region
         assert [text.split()[0] for text in checks.region_errors()] == words
 
+    def test_a_bucket_is_a_name(self, settings: Settings) -> None:
+        wire(settings)
+        elsewhere = "arn:aws:s3:us-east-1:123456789012:accesspoint/foo"
+        settings.S3_REGION = "eu-central-1"
+        for uploads, ledger, said in (
+            (elsewhere, elsewhere, ["S3_BUCKET"]),
+            ("uploads", elsewhere, ["LEDGER_BUCKET"]),
+            (elsewhere, "ledger", ["S3_BUCKET"]),
+            ("uploads", "ledger", []),
+        ):
+            settings.S3_BUCKET, settings.LEDGER_BUCKET = uploads, ledger
+            assert [text.split()[0] for text in checks.region_errors()] == said
+
     def test_a_bucket_for_checkpoints_alone(self, settings: Settings) -> None:
         wire(settings)
         settings.S3_BUCKET, settings.LEDGER_BUCKET, settings.S3_REGION = "", "ledger", ""
@@ -200,21 +227,18 @@ class TestRegions:
     )
     def test_the_command_line_ends_with_one_sentence(self, said: str, environment: dict[str, str]) -> None:
         """`manage.py check` as a person types it, for each service that is set apart."""
-        clean = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("AWS_", "SANDBOX", "S3_"))
-        }
-        found = subprocess.run(
-            [sys.executable, "manage.py", "check"],
-            env={**clean, "AWS_REGION": "eu-central-1", **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=ROOT,
-        )
+        found = _checked(environment)
         assert found.returncode == 1
         assert found.stdout == ""
         assert found.stderr.startswith(f"mailplatform does not start: {said}")
         assert found.stderr.rstrip().endswith("in EEA_EXCEPTIONS.")
         assert found.stderr.count("\n") == 1
+
+    def test_the_command_line_says_what_stands_in_a_file_or_a_name(self, tmp_path: Path) -> None:
+        (tmp_path / "config").write_text("[profile old]\nsts_regional_endpoints = legacy\n")
+        profile = {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_PROFILE": "old"}
+        bucket = "arn:aws:s3:us-east-1:123456789012:accesspoint/foo"
+        found = _checked({**profile, "LEDGER_BUCKET": bucket})
+        assert found.returncode == 1
+        assert found.stderr.startswith(f"mailplatform does not start: LEDGER_BUCKET is '{bucket}'")
+        assert "sts_regional_endpoints in the AWS configuration file is 'legacy'" in found.stderr

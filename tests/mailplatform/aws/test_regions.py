@@ -1,10 +1,14 @@
 """What may carry personal data, and what is refused in one sentence."""
 
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 
-from mailplatform.aws import regions
+from mailplatform.aws import regions, session
+from mailplatform.aws.session import Connection
 
 SERVICES = ["sesv2", "sns", "sqs", "s3", "sts", "cloudwatch", "events", "scheduler"]
 
@@ -15,6 +19,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         regions.EXCEPTIONS_VARIABLE,
         "AWS_STS_REGIONAL_ENDPOINTS",
         "AWS_PROFILE",
+        "AWS_DEFAULT_PROFILE",
         "AWS_ENDPOINT_URL",
     ):
         monkeypatch.delenv(name, raising=False)
@@ -125,3 +130,84 @@ def test_the_global_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "United States" in regions.problems(regions={}, configured={})[0]
     monkeypatch.setenv("EEA_EXCEPTIONS", "sts.amazonaws.com")
     assert regions.problems(regions={}, configured={}) == []
+
+
+class NotSent(Exception):
+    """The address to which a call would have gone."""
+
+
+def _caught(request: Any, **_: Any) -> None:
+    raise NotSent(request.url)
+
+
+class TestConfigurationFile:
+    """What is chosen there without an endpoint's name, as botocore itself reads it."""
+
+    @pytest.fixture(autouse=True)
+    def _file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        file = tmp_path / "config"
+        file.write_text(
+            "[default]\nregion = eu-central-1\n"
+            "[profile old]\nsts_regional_endpoints = legacy\n"
+            "[profile fast]\ns3 =\n  use_accelerate_endpoint = true\n"
+        )
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(file))
+
+    def host(self, service: str) -> str:
+        """Where a client of ours would send a call."""
+        made = session.client(
+            Connection("eu-central-1", uuid4().hex, "secret"), service
+        )  # a kept one is older
+        made.meta.events.register("before-send", _caught)
+        with pytest.raises(NotSent) as caught:
+            made.get_caller_identity() if service == "sts" else made.head_object(Bucket="files", Key="a")
+        return urlsplit(str(caught.value)).hostname or ""
+
+    def test_the_profile_in_use_counts(self) -> None:
+        assert regions.problems(regions={}, configured={}) == []
+        assert self.host("sts") == "sts.eu-central-1.amazonaws.com"
+        assert self.host("s3") == "files.s3.eu-central-1.amazonaws.com"
+
+    def test_the_global_sign_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_PROFILE", "old")
+        assert self.host("sts") == "sts.amazonaws.com"
+        (said,) = regions.problems(regions={}, configured={})
+        assert said.startswith("sts_regional_endpoints in the AWS configuration file is 'legacy'")
+        monkeypatch.setenv("EEA_EXCEPTIONS", "sts.amazonaws.com")
+        assert regions.problems(regions={}, configured={}) == []
+
+    def test_the_variable_wins(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_PROFILE", "old")
+        monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", "regional")
+        assert self.host("sts") == "sts.eu-central-1.amazonaws.com"
+        assert regions.problems(regions={}, configured={}) == []
+
+    def test_accelerated_buckets(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_PROFILE", "fast")
+        assert self.host("s3") == "files.s3-accelerate.amazonaws.com"
+        (said,) = regions.problems(regions={}, configured={})
+        assert said.startswith("use_accelerate_endpoint of s3")
+        monkeypatch.setenv("EEA_EXCEPTIONS", "s3-accelerate.amazonaws.com")
+        assert regions.problems(regions={}, configured={}) == []
+
+
+@pytest.mark.parametrize("bucket", ["mp-files-123456789012", "a.b-c", "abc"])
+def test_plain_names_of_buckets(bucket: str) -> None:
+    assert regions.bucket_problem(bucket, "S3_BUCKET") is None
+
+
+@pytest.mark.parametrize(
+    "bucket",
+    [
+        "arn:aws:s3:us-east-1:123456789012:accesspoint/foo",
+        "arn:aws:s3::123456789012:accesspoint/mfzwi23gnjvgw.mrap",
+        "arn:aws:s3-outposts:us-east-1:123456789012:outpost/op-1/accesspoint/foo",
+        "https://files.s3.us-east-1.amazonaws.com",
+        "files/uploads",
+        "Files",
+        "ab",
+    ],
+)
+def test_what_is_no_name_of_a_bucket(bucket: str) -> None:
+    (said,) = regions.problems(regions={}, configured={}, buckets={"S3_BUCKET": bucket})
+    assert said.startswith(f"S3_BUCKET is {bucket!r}, which is not the plain name of a bucket")

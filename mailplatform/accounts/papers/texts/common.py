@@ -49,6 +49,12 @@ def still_at_amazon(facts: Facts) -> list[str]:
         found.append(
             "may hold, in the connected account, what it got while it sent: addresses that bounced or complained"
         )
+    if facts.is_yes("amazon", "monitoring"):
+        found.append("gets figures of this site each minute (CloudWatch), none of anybody in particular")
+    if address := facts.value("amazon", "operations"):
+        found.append(f"tells {address} of alarms")
+    if facts.value("amazon", "schedules"):
+        found.append("tells this site that a scheduled time has come (EventBridge)")
     return found
 
 
@@ -99,6 +105,11 @@ def counts_itself(facts: Facts) -> bool:
 def amazon_counts(facts: Facts) -> bool:
     """Return whether Amazon sees hits: of mail that is measured now, or of mail that was sent when it counted."""
     return (is_measured(facts) and not counts_itself(facts)) or facts.is_yes("campaigns", "amazon_tracked")
+
+
+def tracking_host(facts: Facts) -> str:
+    """Return the host of one's own by which readers reach Amazon's pixel and redirect; empty where they go there straight."""
+    return facts.value("amazon", "tracking_domain") if amazon_counts(facts) else ""
 
 
 def place(facts: Facts) -> str:

@@ -47,12 +47,26 @@ def write(facts: Facts, answers: Answers) -> list[Block]:
                 ],
                 ["Logs", "numbers and times; no addresses", "as the host keeps them"],
                 *_senders(facts),
+                *_alarms(facts),
                 ["Backups", "all of the database", answered(answers, "backups")],
             ],
         ),
         Heading("Tables that hold nothing about people"),
         Para(", ".join(empty) + "."),
         Points(["A test of the product fails while any column is neither described nor declared impersonal"]),
+    ]
+
+
+def _alarms(facts: Facts) -> list[list[str]]:
+    address = facts.value("amazon", "operations")
+    if not address or facts.is_yes("amazon", "sandbox"):
+        return []
+    return [
+        [
+            "Amazon SNS, topic of alarms",
+            f"{address}, of the controller's staff",
+            "until provisioning removes it",
+        ]
     ]
 
 

@@ -11,6 +11,7 @@ from .common import (
     mail_server,
     place,
     smtp_host,
+    tracking_host,
     transfers,
     who,
 )
@@ -145,7 +146,9 @@ def _risks(facts: Facts) -> list[list[str]]:
 
 def _what_remains(facts: Facts) -> str:
     if amazon_counts(facts):
-        return "Amazon sees hits of mail that it tracks"
+        host = tracking_host(facts)
+        also = f", and so does whoever runs {host}" if host else ""
+        return f"Amazon sees hits of mail that it tracks{also}"
     if is_measured(facts):
         return "Whoever gets a mail passed on is counted as the reader it was sent to"
     return "None while measuring is off"

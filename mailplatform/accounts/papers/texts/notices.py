@@ -12,6 +12,7 @@ from .common import (
     is_measured,
     place,
     smtp_host,
+    tracking_host,
     uses_amazon,
 )
 
@@ -30,6 +31,7 @@ def privacy_notice(facts: Facts, answers: Answers) -> list[Block]:
         ),
         Para(answered(answers, "purposes")),
         Para(_tracking(facts)),
+        *([Para(answered(answers, "tracking_host"))] if tracking_host(facts) else []),
         Heading("Who sends our mail"),
         *_sender(facts, answers),
         Heading("How long"),
@@ -50,13 +52,15 @@ def privacy_notice(facts: Facts, answers: Answers) -> list[Block]:
 
 
 def _tracking(facts: Facts) -> str:
-    older = "still contact Amazon, and once you have withdrawn we store nothing of that any more."
+    host = tracking_host(facts)
+    by_way = f" by way of {host}" if host else ""
+    older = f"still contact Amazon{by_way}, and once you have withdrawn we store nothing of that any more."
     if not is_measured(facts):
         text = "We do not measure whether you open our mail or follow its links."
         return f"{text} Mails that we sent before {older}" if amazon_counts(facts) else text
     text = (
         "Only if you agree to it apart do we record when you open our mail, and which links you follow. A pixel and redirects of "
-        f"{'our own site' if counts_itself(facts) else 'Amazon Web Services'} do this; we store neither your IP address nor your "
+        f"{'our own site' if counts_itself(facts) else f'Amazon Web Services{by_way}'} do this; we store neither your IP address nor your "
         "mail program. You can withdraw it apart from the mailing."
     )
     if not counts_itself(facts):

@@ -12,6 +12,7 @@ from .common import (
     mail_server,
     place,
     smtp_host,
+    tracking_host,
 )
 
 
@@ -61,9 +62,19 @@ def table(facts: Facts, answers: Answers) -> Table:
         ["Processor", "What for", "Where", "Contract of"],
         [
             *_senders(facts, answers),
+            *_tracking_host(facts, answers),
             ["Host", "Servers, database, backups", answered(answers, "host"), answered(answers, "host_dpa")],
         ],
     )
+
+
+def _tracking_host(facts: Facts, answers: Answers) -> list[list[str]]:
+    if not (host := tracking_host(facts)):
+        return []
+    what = "Takes hits with IP address and program, of those who consented, and passes them on to Amazon"
+    return [
+        [f"Host of the tracking domain {host}", what, answered(answers, "tracking_host"), "as said there"]
+    ]
 
 
 def _senders(facts: Facts, answers: Answers) -> list[list[str]]:
@@ -89,7 +100,7 @@ def _senders(facts: Facts, answers: Answers) -> list[list[str]]:
 def services(facts: Facts) -> Table:
     """Return which of Amazon's services see which data."""
     if smtp_host(facts):
-        left = [["STS, IAM", "No personal data of readers", "sign-in of this site"], *_storage(facts)]
+        left = [["STS, IAM", "No personal data of readers", "sign-in of this site"], *_around(facts)]
         if facts.value("amazon", "account"):
             left.insert(
                 0,
@@ -115,12 +126,48 @@ def services(facts: Facts) -> Table:
         else ""
     )
     rows = [
-        ["SES", "Address, sender, whole mail with headers, tags that name mailing and person by number", "sends; keeps a list of addresses that bounced or complained"],
+        ["SES", "Address, sender, whole mail with headers, tags that name mailing and person by number", f"sends{_through(facts)}; keeps a list of addresses that bounced or complained"],
         ["SNS", f"Events: address, time, answer of the mail server{hits}", "delivers to this site"],
         ["SQS", "The same events, where this site could not be reached", "up to 14 days"],
         ["STS, IAM", "No personal data of readers", "sign-in of this site"],
     ]  # fmt: skip
-    return Table(["Service", "Sees", "Does"], rows + _storage(facts))
+    return Table(["Service", "Sees", "Does"], rows + _around(facts))
+
+
+def _through(facts: Facts) -> str:
+    """Name what of one's own in SES mail passes."""
+    tenant, pool = facts.value("amazon", "tenant"), facts.value("amazon", "ip_pool")
+    named = [f"through the tenant {tenant}"] if tenant else []
+    named += [f"from the dedicated addresses of the pool {pool}"] if pool else []
+    return "".join(f", {words}" for words in named)
+
+
+def _around(facts: Facts) -> list[list[str]]:
+    """Return the services beside sending and its events."""
+    rows = []
+    if facts.is_yes("amazon", "monitoring"):
+        address = facts.value("amazon", "operations")
+        told = (
+            f"alarms, of which {address} is told by mail (SNS)"
+            if address
+            else "alarms, of which nobody is told"
+        )
+        rows.append(
+            [
+                "CloudWatch",
+                "Numbers of mails, events and waiting work; nobody's data",
+                f"figures, dashboard; {told}",
+            ]
+        )
+    if facts.value("amazon", "schedules"):
+        rows.append(
+            [
+                "EventBridge",
+                "Names of rules, of campaigns and events; nobody's data",
+                "tells this site the time (SNS)",
+            ]
+        )
+    return rows + _storage(facts)
 
 
 def _storage(facts: Facts) -> list[list[str]]:

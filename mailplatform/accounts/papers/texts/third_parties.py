@@ -2,11 +2,19 @@
 
 from ..blocks import Block, Heading, Para, Points, Table
 from ..facts import Facts
-from ..questions import Answers
-from .common import amazon_counts, counts_itself, is_local, is_measured, left_at_amazon, smtp_host
+from ..questions import Answers, answered
+from .common import (
+    amazon_counts,
+    counts_itself,
+    is_local,
+    is_measured,
+    left_at_amazon,
+    smtp_host,
+    tracking_host,
+)
 
 
-def write(facts: Facts, _answers: Answers) -> list[Block]:
+def write(facts: Facts, answers: Answers) -> list[Block]:
     """Write what a reader's device, a user's browser and the server get in touch with."""
     region = facts.value("amazon", "region")
     cookies = [[f.label, f.value, f.note] for f in facts.group("browser") if f.key.startswith("cookie_")]
@@ -18,6 +26,7 @@ def write(facts: Facts, _answers: Answers) -> list[Block]:
     return [
         Heading("What a reader meets"),
         Points(_reader(facts, region)),
+        *_tracking_host(facts, answers),
         Heading("Cookies"),
         Para("Readers get no cookies on the pages that mails and sign-up forms lead to. Users of these pages get the following, all necessary for signing in:"),
         Table(["Cookie", "Lifetime and guard", "Who gets it"], cookies),
@@ -46,12 +55,22 @@ def _reader(facts: Facts, region: str) -> list[str]:
         )
     if amazon_counts(facts):
         when = ", sent while Amazon counted" if counts_itself(facts) else ""
-        found.append(
-            f"awstrack.me (hosts of the form <id>.r.{region}.awstrack.me): pixel and redirect of Amazon, in mails to those who consented{when}"
-        )
+        what = f"pixel and redirect of Amazon, in mails to those who consented{when}"
+        straight = f"awstrack.me (hosts of the form <id>.r.{region}.awstrack.me)"
+        if host := tracking_host(facts):
+            found.append(f"{host}, which passes on to r.{region}.awstrack.me: {what}")
+            found.append(f"{straight}: the same, in any mail from before {host} was set up")
+        else:
+            found.append(f"{straight}: {what}")
     elif not is_measured(facts):
         found.append("No tracking host: measuring is off")
     return found
+
+
+def _tracking_host(facts: Facts, answers: Answers) -> list[Block]:
+    if not (host := tracking_host(facts)):
+        return []
+    return [Table(["Tracking domain", "Run by"], [[host, answered(answers, "tracking_host")]])]
 
 
 def _server(facts: Facts, region: str) -> list[list[str]]:
@@ -76,6 +95,12 @@ def _amazon(facts: Facts, region: str) -> list[list[str]]:
         ["crt.*.amazontrust.com", "the authority of that certificate"],
         [f"sqs.{region}.{suffix}, sts.{region}.{suffix}", "setting up, events that could not be delivered"],
     ]
+    if facts.is_yes("amazon", "monitoring"):
+        found.append(
+            [f"monitoring.{region}.{suffix}", "figures of this site each minute; alarms and dashboard"]
+        )
+    if facts.value("amazon", "schedules"):
+        found.append([f"events.{region}.{suffix}", "setting up schedules"])
     if facts.value("hosting", "uploads") == "Amazon S3":
         found.append(["s3, in " + facts.value("amazon", "bucket").removeprefix("yes, in "), "uploads"])
     if facts.value("amazon", "endpoints") != "none":

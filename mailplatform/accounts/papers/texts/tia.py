@@ -13,6 +13,7 @@ from .common import (
     mail_server,
     place,
     smtp_host,
+    tracking_host,
     transfers,
     who,
 )
@@ -90,29 +91,35 @@ def _paths(facts: Facts, answers: Answers) -> list[list[str]]:
         ]
         rest = [
             ["Support of Amazon", "What is written into a ticket", answered(answers, "aws_support")],
-            _hits(facts),
+            *_hits(facts, answers),
         ]
-        return [server, *rest] if _has_amazon(facts) else [server, _hits(facts)]
+        return [server, *rest] if _has_amazon(facts) else [server, *_hits(facts, answers)]
     where = "this machine" if is_local(facts) else place(facts)
     return [
         ["Data plane: sending, events", "Addresses and whole mails, while they pass", f"Processed in {where}; TLS on the way"],
         ["Control plane and IAM", "Names of resources, sign-ins of this site; no readers", "Keys of the site see only what it needs, if you set them up so"],
         ["Billing and metrics", "Numbers of mails", "No readers' data"],
         ["Support", "What is written into a ticket", answered(answers, "aws_support")],
-        _hits(facts),
+        *_hits(facts, answers),
         ["Suppression list of the account", "Addresses that bounced or complained", "Kept alike with ours; erased with the person"],
     ]  # fmt: skip
 
 
-def _hits(facts: Facts) -> list[str]:
-    if amazon_counts(facts):
-        measure = "Mail that was sent while Amazon counted" if smtp_host(facts) else "Off by default"
-        return ["Tracking", "Hits with IP address and program", f"{measure}; only with consent"]
-    return [
-        "Tracking",
-        "Nothing: Amazon counts no opens and clicks",
-        "Where they are measured, this site does it",
-    ]
+def _hits(facts: Facts, answers: Answers) -> list[list[str]]:
+    seen = "Hits with IP address and program"
+    if not amazon_counts(facts):
+        return [
+            [
+                "Tracking",
+                "Nothing: Amazon counts no opens and clicks",
+                "Where they are measured, this site does it",
+            ]
+        ]
+    measure = "Mail that was sent while Amazon counted" if smtp_host(facts) else "Off by default"
+    rows = [["Tracking", seen, f"{measure}; only with consent"]]
+    if host := tracking_host(facts):
+        rows.append([f"Tracking domain {host}", f"{seen}, before Amazon", answered(answers, "tracking_host")])
+    return rows
 
 
 def _settings(facts: Facts) -> list[str]:

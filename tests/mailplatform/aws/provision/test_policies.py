@@ -338,11 +338,28 @@ def test_another_region_is_denied_and_the_size_is_allowed(fresh: Account) -> Non
         assert len(json.dumps(document, separators=(",", ":"))) < 6144
 
 
+def test_the_site_may_confirm_with_the_keys_that_set_up(fresh: Account) -> None:
+    """An apply waits for it, and the site has those keys meanwhile."""
+    (confirming,) = (
+        item for item in documents(fresh)["setup"]["Statement"] if "sns:ConfirmSubscription" in item["Action"]
+    )
+    prefix = fresh.want.prefix
+    assert [arn.split(":")[-1] for arn in confirming["Resource"]] == [
+        f"{prefix}-ses-events",
+        f"{prefix}-triggers",
+    ]
+
+
 def test_parts_that_are_not_wanted_are_not_granted(fresh: Account) -> None:
     amazon = fresh.amazon
     want = everything(
-        "small", tenant="", ip_pool="", schedules=(), without=frozenset({"buckets", "monitoring"})
+        "small",
+        tenant="",
+        ip_pool="",
+        schedules=(),
+        without=frozenset({"buckets", "monitoring", "subscription"}),
     )
     found = granted(policies.documents(want, amazon.arn, amazon.account_id, amazon.region)["setup"])
     assert not {action for action in found if action.startswith(("s3:", "events:", "cloudwatch:"))}
     assert not {action for action in found if "Tenant" in action or "Pool" in action}
+    assert "sns:ConfirmSubscription" not in found
