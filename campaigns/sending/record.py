@@ -24,8 +24,8 @@ from .call import Answer, all_accepted
 from .cut import PreparedCall
 
 _CLOSE: Final = """
-UPDATE campaigns_call c SET state = v.state, error = v.error, finished_at = %s
-FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS v(id, state, error)
+UPDATE campaigns_call c SET state = v.state, error = v.error, taken = v.taken, finished_at = %s
+FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::smallint[]) AS v(id, state, error, taken)
 WHERE c.id = v.id AND c.state = 'in_flight' AND c.lease_token = %s
 RETURNING c.id
 """
@@ -44,6 +44,7 @@ WHERE run_id = %s AND subscriber_id = ANY(%s::bigint[]) AND state = 'unresolved'
 """
 # That nobody was reached, or nothing was written, says nothing about the person.
 _UNCOUNTED: Final = frozenset({"NotReached", "NotSent"})
+_PERHAPS_TAKEN: Final = frozenset({Verdict.ACCEPTED, Verdict.LOST})
 _REFUSALS: Final = frozenset({Verdict.REFUSED, Verdict.RETRY})
 _CLOSED_RUNS: Final = frozenset({RunState.CANCELLED.value, RunState.FAILED.value, RunState.SENT.value})
 
@@ -119,8 +120,18 @@ def _close(cursor: CursorWrapper, token: uuid.UUID, answers: Sequence[Answer], n
     lost = [answer.verdict is Verdict.LOST for answer in answers]
     states = [CallState.LOST.value if each else CallState.RECORDED.value for each in lost]
     words = [_words(answer)[:500] for answer in answers]
-    cursor.execute(_CLOSE, [now, ids, states, words, token])
+    taken = [_taken(answer) for answer in answers]
+    cursor.execute(_CLOSE, [now, ids, states, words, taken, token])
     return {row[0] for row in cursor.fetchall()}
+
+
+def _taken(answer: Answer) -> int | None:
+    """How many SES may have taken: whose status proves nothing counts as well; None where nobody knows."""
+    if answer.results is None:
+        return None if answer.verdict is Verdict.LOST else 0
+    if all_accepted(answer):
+        return len(answer.results)
+    return sum(each.verdict in _PERHAPS_TAKEN for each in answer.results)
 
 
 def _words(answer: Answer) -> str:

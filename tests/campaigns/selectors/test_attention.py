@@ -1,6 +1,7 @@
 """Nobody of whom it is not known whether they got their mail is on no list."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -74,7 +75,7 @@ def test_the_other_runs_of_a_campaign_are_named_newest_first() -> None:
     ],
     ids=["first page", "campaign"],
 )
-def test_only_the_few_that_are_open_are_read(sql: str, values: object) -> None:
+def test_only_the_few_that_are_open_are_read(sql: str, values: Any) -> None:
     run = make_run(state="sent")
     rows = (
         Delivery(run_id=run.pk, subscriber_id=n, state="accepted", at=clock.now()) for n in range(1, 3001)
