@@ -25,7 +25,8 @@ MODELS: Final[Mapping[str, Description]] = {
     ),
     "Call": about(
         READERS, "30 days",
-        "run_id batch_id kind state configuration_set opens clicks lease_token lease_until started_at finished_at error",
+        "run_id batch_id kind state configuration_set opens clicks lease_token lease_until started_at finished_at error "
+        "taken",
         subscriber_ids="who was in it",
     ),
     "Decision": about(

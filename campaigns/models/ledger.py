@@ -76,7 +76,8 @@ class CallState(models.TextChoices):
 class Call(models.Model):
     """One call to SES and the people in it, written before the socket is touched.
 
-    `opens` and `clicks` say what may be counted of these people, whoever counts it.
+    `opens` and `clicks` say what may be counted of these people, whoever counts it. `taken` is how many of them SES
+    may have taken, once its answer is recorded.
     """
 
     run_id = models.BigIntegerField(null=True)
@@ -92,6 +93,7 @@ class Call(models.Model):
     started_at = models.DateTimeField(default=clock.now)
     finished_at = models.DateTimeField(null=True)
     error = models.CharField(max_length=500, blank=True)
+    taken = models.SmallIntegerField(null=True)
 
     class Meta:
         indexes = (

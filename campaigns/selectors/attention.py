@@ -11,16 +11,23 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from mailplatform.core import clock
 
 from ..models import Campaign, CampaignState, Occurrence, PauseReason, Run, Skipped
+from ..sending import timing
+from .runs import UNFINISHED
 
 # Older troubles were seen by somebody.
 SINCE: Final = dt.timedelta(days=30)
 _WORTH_A_WORD: Final = (Skipped.NOT_APPROVED, Skipped.STILL_RUNNING, Skipped.TOO_LATE)
+# By the partial index of the few that are open, in whatever state their run is and however old. While a run goes on,
+# most settle by themselves: only those who can be decided about are worth a word.
 _UNRESOLVED: Final = """
-SELECT c.name, c.public_id, r.number, count(*) FROM campaigns_delivery d
-JOIN campaigns_run r ON r.id = d.run_id JOIN campaigns_campaign c ON c.id = r.campaign_id
-WHERE (d.state = 'unresolved' OR d.reason = 'not_confirmed') AND d.state = 'unresolved'
-    AND d.reason NOT IN ('resend', 'not_resent') AND r.state = 'sent' AND r.launched_at >= %s
-GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT 10
+SELECT c.name, c.public_id, r.number, CASE WHEN r.state = ANY(%(open)s) THEN d.old ELSE d.people END
+FROM (
+    SELECT run_id, count(*) AS people, count(*) FILTER (WHERE at <= %(before)s) AS old FROM campaigns_delivery
+    WHERE (state = 'unresolved' OR reason = 'not_confirmed') AND state = 'unresolved' AND reason <> 'resend'
+    GROUP BY run_id OFFSET 0
+) d JOIN campaigns_run r ON r.id = d.run_id JOIN campaigns_campaign c ON c.id = r.campaign_id
+WHERE d.old > 0 OR r.state <> ALL(%(open)s)
+ORDER BY 4 DESC, r.id DESC LIMIT 10
 """
 
 
@@ -60,7 +67,8 @@ def waiting_campaigns(most: int = 10) -> QuerySet[Campaign]:
 
 
 def doubts() -> list[Doubt]:
-    """Runs that are over and hold people of whom nobody knows whether Amazon SES took their mail."""
+    """Runs with people of whom nobody knows whether Amazon SES took their mail, and about whom nobody decided."""
     with connection.cursor() as cursor:
-        cursor.execute(_UNRESOLVED, [clock.now() - SINCE])
+        before = clock.now() - timing.CALL_LEASE - timing.DECISION_FENCE
+        cursor.execute(_UNRESOLVED, {"before": before, "open": [state.value for state in UNFINISHED]})
         return [Doubt(*row) for row in cursor.fetchall()]

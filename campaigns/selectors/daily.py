@@ -1,7 +1,7 @@
 """What was sent when, counted from the calls: for the quota of Amazon, the warm-up plan and the forecast.
 
-Days of the warm-up are UTC days. Every call counts its people; a mail to one person counts one. A call that SES
-refused as a whole counts for nothing.
+Days of the warm-up are UTC days. Every call counts the people whom SES took; a mail to one person counts one. While
+nobody knows, or where nobody ever will, it counts all of them: rather too many than too few.
 """
 
 import datetime as dt
@@ -12,23 +12,24 @@ from django.db import connection
 
 from ..models import SendingSettings
 
-_PEOPLE: Final = "greatest(1, cardinality(subscriber_ids))"
-_TOOK: Final = "NOT (state = 'recorded' AND error <> '')"
+# Of one call. Those that were recorded before `taken` was noted have an error where they were refused as a whole.
+TAKEN: Final = """coalesce(taken, CASE WHEN state = 'recorded' AND error <> '' THEN 0
+    ELSE greatest(1, cardinality(subscriber_ids)) END)"""
 _SINCE: Final = f"""
-SELECT coalesce(sum({_PEOPLE}), 0) FROM campaigns_call WHERE started_at >= %s AND {_TOOK}
+SELECT coalesce(sum({TAKEN}), 0) FROM campaigns_call WHERE started_at >= %s
 """  # noqa: S608 - put together from the constants above; every value is a parameter
 # Amazon may have counted a call that was on its way when we asked, or not: it rather counts twice than not at all.
 _SINCE_READING: Final = f"""
-SELECT coalesce(sum({_PEOPLE}), 0) FROM campaigns_call
-WHERE started_at >= %(earliest)s AND {_TOOK}
+SELECT coalesce(sum({TAKEN}), 0) FROM campaigns_call
+WHERE started_at >= %(earliest)s
     AND (started_at >= %(read_at)s OR finished_at IS NULL OR finished_at >= %(read_at)s)
 """  # noqa: S608 - put together from the constants above; every value is a parameter
 # After this a call has ended, if only because its worker did not come back.
 _LONGEST_CALL: Final = dt.timedelta(minutes=10)
 _HOURS: Final = f"""
-SELECT date_trunc('hour', started_at, 'UTC'), sum({_PEOPLE}),
-    coalesce(sum({_PEOPLE}) FILTER (WHERE started_at >= %(since)s), 0)
-FROM campaigns_call WHERE started_at >= least(%(first)s, %(since)s) AND {_TOOK} GROUP BY 1
+SELECT date_trunc('hour', started_at, 'UTC'), sum({TAKEN}),
+    coalesce(sum({TAKEN}) FILTER (WHERE started_at >= %(since)s), 0)
+FROM campaigns_call WHERE started_at >= least(%(first)s, %(since)s) GROUP BY 1
 """  # noqa: S608 - put together from the constants above; every value is a parameter
 
 

@@ -8,15 +8,17 @@ from subscribers.selectors import eligibility
 OWN: Final = {
     "cancelled": "The campaign was cancelled before their turn",
     "left_list": "Left the list after the launch",
+    "accepted_before": "An event told meanwhile that they have the mail of the earlier try",
     "bad_address": "Amazon SES cannot deliver to an address of this form",
     "data_too_large": "Their data is too large for one mail",
     "lost_answer": "Amazon SES's answer was lost; its events will tell",
     "worker_lost": "The process that sent it ended before the answer came; events will tell",
     "restored": "The database was restored from a backup; they may have got it after that was taken",
     "resend": "Waits to be sent again, because nobody knows about the first mail",
-    "not_resent": "Was to be sent again and may not be mailed any more; nobody knows about the first mail",
+    "not_resent": "Was to be sent again and was not: refused, or may not be mailed any more; nobody knows about the "
+    "first mail",
     "decided": "A person decided to count it as sent",
-    "not_confirmed": "A person decided to count it as failed",
+    "not_confirmed": "A person decided to count it as failed; nobody knows whether they have it",
 }
 # SES's own status or exception, written small.
 SES: Final = {

@@ -9,6 +9,7 @@ from django.db import connection
 from mailplatform.core import clock
 
 from ..models import DeliveryState, Run, RunState
+from . import failed
 
 RATE_WINDOW: Final = dt.timedelta(seconds=30)
 UNFINISHED: Final = (RunState.PREPARING, RunState.SENDING, RunState.PAUSED)
@@ -54,6 +55,11 @@ class RunProgress:
     def handled(self) -> int:
         """How many have their end."""
         return self.audience - self.waiting
+
+    @property
+    def doubtful(self) -> int:
+        """Of those who failed, how many were counted so by a person: they may have the mail."""
+        return failed.doubtful_of(self.reasons)
 
     @property
     def is_complete(self) -> bool:

@@ -55,6 +55,15 @@ _CALLS: Final = """
 SELECT configuration_set, count(*), min(started_at), max(lease_until), sum(cardinality(subscriber_ids))
 FROM campaigns_call WHERE run_id = %s AND state = 'lost' GROUP BY 1 ORDER BY 1
 """
+# By the partial index, run by run.
+_OTHER_RUNS: Final = """
+SELECT r.number, d.people FROM (
+    SELECT run_id, count(*) AS people FROM campaigns_delivery
+    WHERE run_id = ANY(ARRAY(SELECT id FROM campaigns_run WHERE campaign_id = %s AND id <> %s))
+        AND (state = 'unresolved' OR reason = 'not_confirmed') AND state = 'unresolved'
+    GROUP BY run_id
+) d JOIN campaigns_run r ON r.id = d.run_id ORDER BY 1 DESC
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +150,13 @@ def decisions(run_id: int) -> list[tuple[Decision, str]]:
     made = list(Decision.objects.filter(run_id=run_id))
     users = User.objects.in_bulk({each.decided_by for each in made if each.decided_by})
     return [(each, str(users.get(each.decided_by or 0, ""))) for each in made]
+
+
+def other_runs(run: Run) -> list[tuple[int, int]]:
+    """The other runs of a campaign with unresolved people, newest first: number and people."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OTHER_RUNS, [run.campaign_id, run.pk])
+        return list(cursor.fetchall())
 
 
 def run_in_doubt(campaign: Campaign) -> Run | None:

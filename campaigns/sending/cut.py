@@ -205,8 +205,7 @@ def _look(cursor: CursorWrapper, plan: plans.Plan, taken: _Taken) -> list[tuple[
 
 
 def _read(cursor: CursorWrapper, plan: plans.Plan, version_id: int, ids: list[int]) -> list[tuple[Any, ...]]:
-    params: dict[str, Any] = {"ids": rows.array(ids), "run": plan.run_id, "lists": plan.list_ids}
-    cursor.execute(plan.people_sql(version_id), params)
+    cursor.execute(plan.people_sql(version_id), plan.people_values(ids))
     found: list[tuple[Any, ...]] = cursor.fetchall()
     return found
 

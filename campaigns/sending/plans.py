@@ -1,14 +1,16 @@
 """What a drain knows of its run, and the query that decides about its people."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from mailplatform.accounts.models import Carrier
 from subscribers.selectors import eligibility
 
 from .. import entries, entry_writer
 from ..models import Run, TemplateVersion
-from . import smtp
+from ..selectors import failed
+from . import rows, smtp
 
 # Left-joined from the array: somebody erased since the freeze still gets a row. The cut allows nested loops only, so
 # that people are looked up one by one, by index, whatever the planner believes of the tables' sizes; each OFFSET 0
@@ -22,8 +24,9 @@ WITH subscribers_suppression AS MATERIALIZED (
             SELECT z.email_key FROM subscribers_subscriber z WHERE z.id = u.id OFFSET 0) x))
 )
 SELECT a.id, s.email, s.name, s.language, {fields}, p.opens_allowed, p.clicks_allowed,
-    CASE WHEN s.id IS NULL AND EXISTS (SELECT FROM subscribers_personmerge g WHERE g.old_id = a.id OFFSET 0)
-        THEN 'merged' ELSE {reason} END, {left_list},
+    CASE {tried_before}WHEN s.id IS NULL AND EXISTS (
+        SELECT FROM subscribers_personmerge g WHERE g.old_id = a.id OFFSET 0
+    ) THEN 'merged' ELSE {reason} END, {left_list},
     CASE WHEN d.state = 'unresolved' AND d.reason = 'resend' THEN 'resend' WHEN d.state <> '' THEN 'done' END,
     coalesce(p.mail_gap_days, 0) > 0
 FROM unnest(%(ids)s::bigint[]) a(id)
@@ -34,6 +37,12 @@ LEFT JOIN LATERAL (
     WHERE x.run_id = %(run)s AND x.subscriber_id = a.id OFFSET 0
 ) d ON true
 """
+# Asked of a run that tries again: an event may tell later that somebody who was counted as failed has the mail.
+_TRIED_BEFORE: Final = f"""WHEN EXISTS (
+    SELECT FROM unnest(%(earlier)s::bigint[]) e(id) CROSS JOIN LATERAL (
+        SELECT FROM campaigns_delivery x
+        WHERE x.run_id = e.id AND x.subscriber_id = a.id AND x.state <> 'failed' OFFSET 0) y
+) THEN '{failed.ACCEPTED_BEFORE}' """  # noqa: S608 - made of our own constants; every value is a parameter
 # Chosen by lists alone: still confirmed on one of them. With segments: did not leave the lists it was sent
 # to.
 _ON_THEM: Final = (
@@ -58,6 +67,8 @@ class Plan:
     # Whether we count by ourselves: through our own links and pixel, hence never through Amazon's.
     is_own: bool
     run: Run
+    # The runs whose failed people this one tries again, the nearest first.
+    earlier: list[int] = field(default_factory=list)
     # By template version: a batch names its own (its people's language), and most runs have but one.
     writers: dict[int, entry_writer.EntryWriter] = field(default_factory=dict)
 
@@ -77,6 +88,7 @@ class Plan:
             set_prefix=set_prefix,
             is_own=is_own,
             run=run,
+            earlier=failed.earlier_runs(run),
         )
         plan.writer_for(run.template_version_id)
         return plan
@@ -101,7 +113,18 @@ class Plan:
         """The query that decides who may be mailed; it reads people's fields where the template asks for them."""
         left = _LEFT_A_LIST if self.segment_chosen or not self.list_ids else _LEFT_ALL_LISTS
         fields = "s.fields::text" if self.writer_for(version_id).needs_fields else "NULL"
-        return _PEOPLE.format(reason=eligibility.reason_sql(self.kind), left_list=left, fields=fields)
+        tried_before = _TRIED_BEFORE if self.earlier else ""
+        reason = eligibility.reason_sql(self.kind)
+        return _PEOPLE.format(reason=reason, left_list=left, fields=fields, tried_before=tried_before)
+
+    def people_values(self, ids: Sequence[int]) -> dict[str, Any]:
+        """What `people_sql` asks of these people with."""
+        return {
+            "ids": rows.array(ids),
+            "run": self.run_id,
+            "lists": self.list_ids,
+            "earlier": self.earlier,
+        }
 
 
 def configuration_set(prefix: str, *, opens: bool, clicks: bool) -> str:

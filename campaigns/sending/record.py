@@ -24,8 +24,8 @@ from .call import Answer, all_accepted
 from .cut import PreparedCall
 
 _CLOSE: Final = """
-UPDATE campaigns_call c SET state = v.state, error = v.error, finished_at = %s
-FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS v(id, state, error)
+UPDATE campaigns_call c SET state = v.state, error = v.error, taken = v.taken, finished_at = %s
+FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::smallint[]) AS v(id, state, error, taken)
 WHERE c.id = v.id AND c.state = 'in_flight' AND c.lease_token = %s
 RETURNING c.id
 """
@@ -37,8 +37,15 @@ SELECT %s, %s, %s, 'waiting', %s::bigint[], %s, 0, template_version_id, sender_i
     clock_timestamp() + %s::interval
 FROM campaigns_batch WHERE id = %s
 """
+# Whoever was sent to again names the later call.
+_ONLY_IN: Final = """
+SELECT subscriber_id FROM campaigns_delivery
+WHERE run_id = %s AND subscriber_id = ANY(%s::bigint[]) AND state = 'unresolved' AND call_id = %s
+"""
 # That nobody was reached, or nothing was written, says nothing about the person.
 _UNCOUNTED: Final = frozenset({"NotReached", "NotSent"})
+_PERHAPS_TAKEN: Final = frozenset({Verdict.ACCEPTED, Verdict.LOST})
+_REFUSALS: Final = frozenset({Verdict.REFUSED, Verdict.RETRY})
 _CLOSED_RUNS: Final = frozenset({RunState.CANCELLED.value, RunState.FAILED.value, RunState.SENT.value})
 
 
@@ -94,8 +101,11 @@ def record(
         resend = bool(answers) and answers[0].call.resend
         ends += _write_again(cursor, run_id, batch_id, again, tally=tally, size=batch_size, resend=resend)
         if resend:
-            # They hold a row already; those still unresolved keep it as the cut left it.
-            settle.settle(cursor, [_settlement(row) for row in ends if row.state != DeliveryState.UNRESOLVED])
+            # They hold a row already; whose second answer was lost, too, keeps it as the cut left it.
+            resends.refuse(
+                cursor, run_id, [row.subscriber_id for row in ends if row.reason == resends.GIVEN_UP]
+            )
+            settle.settle(cursor, [_settlement(row) for row in ends if row.state == DeliveryState.ACCEPTED])
         else:
             rows.copy_deliveries(cursor, ends, now, lines)
     return tally
@@ -109,9 +119,29 @@ def _close(cursor: CursorWrapper, token: uuid.UUID, answers: Sequence[Answer], n
     ids = [answer.call.id for answer in answers]
     lost = [answer.verdict is Verdict.LOST for answer in answers]
     states = [CallState.LOST.value if each else CallState.RECORDED.value for each in lost]
-    words = [str(answer.error)[:500] if answer.error else "" for answer in answers]
-    cursor.execute(_CLOSE, [now, ids, states, words, token])
+    words = [_words(answer)[:500] for answer in answers]
+    taken = [_taken(answer) for answer in answers]
+    cursor.execute(_CLOSE, [now, ids, states, words, taken, token])
     return {row[0] for row in cursor.fetchall()}
+
+
+def _taken(answer: Answer) -> int | None:
+    """How many SES may have taken: whose status proves nothing counts as well; None where nobody knows."""
+    if answer.results is None:
+        return None if answer.verdict is Verdict.LOST else 0
+    if all_accepted(answer):
+        return len(answer.results)
+    return sum(each.verdict in _PERHAPS_TAKEN for each in answer.results)
+
+
+def _words(answer: Answer) -> str:
+    """What SES said of the call; of a re-send also of those in it whom it refused: their rows have no room for it."""
+    if answer.error is not None:
+        return str(answer.error)
+    if not answer.call.resend:
+        return ""
+    said = {f"{each.status}: {each.error}" for each in answer.results or () if each.verdict in _REFUSALS}
+    return "; ".join(sorted(said))
 
 
 def _note(tally: Tally, answer: Answer) -> None:
@@ -170,10 +200,10 @@ def _end(
     if verdict is Verdict.ACCEPTED:
         state, reason = DeliveryState.ACCEPTED, ""
     elif verdict is Verdict.REFUSED:
-        state, reason = DeliveryState.FAILED, _reason(result.status)
+        state, reason = _refused(call, result.status)
     elif verdict is Verdict.RETRY and result.status not in _UNCOUNTED:
         if call.attempt >= timing.MAX_ATTEMPTS:
-            state, reason = DeliveryState.FAILED, _reason(result.status)
+            state, reason = _refused(call, result.status)
         else:
             again.add(subscriber_id, call.attempt + 1, timing.RETRY_WAITS[call.attempt - 1])
             return None
@@ -197,6 +227,13 @@ def _end(
     )
 
 
+def _refused(call: PreparedCall, status: str) -> tuple[DeliveryState, str]:
+    """The end of somebody whom SES refuses for good. That it refused the second mail proves nothing of the first."""
+    if call.resend:
+        return DeliveryState.UNRESOLVED, resends.GIVEN_UP
+    return DeliveryState.FAILED, _reason(status)
+
+
 def _reason(status: str) -> str:
     """SES's status or exception name as a delivery's reason: `invalid_parameter`, `bad_request`."""
     if status.isupper():
@@ -217,6 +254,7 @@ def _settle_late(cursor: CursorWrapper, run_id: int, answer: Answer, tally: Tall
     """Recovery took the call; what SES said all the same settles its people, where it is their end."""
     tally.late += len(answer.call.subscriber_ids)
     settled: list[settle.Settlement] = []
+    refusable = _only_in(cursor, run_id, answer.call)
     for number, id_ in enumerate(answer.call.subscriber_ids):
         verdict, status, message_id = answer.verdict, answer.error.code if answer.error else "", ""
         if answer.results is not None:
@@ -224,13 +262,23 @@ def _settle_late(cursor: CursorWrapper, run_id: int, answer: Answer, tally: Tall
             verdict, status, message_id = result.verdict, result.status, result.message_id
         if verdict is Verdict.ACCEPTED:
             settled.append((run_id, id_, DeliveryState.ACCEPTED.value, message_id, ""))
-        elif verdict is Verdict.REFUSED and (
-            answer.results is not None or len(answer.call.subscriber_ids) == 1
+        elif (
+            verdict is Verdict.REFUSED
+            and id_ in refusable
+            and (answer.results is not None or len(answer.call.subscriber_ids) == 1)
         ):
             settled.append((run_id, id_, DeliveryState.FAILED.value, "", _reason(status)))
         # A busy SES refused nobody, a malformed call perhaps one of many: in time they would have been tried again,
-        # so late they must not end as failed. They stay listed.
+        # so late they must not end as failed. They stay listed; so does whom another call carried, too.
     settle.settle(cursor, settled)
+
+
+def _only_in(cursor: CursorWrapper, run_id: int, call: PreparedCall) -> set[int]:
+    """Of whom this is the only call that can have carried a mail of the run."""
+    if call.resend:
+        return set()
+    cursor.execute(_ONLY_IN, [run_id, call.subscriber_ids, call.id])
+    return {row[0] for row in cursor.fetchall()}
 
 
 def _write_again(

@@ -1,7 +1,8 @@
 """Rows of people to whom a mail is sent again because nobody knows about the first one.
 
 They keep their `unresolved` row, so that the sums of a run hold at every instant; its reason says how far they are:
-`resend` waits in a batch, `lost_answer` is in a call or nobody knows, `not_resent` will not be mailed again.
+`resend` waits in a batch, `lost_answer` is in a call or nobody knows, `not_resent` could not be mailed again: they may
+not be mailed any more, or SES refused the second mail, which proves nothing of the first.
 A person leaves `resend` in the transaction of the cut, hence is in one call at most, however many batches name them.
 """
 
@@ -31,6 +32,12 @@ def give_up(cursor: CursorWrapper, run_id: int, ids: Sequence[int]) -> int:
         return 0
     cursor.execute(_MARK, [GIVEN_UP, run_id, list(ids), WAITING])
     return int(cursor.rowcount)
+
+
+def refuse(cursor: CursorWrapper, run_id: int, ids: Sequence[int]) -> None:
+    """SES refused the second mail of these for good: the first stays the only one, and nobody knows about it."""
+    if ids:
+        cursor.execute(_MARK, [GIVEN_UP, run_id, list(ids), "lost_answer"])
 
 
 def put_into_call(

@@ -84,9 +84,10 @@ def _call(sender: ses.BulkSender, request: dict[str, Any], kind: CallKind) -> st
 
 
 def _close(call_id: int, state: CallState, error: str) -> None:
+    taken = None if state is CallState.LOST else int(not error)
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE campaigns_call SET state = %s, error = %s, finished_at = %s"
+            "UPDATE campaigns_call SET state = %s, error = %s, taken = %s, finished_at = %s"
             " WHERE id = %s AND state = 'in_flight'",
-            [state.value, error[:500], clock.now(), call_id],
+            [state.value, error[:500], taken, clock.now(), call_id],
         )

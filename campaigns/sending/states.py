@@ -27,7 +27,8 @@ delivery   failed       (final); accepted when its        `settle`: an event pro
 =========  ===========  ================================  ====================================================
 
 An unresolved delivery says by its reason how far it is: `lost_answer` and `worker_lost` wait for evidence or a
-decision, `resend` waits in a batch to go out again, `not_resent` was to go out again and may not be mailed any more.
+decision, `resend` waits in a batch to go out again, `not_resent` was to go out again and was refused or may not be
+mailed any more.
 Only partitions are dropped whole, by the owner of the tables; the application can delete no delivery.
 
 Every move is one conditional update, hence happens once however many try; services add who and why.

@@ -1,4 +1,4 @@
-"""Try those once more whom Amazon SES refused: a run of its own, with the same content, for exactly these people."""
+"""Try those once more who failed: a run of its own, with the same content, for exactly these people."""
 
 from django.db import transaction
 from django.db.models import Max
@@ -41,8 +41,9 @@ class NumberChanged(Exception):
 def retry_failed(*, run_id: int, actor: User | None, confirmed_count: int | None = None) -> Run:
     """Launch another run for the failed people of a run that is over; returns it, preparing.
 
-    Content, sender and tracking are those of the first; whether each may be mailed is asked again. Raises
-    SendingLocked, StillSending, NobodyFailed, AlreadyRetried, NumberChanged; nothing is changed then.
+    Content, sender and tracking are those of the first; whether each may be mailed is asked again, and whether an event
+    told meanwhile that they have the mail. Raises SendingLocked, StillSending, NobodyFailed, AlreadyRetried,
+    NumberChanged; nothing is changed then.
     """
     if restores.is_locked():
         raise SendingLocked(restores.LOCKED)
@@ -53,16 +54,16 @@ def retry_failed(*, run_id: int, actor: User | None, confirmed_count: int | None
         raise AlreadyRetried(before)
     if source.state != RunState.SENT or campaign.runs.filter(state__in=states.UNFINISHED).exists():
         raise StillSending("This can be done once the campaign has been sent.")
-    count = failed.count(run_id)
-    if not count:
+    found = failed.count(run_id)
+    if not found.people:
         raise NobodyFailed("Nobody failed in this campaign.")
-    if confirmed_count is not None and confirmed_count != count:
+    if confirmed_count is not None and confirmed_count != found.people:
         raise NumberChanged(
-            f"You confirmed {confirmed_count:,} people, but {count:,} failed. Please look again."
+            f"You confirmed {confirmed_count:,} people, but {found.people:,} failed. Please look again."
         )
     run = _create(source, actor)
     Campaign.objects.filter(pk=campaign.pk).update(state=CampaignState.PREPARING, updated_at=clock.now())
-    detail = {"run": run.pk, "source": source.pk, "people": count}
+    detail = {"run": run.pk, "source": source.pk, "people": found.people, "doubtful": found.doubtful}
     audit.record(actor=actor, action="campaign.failed_retried", obj=campaign, detail=detail)
     transaction.on_commit(lambda: tasks.prepare_run.delay(run_id=run.pk))
     return run

@@ -17,7 +17,7 @@ from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
 
 from ..models import Campaign, CampaignState, PauseReason, Run, RunState
-from ..selectors import approvals, recipients, recurring, restores, sending_settings
+from ..selectors import approvals, recipients, recurring, restores, sending_settings, unresolved
 from ..selectors import campaigns as selectors
 from ..selectors import forecast as forecasts
 from ..selectors import runs as run_selectors
@@ -74,6 +74,8 @@ def _context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "queue": queue,
         "parts": _parts(shown) if shown else [],
         "reasons": _reasons(campaign, shown) if shown else [],
+        # Of a campaign's first run there are no others.
+        "other_doubts": unresolved.other_runs(run) if run and run.number > 1 else [],
         "poll": _poll(campaign, queue),
         "in_grace": campaign.state == CampaignState.SCHEDULED and selectors.is_in_grace(campaign),
         "is_local": selectors.is_local(campaign),
@@ -134,12 +136,12 @@ def _paused(campaign: Campaign, run: Run | None) -> dict[str, Any] | None:
 
 def _restored(campaign: Campaign, run: Run) -> dict[str, Any]:
     """What a restore left open, and the page on which it is settled."""
-    unresolved = f"{reverse('events:unresolved', args=[campaign.public_id])}?run={run.number}"
+    page = f"{reverse('events:unresolved', args=[campaign.public_id])}?run={run.number}"
     people = restores.in_doubt(run.pk)
     if people:
         who = "1 person" if people == 1 else f"{people:,} people"
         text = f"{who} may have got it after that. Events that still come settle them; decide about the rest first."
-        link = unresolved, "Look at them and decide"
+        link = page, "Look at them and decide"
     elif restores.is_locked():
         text, link = restores.LOCKED, (reverse("campaigns:restored"), "Open the restore")
     else:

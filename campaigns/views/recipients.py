@@ -46,18 +46,23 @@ def campaign_recipients(request: HttpRequest, public_id: UUID) -> HttpResponse:
     )
     query = urlencode({k: v for k, v in filters.items() if v} | {"run": run.number})
     counts = run_selectors.counts_by_state(run.pk)
+    reasons = run_selectors.counts_by_reason(run.pk)
     context = {
         "campaign": campaign,
         "run": run,
         "runs": list(campaign.runs.order_by("-number")),
-        "progress": {"unresolved": counts["unresolved"], "failed": _to_retry(run, counts["failed"])},
+        "progress": {
+            "unresolved": counts["unresolved"],
+            "failed": _to_retry(run, counts["failed"]),
+            "doubtful": failed.doubtful_of(reasons),
+        },
         "page": shown,
         "filters": filters,
         "query": query,
         "states": [(value, label, counts[value]) for value, label in DeliveryState.choices],
         "reasons": [
             (reason, recipients.reason_label(reason), number)
-            for state, reason, number in run_selectors.counts_by_reason(run.pk)
+            for state, reason, number in reasons
             if reason and filters["state"] in ("", state)
         ],
         "next_url": f"?{query}&after={shown.next_after}" if shown.next_after else "",

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from campaigns.models import Run, RunPurpose
-from campaigns.selectors import recipients
+from campaigns.selectors import failed, recipients
 from events.kinds import Outcome
 from subscribers.models import Segment
 from subscribers.selectors import segments
@@ -34,7 +34,7 @@ class Group:
 GROUPS: Final = {
     "audience": Group("Everybody decided on so far", "true", "d", "d.at"),
     "accepted": Group("Accepted by Amazon SES", "d.state = 'accepted'", "d", "d.at"),
-    "failed": Group("Refused by Amazon SES", "d.state = 'failed'", "d", "d.at"),
+    "failed": Group("Failed", "d.state = 'failed'", "d", "d.at"),
     "skipped": Group("Skipped", "d.state = 'skipped'", "d", "d.at"),
     "unresolved": Group("Unresolved", "d.state = 'unresolved'", "d", "d.at"),
     "quiet": Group(
@@ -85,7 +85,8 @@ _HIT: Final = (
     "EXISTS (SELECT FROM events_event e WHERE e.run_id = {t}.run_id AND e.subscriber_id = {t}.subscriber_id"
     " AND e.type IN ('open', 'click') AND {rule})"
 )
-# In a launch with its retries, a person who failed counts where the last try left them.
+# In a launch with its retries, a person who failed counts where the last try left them; whom it left out, because the
+# first mail was proved, counts there.
 _TRIED_AGAIN: Final = (
     "NOT EXISTS (SELECT FROM campaigns_delivery again JOIN campaigns_run r ON r.id = again.run_id"
     " WHERE r.source_run_id = d.run_id AND r.id = ANY(%(runs)s) AND again.subscriber_id = d.subscriber_id)"
@@ -188,6 +189,8 @@ def _query(scope: Run | Sequence[Run], choice: Choice) -> tuple[str, dict[str, A
             values["runs"] = [run.pk for run in several if run.purpose == RunPurpose.LAUNCH]
         elif choice.who == "failed":
             rules.append(_TRIED_AGAIN)
+        elif choice.who == "skipped":
+            rules.append(f"d.reason <> '{failed.ACCEPTED_BEFORE}'")
     lead, other = ("d", "o") if group.side == "d" else ("o", "d")
     names = {"d": "campaigns_delivery", "o": "events_outcome"}
     on = "d.run_id = o.run_id AND d.subscriber_id = o.subscriber_id"

@@ -2,11 +2,11 @@
 
 They are of one run, or of a launch together with its retries to those who failed: accepted people of different runs
 of a campaign are different people, so the figures add up. Whoever failed and was tried again counts where the retry
-left them.
+left them; whom it left out, because an event told of the first mail, counts as accepted there and only there.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,7 +14,7 @@ from typing import Final
 from django.db import connection
 
 from campaigns.models import Run, RunPurpose
-from campaigns.selectors import recipients, runs
+from campaigns.selectors import failed, recipients, runs
 from events.kinds import Kind
 from events.machines import TRAP_PATH
 
@@ -147,13 +147,17 @@ def assemble(several: Sequence[Run], found: Sequence[Breakdown | None], counted:
     """Return the figures of these runs together, from what is known of each and the counters of all."""
     sums = [_sums(run, part) for run, part in zip(several, found, strict=True)]
     total = {item.name: sum(getattr(each, item.name) for each in sums) for item in fields(_Sums)}
-    again = sum(
-        each.audience
+    retries = [
+        each
         for run, each in zip(several, sums, strict=True)
         if run.purpose == RunPurpose.FAILED and any(other.pk == run.source_run_id for other in several)
-    )
+    ]
+    again, had_it = sum(each.audience for each in retries), sum(each.had_it for each in retries)
     total["audience"] -= again
-    total["failed"] -= again
+    total["skipped"] -= had_it
+    # Proof that came after the second mail, or before the cut, makes somebody accepted in the first run all the same.
+    total["failed"] = max(0, total["failed"] - again + had_it)
+    del total["had_it"]
     whole = Totals()
     for run in several:
         whole.add(counted.get(run.pk, Totals()))
@@ -198,6 +202,7 @@ class _Sums:
     waiting: int
     trackable_opens: int
     trackable_clicks: int
+    had_it: int
 
 
 def _sums(run: Run, found: Breakdown | None) -> _Sums:
@@ -205,8 +210,9 @@ def _sums(run: Run, found: Breakdown | None) -> _Sums:
         now = runs.progress(run)
         opens, clicks = _row(_TRACKABLE, run.pk)
         return _Sums(
-            now.audience, now.accepted, now.failed, now.skipped, now.unresolved, now.waiting, opens, clicks
-        )
+            now.audience, now.accepted, now.failed, now.skipped, now.unresolved, now.waiting, opens, clicks,
+            _had_it(now.reasons),
+        )  # fmt: skip
     handled = sum(number for _, _, number in found.states)
     audience = run.audience if run.audience is not None else handled
     return _Sums(
@@ -218,7 +224,12 @@ def _sums(run: Run, found: Breakdown | None) -> _Sums:
         waiting=max(0, audience - handled),
         trackable_opens=found.trackable_opens,
         trackable_clicks=found.trackable_clicks,
+        had_it=_had_it(found.states),
     )
+
+
+def _had_it(states: Iterable[tuple[str, str, int]]) -> int:
+    return sum(number for _, reason, number in states if reason == failed.ACCEPTED_BEFORE)
 
 
 def links(scope: Run | Sequence[Run], *, most: int = TOP_LINKS) -> list[LinkFigures]:
@@ -262,12 +273,12 @@ def _slot(hour: datetime, start: datetime) -> datetime:
 def skipped_reasons(found: Breakdown, *, is_whole: bool = False) -> list[Reason]:
     """Return why people of the audience got no mail.
 
-    Of a launch with its retries (`is_whole`) the failures are left out: some of these people got it later.
+    Of a launch with its retries (`is_whole`) the failures are left out: some of these people got it later, or before.
     """
     return [
         Reason(state, code, recipients.reason_label(code) or state, number)
         for state, code, number in found.states
-        if state != "accepted" and not (is_whole and state == "failed")
+        if state != "accepted" and not (is_whole and (state == "failed" or code == failed.ACCEPTED_BEFORE))
     ]
 
 

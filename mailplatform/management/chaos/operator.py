@@ -10,7 +10,7 @@ from campaigns.selectors import unresolved
 from campaigns.services import decisions, runs
 
 from . import scene
-from .audience import Audience
+from .audience import REFUSED, Audience
 from .insist import insist
 from .judge import Mail
 from .lab import Lab
@@ -134,8 +134,9 @@ class Operator:
         self._take(DecisionAction.RESEND, self._mailable(absent))
 
     def _mailable(self, ids: Sequence[int]) -> list[int]:
-        """Whoever has left since cannot be sent again; of them it is assumed that the mail was lost."""
-        gone = [id_ for id_ in ids if self._audience.people[id_].left_at is not None]
+        """Whoever has left since, or is refused, cannot be sent again; of them it is assumed that the mail was lost."""
+        people = self._audience.people
+        gone = [id_ for id_ in ids if people[id_].left_at is not None or people[id_].group == REFUSED]
         self._take(DecisionAction.ASSUME_LOST, gone)
         return sorted(set(ids) - set(gone))
 

@@ -125,7 +125,7 @@ def test_a_run_of_this_installation(site: Installation) -> None:
 
 @pytest.mark.django_db
 def test_calls_are_counted_by_hour_and_day() -> None:
-    def call(at: dt.datetime, people: int, **more: str) -> None:
+    def call(at: dt.datetime, people: int, **more: str | int) -> None:
         Call.objects.create(
             started_at=at, lease_until=at, subscriber_ids=list(range(people)), configuration_set="x", **more
         )
@@ -134,14 +134,16 @@ def test_calls_are_counted_by_hour_and_day() -> None:
     call(NOW - dt.timedelta(minutes=90), 50)
     call(NOW - dt.timedelta(minutes=70), 20, state="lost", error="no answer")
     call(NOW - dt.timedelta(minutes=65), 40, state="recorded", error="throttled")
+    call(NOW - dt.timedelta(minutes=64), 50, state="recorded", error="INVALID_PARAMETER: words", taken=7)
+    call(NOW - dt.timedelta(minutes=63), 50, state="recorded", taken=0)
     call(NOW, 0)
     sent = daily.sent_lately(NOW, since=NOW - dt.timedelta(minutes=75))
     assert len(sent.hours) == 24
-    assert [count for _, count in sent.hours if count] == [500, 70, 1]
-    assert (sent.today, sent.since) == (71, 21)
-    assert daily.sent_since(daily.start_of_day(NOW)) == 71
+    assert [count for _, count in sent.hours if count] == [500, 77, 1]
+    assert (sent.today, sent.since) == (78, 28)
+    assert daily.sent_since(daily.start_of_day(NOW)) == 78
     assert daily.sent_lately(NOW).since == 0
-    assert daily.sent_lately(NOW, since=NOW - dt.timedelta(days=3)).since == 571
+    assert daily.sent_lately(NOW, since=NOW - dt.timedelta(days=3)).since == 578
 
 
 @pytest.mark.django_db

@@ -6,15 +6,16 @@ import pytest
 import time_machine
 
 from campaigns.models import Call, CallState, PauseReason
-from campaigns.selectors import sending_settings
+from campaigns.selectors import daily, sending_settings
 from campaigns.sending import quota, states
 from campaigns.services import runs
+from campaigns.services import sending_settings as sending_settings_service
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
 from mailplatform.aws import errors
 from mailplatform.core import clock
 from mailplatform.sandbox.testing import RunningSandbox
-from tests.factories.sending import make_list, make_people, make_run
+from tests.factories.sending import FakeSes, addresses, drain_all, make_list, make_people, make_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -99,3 +100,51 @@ def test_a_run_stays_parked_while_the_quota_is_used_up(sandbox: RunningSandbox) 
     assert runs.resume_after_quota() == []
     run.refresh_from_db()
     assert run.state == "paused"
+
+
+def test_whom_ses_did_not_take_uses_up_nothing(site: Installation, fake: FakeSes) -> None:
+    audience = make_list()
+    people = make_people(8, audience)
+    run = make_run(audience)
+    today = clock.now().date()
+    sending_settings_service.update(actor=None, warm_up_started_on=today, warm_up_plan=[9, 100])
+    site.refresh_from_db()
+    midnight = daily.start_of_day(clock.now())
+    throttled = fake.statuses("SUCCESS", "ACCOUNT_THROTTLED", "ACCOUNT_THROTTLED", "TRANSIENT_FAILURE")
+    fake.script = [throttled]
+    drain_all(run, fake)
+    assert Call.objects.earliest("pk").taken == 2
+    assert (run.state, run.pause_reason) == ("sent", "")
+    assert fake.accepted == addresses(people)
+    assert daily.sent_since(midnight) == 8
+    left = quota.left_today(site, sending_settings.get(), clock.now())
+    assert (left.count, left.by_plan) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "taken"),
+    [
+        (errors.call_error(429, "TooManyRequestsException", "slow down"), 0),
+        (errors.LostAnswerError("dropped"), None),
+    ],
+    ids=["refused", "lost"],
+)
+def test_a_call_without_an_answer_for_each_is_taken_as_a_whole_or_not(
+    site: Installation, fake: FakeSes, answer: errors.SesError, taken: int | None
+) -> None:
+    audience = make_list()
+    make_people(3, audience)
+    run = make_run(audience)
+    fake.script = [fake.fail(answer)]
+    drain_all(run, fake)
+    first = Call.objects.earliest("pk")
+    assert (first.taken, daily.sent_since(run.launched_at)) == (taken, 3)
+
+
+def test_an_answer_that_means_nothing_may_have_been_taken(site: Installation, fake: FakeSes) -> None:
+    audience = make_list()
+    make_people(4, audience)
+    run = make_run(audience)
+    fake.script = [fake.statuses("SUCCESS", "NEVER_HEARD_OF", "MESSAGE_REJECTED", "INVALID_PARAMETER")]
+    drain_all(run, fake)
+    assert Call.objects.get().taken == 2

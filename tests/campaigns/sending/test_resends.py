@@ -1,15 +1,19 @@
 """People who are mailed again by a decision: their row stays one, and only those who wait for it are mailed."""
 
+import uuid
 from collections import Counter
 
 import pytest
 from django.db import connection
 
-from campaigns.models import Batch, Call, Delivery, Run, RunState, TemplateVersion
-from campaigns.sending import states
+from campaigns.models import Batch, Call, DecisionAction, Delivery, Run, RunState, TemplateVersion
+from campaigns.sending import cut, record, states, timing
+from campaigns.sending.call import Answer
 from campaigns.sending.settle import settle
+from campaigns.services import decisions
 from mailplatform.accounts.models import Installation
-from mailplatform.aws import errors
+from mailplatform.aws import errors, ses
+from mailplatform.core import clock
 from subscribers.models import MailingList, Subscriber, Suppression
 from tests.factories import campaigns as factories
 from tests.factories.sending import FakeSes, addresses, drain_all, make_list, make_people, make_run
@@ -132,15 +136,76 @@ def test_entries_to_be_tried_again_stay_unresolved_until_they_are(
     assert lost.state == "paused"
     assert _reasons(lost) == {
         ("accepted", ""): 5,
-        ("failed", "message_rejected"): 5,
+        ("unresolved", "not_resent"): 5,
         ("unresolved", "resend"): 10,
     }
     assert set(Batch.objects.exclude(state="done").values_list("resend", flat=True)) == {True}
     Batch.objects.update(not_before=None)
     states.resume(lost.pk)
     drain_all(lost, fake)
-    assert _reasons(lost) == {("accepted", ""): 15, ("failed", "message_rejected"): 5}
+    assert _reasons(lost) == {("accepted", ""): 15, ("unresolved", "not_resent"): 5}
     assert max(fake.accepted.values()) == 1
+
+
+def test_a_refused_second_mail_proves_nothing_of_the_first(
+    lost: Run, people: list[Subscriber], fake: FakeSes
+) -> None:
+    _decide(lost, [p.pk for p in people])
+    fake.script = [fake.statuses("INVALID_PARAMETER")]
+    drain_all(lost, fake)
+    assert lost.state == "sent"
+    assert _reasons(lost) == {("unresolved", "not_resent"): 20}
+    assert Call.objects.latest("pk").error == "INVALID_PARAMETER: words"
+    with connection.cursor() as cursor:
+        settle(cursor, [(lost.pk, people[0].pk, "accepted", "the-first", "")])
+    assert Delivery.objects.get(subscriber_id=people[0].pk).state == "accepted"
+    # Whom the event left out may be decided about once more.
+    Call.objects.all().delete()
+    Delivery.objects.filter(state="unresolved").update(at=clock.now() - timing.DECISION_FENCE)
+    made = decisions.decide(run_id=lost.pk, action=DecisionAction.RESEND, actor=None)
+    assert len(made.subscriber_ids) == 19
+    drain_all(lost, fake)
+    assert fake.accepted == addresses(people[1:])
+
+
+def test_a_whole_call_that_is_refused_again_for_each_proves_nothing_either(
+    lost: Run, people: list[Subscriber], fake: FakeSes
+) -> None:
+    _decide(lost, [p.pk for p in people[:2]])
+    refusal = fake.fail(errors.call_error(400, "BadRequestException", "malformed"))
+    fake.script = [refusal] * 3
+    drain_all(lost, fake)
+    assert _reasons(lost) == {("unresolved", "not_resent"): 2, ("unresolved", "lost_answer"): 18}
+    assert fake.script == []
+
+
+def test_a_second_mail_that_ses_could_never_take_proves_nothing_of_the_first(
+    lost: Run, people: list[Subscriber], fake: FakeSes
+) -> None:
+    _decide(lost, [p.pk for p in people])
+    fake.script = [fake.statuses("TRANSIENT_FAILURE")] * timing.MAX_ATTEMPTS
+    drain_all(lost, fake)
+    assert lost.state == "sent"
+    assert _reasons(lost) == {("unresolved", "not_resent"): 20}
+
+
+def test_a_late_refusal_of_the_first_mail_proves_nothing_of_the_second(
+    lost: Run, people: list[Subscriber], fake: FakeSes
+) -> None:
+    first = Call.objects.get()
+    _decide(lost, [p.pk for p in people[:15]])
+    fake.script = [fake.fail(errors.LostAnswerError("dropped"))]
+    drain_all(lost, fake)
+    ids = list(first.subscriber_ids)
+    prepared = cut.PreparedCall(first.pk, 0, 1, ids, False, False, b"{}", first.lease_until)
+    refused = [ses.EntryResult("MESSAGE_REJECTED", "words", "")] * len(ids)
+    record.record(lost.pk, 0, uuid.uuid4(), [Answer(prepared, results=refused)])
+    assert _reasons(lost) == {("unresolved", "lost_answer"): 15, ("failed", "message_rejected"): 5}
+    second = cut.PreparedCall(
+        Call.objects.latest("pk").pk, 0, 1, [people[0].pk], False, False, b"{}", first.lease_until, True
+    )
+    record.record(lost.pk, 0, uuid.uuid4(), [Answer(second, results=refused[:1])])
+    assert _reasons(lost)["unresolved", "lost_answer"] == 15
 
 
 def test_a_run_closed_meanwhile_gives_them_up(lost: Run, people: list[Subscriber], fake: FakeSes) -> None:

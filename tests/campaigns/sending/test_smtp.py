@@ -163,6 +163,8 @@ def test_not_now_is_tried_again_and_nobody_gets_two(
     server.once[command, people[2].email] = reply
     assert _send(run) == {("accepted", ""): 6}
     assert server.recipients == sorted(person.email for person in people)
+    # Neither that try nor those after it, of whom nobody was handed over, count against the day.
+    assert smtp.account().sent_last_24_hours == 6.0
 
 
 @pytest.mark.parametrize("command", ["RCPT", "DATA"])

@@ -3,11 +3,15 @@
 from collections import Counter
 
 import pytest
+from django.db import connection
 
-from campaigns.models import Batch, Delivery, Run, RunPurpose
-from campaigns.sending import prepare, states
-from campaigns.services import resending
+from campaigns.models import Batch, Call, DecisionAction, Delivery, Run, RunPurpose
+from campaigns.sending import prepare, states, timing
+from campaigns.sending.settle import settle
+from campaigns.services import decisions, resending
 from mailplatform.accounts.models import AuditEntry, Installation
+from mailplatform.aws import errors
+from mailplatform.core import clock
 from mailplatform.sandbox.testing import RunningSandbox
 from subscribers.models import MailingList, Subscriber, Suppression
 from tests.factories import campaigns as factories
@@ -103,3 +107,64 @@ def test_another_number_than_the_confirmed_one_launches_nothing(run: Run) -> Non
     with pytest.raises(resending.NumberChanged, match="You confirmed 4 people, but 3 failed"):
         resending.retry_failed(run_id=run.pk, actor=None, confirmed_count=4)
     assert Run.objects.count() == 1
+
+
+@pytest.fixture
+def doubted(people: list[Subscriber], fake: FakeSes) -> Run:
+    """A sent run of which nobody's answer came, though everybody got it, and a person counted them as failed."""
+    run = make_run(MailingList.objects.latest("pk"))
+    fake.script = [fake.drop()]
+    drain_all(run, fake)
+    Delivery.objects.filter(run_id=run.pk).update(state="failed", reason="not_confirmed")
+    assert run.state == "sent"
+    return run
+
+
+def _prove(run: Run, people: list[Subscriber]) -> None:
+    """An event tells that they have the mail."""
+    with connection.cursor() as cursor:
+        assert settle(cursor, [(run.pk, p.pk, "accepted", "m", "") for p in people]) == len(people)
+
+
+def test_whoever_is_proved_to_have_it_while_the_try_waits_is_left_out(
+    sandbox: RunningSandbox, doubted: Run, people: list[Subscriber], fake: FakeSes
+) -> None:
+    again = resending.retry_failed(run_id=doubted.pk, actor=None, confirmed_count=6)
+    detail = AuditEntry.objects.get(action="campaign.failed_retried").detail
+    assert (detail["people"], detail["doubtful"]) == (6, 6)
+    prepare.prepare(again.pk)
+    _prove(doubted, people[:4])
+    drain_all(again, fake)
+    assert (again.state, again.audience) == ("sent", 6)
+    assert _reasons(again) == {("accepted", ""): 2, ("skipped", "accepted_before"): 4}
+    assert {email for email, mails in fake.accepted.items() if mails == 1} == {p.email for p in people[:4]}
+
+
+def test_proof_of_the_first_of_three_tries_counts_for_the_third(
+    sandbox: RunningSandbox, doubted: Run, people: list[Subscriber], fake: FakeSes
+) -> None:
+    again = resending.retry_failed(run_id=doubted.pk, actor=None)
+    prepare.prepare(again.pk)
+    fake.script = [fake.statuses("MESSAGE_REJECTED")]
+    drain_all(again, fake)
+    third = resending.retry_failed(run_id=again.pk, actor=None)
+    prepare.prepare(third.pk)
+    _prove(doubted, people[:1])
+    drain_all(third, fake)
+    assert _reasons(third) == {("accepted", ""): 5, ("skipped", "accepted_before"): 1}
+    assert fake.accepted[people[0].email] == 1
+
+
+def test_whoever_is_sent_again_in_the_second_try_is_asked_about_too(
+    sandbox: RunningSandbox, doubted: Run, people: list[Subscriber], fake: FakeSes
+) -> None:
+    again = resending.retry_failed(run_id=doubted.pk, actor=None)
+    prepare.prepare(again.pk)
+    fake.script = [fake.fail(errors.LostAnswerError("dropped"))]
+    drain_all(again, fake)
+    Call.objects.all().delete()
+    Delivery.objects.filter(run_id=again.pk).update(at=clock.now() - timing.DECISION_FENCE)
+    decisions.decide(run_id=again.pk, action=DecisionAction.RESEND, actor=None)
+    _prove(doubted, people[:4])
+    drain_all(again, fake)
+    assert _reasons(again) == {("accepted", ""): 2, ("unresolved", "not_resent"): 4}

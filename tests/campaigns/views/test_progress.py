@@ -247,3 +247,13 @@ def test_a_viewer_sees_the_people_and_exports_nobody(client: Client) -> None:
 
 def test_a_campaign_without_run_has_no_recipients(marketer: Client) -> None:
     assert marketer.get(url(make_campaign(), "recipients")).status_code == 404
+
+
+def test_who_is_unresolved_in_an_earlier_run_is_named_with_a_link(marketer: Client) -> None:
+    campaign, first = launched("sent", audience=1)
+    deliver(first, "unresolved", "not_resent")
+    assert "Unresolved in other runs" not in marketer.get(url(campaign, "detail")).content.decode()
+    make_run(campaign, state="sent", number=2, audience=0)
+    page = marketer.get(url(campaign, "detail")).content.decode()
+    assert "Unresolved in other runs" in page
+    assert f'{reverse("events:unresolved", args=[campaign.public_id])}?run=1">Run 1: 1 person</a>' in page

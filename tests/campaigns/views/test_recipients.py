@@ -148,6 +148,21 @@ def test_the_button_for_another_try(marketer: Client, run: Run) -> None:
     assert marketer.get(url).status_code == 405
 
 
+def test_whoever_may_have_it_already_is_told_apart(
+    marketer: Client, run: Run, people: list[Subscriber]
+) -> None:
+    assert "progress-doubtful" not in _get(marketer, run)
+    person = factories.make_subscriber()
+    Delivery.objects.create(
+        run_id=run.pk, subscriber_id=person.pk, state="failed", reason="not_confirmed", at=clock.now()
+    )
+    detail = marketer.get(reverse("campaigns:campaign_detail", args=[run.campaign.public_id]))
+    for text in (_get(marketer, run), detail.content.decode()):
+        assert "1 of them may have the mail already." in text
+        assert "Try these 2 again, 1 perhaps for the second time" in text
+        assert "Amazon refused them" not in text
+
+
 def test_a_try_that_did_not_go_out_is_told_and_can_be_made_again(marketer: Client, run: Run) -> None:
     again = resending.retry_failed(run_id=run.pk, actor=None)
     states.fail(again.pk, "Amazon SES was away.")

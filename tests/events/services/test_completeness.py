@@ -95,6 +95,12 @@ def test_silence_in_a_complete_channel_is_proof(channel: Channel) -> None:
     assert _resend() == 0
 
 
+def test_whom_ses_refused_when_they_were_sent_again_is_left_to_a_person(channel: Channel) -> None:
+    channel.listen()
+    Delivery.objects.filter(state="unresolved").update(reason="not_resent")
+    assert _resend() == 0
+
+
 def test_off_unless_the_setting_says_otherwise(channel: Channel) -> None:
     channel.listen()
     sending_settings.update(actor=None, resend_by_itself=False)

@@ -41,7 +41,10 @@ LINKS = ("https://shop.example/spring", "https://shop.example/help")
 
 @dataclass(frozen=True)
 class Life:
-    """What became of one person: the state at the first try and at the second, consent, and what came back."""
+    """What became of one person: the state at the first try and at the second, consent, and what came back.
+
+    `proved` was counted as failed, and an event told of the mail before the second try was at that person.
+    """
 
     state: str
     second: str
@@ -51,6 +54,8 @@ class Life:
     leaves: bool
 
     def last(self, *, is_retried: bool) -> str:
+        if self.state == "proved":
+            return "accepted"
         return self.second if is_retried and self.state == "failed" else self.state
 
 
@@ -69,7 +74,9 @@ class History:
 
 lives = st.builds(
     Life,
-    state=st.sampled_from(["accepted"] * 5 + ["failed", "failed", "skipped", "unresolved", "waiting"]),
+    state=st.sampled_from(
+        ["accepted"] * 5 + ["failed", "failed", "proved", "skipped", "unresolved", "waiting"]
+    ),
     second=st.sampled_from(["accepted", "failed"]),
     tracked=st.booleans(),
     heard=st.lists(
@@ -90,7 +97,7 @@ def make(stories: list[Life], *, with_retry: bool, seed: int) -> History:
     rng = random.Random(seed)
     run = make_run(state=RunState.SENT, audience=len(stories))
     Run.objects.filter(pk=run.pk).update(launched_at=clock.now() - timedelta(hours=3))
-    failed = [life for life in stories if life.state == "failed"]
+    failed = [life for life in stories if life.state in {"failed", "proved"}]
     history = History([run], stories)
     if with_retry and failed:
         history.runs.append(
@@ -108,7 +115,9 @@ def make(stories: list[Life], *, with_retry: bool, seed: int) -> History:
         history.persons.append(person)
         if life.state == "waiting":
             continue
-        at = _deliver(run, person, life, life.state)
+        at = _deliver(run, person, life, "accepted" if life.state == "proved" else life.state)
+        if life.state == "proved" and history.is_retried:
+            _deliver(history.runs[1], person, life, "skipped", "accepted_before")
         if life.state == "failed" and history.is_retried:
             at = _deliver(history.runs[1], person, life, life.second)
         if at is not None:
@@ -123,9 +132,9 @@ def make(stories: list[Life], *, with_retry: bool, seed: int) -> History:
     return history
 
 
-def _deliver(run: Run, person: Any, life: Life, state: str) -> Run | None:
+def _deliver(run: Run, person: Any, life: Life, state: str, reason: str = "no_basis") -> Run | None:
     make_delivery(
-        run, person, state=state, reason="" if state == "accepted" else "no_basis",
+        run, person, state=state, reason="" if state == "accepted" else reason,
         message_id="" if state == "accepted" else "-",
         opens_tracked=life.tracked and state == "accepted", clicks_tracked=life.tracked and state == "accepted",
     )  # fmt: skip
