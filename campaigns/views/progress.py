@@ -39,6 +39,8 @@ _WHAT_TO_DO: Final = {
     PauseReason.QUOTA: "It goes on by itself as soon as the quota has room again. Amazon raises it on request.",
     PauseReason.WARM_UP: "It goes on by itself with the next day of the warm-up plan (days are counted in UTC).",
     PauseReason.RESTORED: "It goes on when somebody presses Resume.",
+    PauseReason.LATE: "Resume sends it to them now, and to the others at their own hour. Cancel ends it: who has not got "
+    "it does not get it.",
 }
 
 
