@@ -138,7 +138,7 @@ def test_what_waits_for_another_try_or_for_its_own_hour_is_said(marketer: Client
 
 @pytest.mark.parametrize("frozen", [{}, {"local_at": "2026-07-01T09:00:00", "local_zone": "Europe/Berlin"}])
 def test_who_was_throttled_is_tried_again_and_waits_for_no_local_time(
-    marketer: Client, frozen: dict[str, str]
+    marketer: Client, frozen: dict[str, Any]
 ) -> None:
     audience = sending.make_list()
     sending.make_people(7, audience)
