@@ -19,7 +19,7 @@ MODELS: Final[Mapping[str, Description]] = {
     ),
     "Batch": about(
         READERS, BY_NUMBER,
-        "run_id number attempt state count cursor template_version_id sender_id not_before lease_token lease_until "
+        "run_id number attempt state count cursor template_version_id sender_id not_before local_at lease_token lease_until "
         "resend language",
         subscriber_ids="who belongs to it",
     ),
@@ -42,7 +42,7 @@ MODELS: Final[Mapping[str, Description]] = {
     "Run": about(
         "users, and the sender", "as long as the campaign",
         "public_id campaign number purpose source_run state template_version audience batches not_before pause_reason "
-        "launched_at due_at started_at finished_at",
+        "launched_at due_at started_at attended_at finished_at",
         frozen="sender and subject as they were sent", paused_by="who paused it", launched_by="who launched it",
     ),
     "Sender": about("senders", "until it is deleted", "", name="name", address="e-mail address", reply_to="address for replies"),

@@ -268,7 +268,7 @@ class ScheduleForm(StepForm):
     local_time = forms.BooleanField(
         required=False,
         label="At this time where each person is",
-        help_text="Around the world that takes up to 26 hours. Of whom no time zone is known, yours counts.",
+        help_text="Around the world that takes up to 26 hours. Where no zone is known, that of the settings counts.",
     )
     rate_limit = forms.IntegerField(
         required=False,

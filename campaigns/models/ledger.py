@@ -23,7 +23,9 @@ class BatchState(models.TextChoices):
 class Batch(models.Model):
     """About 500 ids of one audience, each id of it in exactly one first batch. `cursor` people are cut already.
 
-    A batch with `resend` names people who hold an `unresolved` delivery that somebody decided to send again.
+    `local_at` is the instant of their own local time, where each person gets it at that; a batch of those who are
+    tried again keeps it. A batch with `resend` names people who hold an `unresolved` delivery that somebody decided to
+    send again.
     """
 
     run_id = models.BigIntegerField()
@@ -36,6 +38,7 @@ class Batch(models.Model):
     template_version_id = models.BigIntegerField()
     sender_id = models.BigIntegerField()
     not_before = models.DateTimeField(null=True)
+    local_at = models.DateTimeField(null=True)
     lease_token = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
     resend = models.BooleanField(default=False, db_default=False)

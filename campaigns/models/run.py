@@ -28,6 +28,7 @@ class PauseReason(models.TextChoices):
     QUOTA = "quota", "Waiting for the daily quota"
     WARM_UP = "warm_up", "Waiting for tomorrow's step of the warm-up"
     RESTORED = "restored", "Paused because the database was restored"
+    LATE = "late", "Paused because the chosen hour is past"
 
 
 class RunPurpose(models.TextChoices):
@@ -43,7 +44,8 @@ class Run(TimestampedModel):
 
     `frozen` holds what the workers need and nobody may change afterwards: kind, sender, subject, variables,
     tracking, the lists the run was sent to and whether a segment chose the audience. A run for those who
-    failed names the run in which they did as its `source_run`.
+    failed names the run in which they did as its `source_run`. `attended_at` is when it last went on: a worker could
+    send for it, or somebody resumed it; kept where each person gets it at their own local time.
     """
 
     public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
@@ -69,6 +71,7 @@ class Run(TimestampedModel):
     launched_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
+    attended_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

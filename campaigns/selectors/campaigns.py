@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final, cast
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
@@ -186,6 +187,20 @@ def zones_of_audience(campaign: Campaign, spec: audience.AudienceSpec | None = N
     with connection.cursor() as cursor:
         cursor.execute(_ZONES.format(audience=sql), params)
         return dict(cursor.fetchall())
+
+
+def zones_of_eligible(campaign: Campaign, spec: audience.AudienceSpec) -> dict[str, int]:
+    """How many people who may be mailed are in each time zone; '' where it is not known.
+
+    One pass over the audience. Raises `SegmentBrokenError`.
+    """
+    return audience.count_by_zone(spec, cast("eligibility.Kind", campaign.kind))
+
+
+def wall_time(campaign: Campaign) -> dt.datetime:
+    """The chosen time as a clock on the wall shows it, without a zone."""
+    assert campaign.scheduled_at is not None
+    return campaign.scheduled_at.astimezone(ZoneInfo(campaign.schedule_zone)).replace(tzinfo=None)
 
 
 def languages_of_audience(campaign: Campaign, spec: audience.AudienceSpec | None = None) -> dict[str, int]:

@@ -27,9 +27,9 @@ _HOUR: Final = dt.timedelta(hours=1)
 # Of the quota's window the first hour has begun already.
 HOURS: Final = 25
 
-# People who are not cut yet, by run; and when the last of their batches may begin.
+# People who are not cut yet, by run; and when the last of them have their own local time.
 _WAITING: Final = """
-SELECT r.id, r.frozen ->> 'kind', coalesce(sum(b.count - b.cursor), 0), max(b.not_before)
+SELECT r.id, r.frozen ->> 'kind', coalesce(sum(b.count - b.cursor), 0), max(b.local_at)
 FROM campaigns_run r JOIN campaigns_batch b ON b.run_id = r.id AND b.state <> 'done'
 WHERE r.state IN ('sending', 'preparing') OR r.id = %s GROUP BY r.id
 """

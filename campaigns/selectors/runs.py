@@ -14,16 +14,18 @@ from . import failed
 RATE_WINDOW: Final = dt.timedelta(seconds=30)
 UNFINISHED: Final = (RunState.PREPARING, RunState.SENDING, RunState.PAUSED)
 
+# Who was throttled or not reached stays at the first attempt, but their batch has another time than the freeze chose.
 _QUEUE: Final = """
-SELECT coalesce(sum(count - cursor) FILTER (WHERE attempt > 1 AND NOT resend), 0),
-    min(not_before) FILTER (WHERE attempt > 1 AND NOT resend AND not_before > %(now)s),
-    coalesce(sum(count - cursor) FILTER (WHERE attempt = 1 AND not_before > %(now)s), 0),
-    min(not_before) FILTER (WHERE attempt = 1 AND not_before > %(now)s),
-    max(not_before) FILTER (WHERE attempt = 1 AND not_before > %(now)s),
+SELECT coalesce(sum(count - cursor) FILTER (WHERE again AND NOT resend), 0),
+    min(not_before) FILTER (WHERE again AND NOT resend AND not_before > %(now)s),
+    coalesce(sum(count - cursor) FILTER (WHERE NOT again AND local_at > %(now)s), 0),
+    min(local_at) FILTER (WHERE NOT again AND local_at > %(now)s),
+    max(local_at) FILTER (WHERE NOT again AND local_at > %(now)s),
     coalesce(sum(count - cursor) FILTER (WHERE resend), 0),
     (SELECT coalesce(sum(cardinality(subscriber_ids)), 0) FROM campaigns_call
         WHERE run_id = %(run)s AND state = 'in_flight')
-FROM campaigns_batch WHERE run_id = %(run)s AND state <> 'done'
+FROM (SELECT *, attempt > 1 OR not_before IS DISTINCT FROM local_at AS again FROM campaigns_batch
+    WHERE run_id = %(run)s AND state <> 'done') open
 """
 
 

@@ -26,7 +26,7 @@ from .. import headers
 from ..models import PauseReason, Run
 from ..selectors import sending as selectors
 from ..selectors.attachments import AttachmentMissing
-from . import call, clients, crew, cut, drains, lane, limiter, plans, quota, repair, states, timing
+from . import call, clients, crew, cut, drains, lane, lateness, limiter, plans, quota, repair, states, timing
 
 log = structlog.get_logger(__name__)
 
@@ -138,6 +138,7 @@ class _Drain:
         run = Run.objects.select_related("campaign", "template_version").get(pk=self.run_id)
         self._read_account()
         self.cap = run.frozen.get("rate_limit")
+        self.watch = lateness.Watch(self.run_id, is_local=bool(run.frozen.get("local_at")))
         self.sender = self.given_sender or clients.sender()
         self.plan = plans.Plan.load(run, self.account.configuration_set_prefix)
         self.claimant = limiter.claimant_of_run(self.run_id, str(run.frozen.get("kind", "marketing")))
@@ -227,6 +228,7 @@ class _Drain:
         member.people = step.people
         if step.idle:
             return self._idle(member)
+        self.watch.note(step.tally)
         member.asks_first, member.idle_since = False, None
         return True
 
@@ -247,6 +249,8 @@ class _Drain:
 
     def _look(self) -> bool:
         """Every few seconds: keep the slot, see who else is at work and who waits. False ends the drain."""
+        if self.watch.is_late():
+            return self._end(more=False)
         with self.lock:
             now = time.monotonic()
             if now - self.looked_at < LOOK_EVERY_S:

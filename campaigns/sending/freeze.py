@@ -28,7 +28,7 @@ BATCH_SIZE: Final = 500
 
 _INSERT: Final = """
     INSERT INTO campaigns_batch (run_id, number, attempt, state, subscriber_ids, count, cursor,
-        template_version_id, sender_id, language, not_before)
+        template_version_id, sender_id, language, not_before, local_at)
 """
 # A million ids are sorted in memory (56 MB), not on disk; until the end of the transaction.
 _MEMORY: Final = "SELECT set_config('work_mem', '64MB', true)"
@@ -41,7 +41,7 @@ numbered AS (
     FROM audience
 ),
 made AS ({_INSERT}
-    SELECT %s, number, 1, 'waiting', array_agg(subscriber_id), count(*), 0, %s, %s, '', NULL
+    SELECT %s, number, 1, 'waiting', array_agg(subscriber_id), count(*), 0, %s, %s, '', NULL, NULL
     FROM numbered GROUP BY number
     RETURNING count
 )
@@ -68,7 +68,7 @@ numbered AS (
 ),
 made AS ({_INSERT}
     SELECT %(run)s, row_number() OVER (ORDER BY at NULLS FIRST, part, version) - 1, 1, 'waiting',
-        array_agg(subscriber_id), count(*), 0, version, %(sender)s, language, at
+        array_agg(subscriber_id), count(*), 0, version, %(sender)s, language, at, at
     FROM numbered GROUP BY version, language, at, part
     RETURNING count
 )

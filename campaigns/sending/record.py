@@ -32,9 +32,9 @@ RETURNING c.id
 _NUMBERS: Final = "UPDATE campaigns_run SET batches = batches + %s WHERE id = %s RETURNING batches, state"
 _RETRY: Final = """
 INSERT INTO campaigns_batch (run_id, number, attempt, state, subscriber_ids, count, cursor,
-    template_version_id, sender_id, language, resend, not_before)
+    template_version_id, sender_id, language, resend, local_at, not_before)
 SELECT %s, %s, %s, 'waiting', %s::bigint[], %s, 0, template_version_id, sender_id, language, resend,
-    clock_timestamp() + %s::interval
+    local_at, clock_timestamp() + %s::interval
 FROM campaigns_batch WHERE id = %s
 """
 # Whoever was sent to again names the later call.

@@ -105,7 +105,9 @@ def pause(run_id: int, *, by: PauseReason, reason: str, until: dt.datetime | Non
 
 def resume(run_id: int) -> bool:
     """Paused → sending. False when the run was not paused."""
-    return _move(run_id, (RunState.PAUSED,), RunState.SENDING, paused_by="", pause_reason="", not_before=None)
+    changes: dict[str, object] = {"paused_by": "", "pause_reason": "", "not_before": None}
+    # Whoever lets it go on decides about the hours that are past.
+    return _move(run_id, (RunState.PAUSED,), RunState.SENDING, attended_at=clock.now(), **changes)
 
 
 def start(run_id: int) -> bool:

@@ -22,10 +22,14 @@ class Item:
 
 @dataclass(slots=True)
 class Preflight:
-    """All findings and the audience they were made for."""
+    """All findings and the audience they were made for.
+
+    `hours_past` counts the people who are to get it at their own local time, where the chosen hour is past already.
+    """
 
     audience: selectors.Audience
     items: list[Item] = field(default_factory=list)
+    hours_past: int = 0
 
     @property
     def can_send(self) -> bool:

@@ -3,7 +3,7 @@
 The same function is asked again by the launch itself, so that a button left open in a tab proves nothing.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
@@ -168,7 +168,7 @@ def _check_local_time(result: Preflight, reading: Reading) -> None:
     campaign = reading.campaign
     if not campaign.local_time or campaign.scheduled_at is None or result.audience.problem:
         return
-    found = selectors.zones_of_audience(campaign, reading.spec)
+    found = selectors.zones_of_eligible(campaign, reading.spec)
     unknown = sum(count for zone, count in found.items() if not zones.is_known(zone))
     if unknown:
         message = (
@@ -176,6 +176,24 @@ def _check_local_time(result: Preflight, reading: Reading) -> None:
             f"{reading.site.time_zone}."
         )
         result.add(Level.ADVICE, "zones_unknown", message, SCHEDULE)
+    if campaign.scheduled_at > clock.now():
+        _check_hours(result, found, selectors.wall_time(campaign), reading.site.time_zone)
+
+
+def _check_hours(result: Preflight, found: dict[str, int], wall: datetime, own: str) -> None:
+    """Whose hour is past already would get it at once: whoever schedules has to say so."""
+    now = clock.now()
+    past = sum(count for zone, count in found.items() if zones.instant(wall, zone, fallback=own) <= now)
+    if past:
+        result.hours_past = past
+        whose = (
+            "1 person this hour is past: they" if past == 1 else f"{past:,} people this hour is past: they"
+        )
+        message = (
+            f"For {whose} get it as soon as it starts, at another hour than everybody else. A time more than 26 hours "
+            "ahead is past for nobody."
+        )
+        result.add(Level.WARNING, "hours_past", message, SCHEDULE)
 
 
 def _check_time(result: Preflight, campaign: Campaign) -> None:

@@ -1,6 +1,8 @@
 """The buttons of a campaign. Each is one POST, one service call and words about what happened."""
 
 from collections.abc import Callable
+from functools import partial
+from typing import Final
 from uuid import UUID
 
 from django.contrib import messages
@@ -18,6 +20,14 @@ from ..selectors import campaigns as selectors
 from ..selectors import runs as run_selectors
 from ..services import campaigns, previews, runs, scheduling, test_sends
 
+_NOT_SENT: Final = (
+    runs.NobodyToSend,
+    runs.NotReady,
+    runs.AudienceChanged,
+    scheduling.NoTimeChosen,
+    scheduling.HoursPast,
+)
+
 
 @require_role("marketer")
 @require_POST
@@ -29,14 +39,16 @@ def campaign_send(request: HttpRequest, public_id: UUID) -> HttpResponse:
         messages.error(request, "The confirmation was not complete. Look at the number again.")
         return redirect("campaigns:campaign_step", public_id, "review")
     is_now = campaign.scheduled_at is None or campaign.missed_at is not None
-    start = scheduling.send_now if is_now else scheduling.schedule
+    past = request.POST.get("past", "")
+    said = int(past) if past.isascii() and past.isdigit() and len(past) < 19 else 0
+    start = scheduling.send_now if is_now else partial(scheduling.schedule, confirmed_past=said)
     try:
         start(campaign=campaign, actor=current_user(request), confirmed_count=int(count))
     except runs.AlreadyLaunched as error:
         # A second click or a reload: say so, and show what the first one started.
         messages.info(request, str(error))
         return redirect("campaigns:campaign_detail", public_id)
-    except (runs.NobodyToSend, runs.NotReady, runs.AudienceChanged, scheduling.NoTimeChosen) as error:
+    except _NOT_SENT as error:
         messages.error(request, str(error))
         return redirect("campaigns:campaign_step", public_id, "review")
     return redirect("campaigns:campaign_detail", public_id)

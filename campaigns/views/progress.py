@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET
 from mailplatform.accounts.access import current_user, require_role
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
+from mailplatform.core import clock
 
 from ..models import Campaign, CampaignState, PauseReason, Run, RunState
 from ..selectors import approvals, recipients, recurring, restores, sending_settings, unresolved
@@ -30,6 +31,8 @@ _POLL: Final = {CampaignState.PREPARING: 2, CampaignState.SENDING: 2, CampaignSt
 _POLL_PLANNED: Final = 30
 # A start that is later than this is worth a word.
 _LATE: Final = dt.timedelta(minutes=1)
+# One that is nearer than this is watched.
+_NEAR: Final = dt.timedelta(minutes=1)
 _WHAT_TO_DO: Final = {
     PauseReason.PERSON: "It goes on when somebody presses Resume.",
     PauseReason.SAFETY_STOP: "See in the report which addresses bounced or who complained, and from where they came. "
@@ -39,6 +42,8 @@ _WHAT_TO_DO: Final = {
     PauseReason.QUOTA: "It goes on by itself as soon as the quota has room again. Amazon raises it on request.",
     PauseReason.WARM_UP: "It goes on by itself with the next day of the warm-up plan (days are counted in UTC).",
     PauseReason.RESTORED: "It goes on when somebody presses Resume.",
+    PauseReason.LATE: "Resume sends it to them now, and to the others at their own hour. Cancel ends it, and whoever "
+    "has not got it does not get it.",
 }
 
 
@@ -103,7 +108,8 @@ def _lost_approval(campaign: Campaign) -> bool:
 
 def _poll(campaign: Campaign, queue: run_selectors.Queue) -> int:
     if campaign.state == CampaignState.SCHEDULED and not campaign.missed_at:
-        return 2 if selectors.is_in_grace(campaign) else _POLL_PLANNED
+        due_at = selectors.due_at(campaign)
+        return 2 if due_at is not None and due_at - clock.now() < _NEAR else _POLL_PLANNED
     if campaign.state == CampaignState.CANCELLED and queue.in_flight:
         return 2
     return _POLL.get(CampaignState(campaign.state), 0)
@@ -224,8 +230,9 @@ def _reasons(campaign: Campaign, shown: run_selectors.RunProgress) -> list[dict[
 
 
 def _local(campaign: Campaign) -> str:
-    """When it starts, in the campaign's own zone."""
+    """When it starts, in the campaign's own zone; by local time the hour alone, which is everybody's own."""
     if campaign.scheduled_at is None or not campaign.schedule_zone:
         return ""
     local = timezone.localtime(campaign.scheduled_at, ZoneInfo(campaign.schedule_zone))
-    return f"{local:%d %b %Y, %H:%M} {campaign.schedule_zone.replace('_', ' ')}"
+    zone = "" if selectors.is_local(campaign) else f" {campaign.schedule_zone.replace('_', ' ')}"
+    return f"{local:%d %b %Y, %H:%M}{zone}"

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.conf import settings
@@ -17,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from mailplatform.accounts.access import current_site, current_user, require_role
 from mailplatform.accounts.models import Carrier, Installation
+from mailplatform.core import clock
 from subscribers.selectors.audience import AudienceSpec
 
 from .. import languages, outside
@@ -282,12 +282,11 @@ def _schedule_extra(campaign: Campaign, spec: AudienceSpec, site: Installation) 
 
 def _spread(campaign: Campaign, spec: AudienceSpec, own: str) -> list[dict[str, Any]]:
     """When people of which zones get a campaign that goes by local time, the first ones first."""
-    assert campaign.scheduled_at is not None
-    wall = campaign.scheduled_at.astimezone(ZoneInfo(campaign.schedule_zone)).replace(tzinfo=None)
+    wall, now = selectors.wall_time(campaign), clock.now()
     found: dict[dt.datetime, dict[str, Any]] = {}
-    for zone, count in sorted(selectors.zones_of_audience(campaign, spec).items()):
+    for zone, count in sorted(selectors.zones_of_eligible(campaign, spec).items()):
         at = zones.instant(wall, zone, fallback=own)
-        row = found.setdefault(at, {"at": at, "count": 0, "zones": []})
+        row = found.setdefault(at, {"at": at, "is_past": at <= now, "count": 0, "zones": []})
         row["count"] += count
         row["zones"].append(zone.replace("_", " ") if zones.is_known(zone) else f"not known ({own})")
     return [found[at] for at in sorted(found)]

@@ -147,17 +147,41 @@ def count(spec: AudienceSpec, kind: Kind) -> AudienceCount:
 
     One query over all of them. Raises SegmentBrokenError.
     """
-    members, params = _members(spec)
+    decided, params = _decided(spec, kind)
     sql = f"""
         SELECT CASE WHEN reason <> '' THEN reason WHEN NOT way THEN 'left_list' ELSE '' END, count(*)
-        FROM (SELECT {reason_of_many_sql(kind)} AS reason, a.way FROM ({members}) a
-            LEFT JOIN subscribers_profile p ON p.subscriber_id = a.subscriber_id
-            LEFT JOIN ({kept_back_among_sql(kind)}) k (id) ON k.id = a.subscriber_id
-            LEFT JOIN subscribers_subscriber s ON s.id = k.id) decided
-        GROUP BY 1
+        FROM ({decided}) decided GROUP BY 1
     """  # noqa: S608 - made of our own fragments; every value is a parameter
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         counts: dict[str, int] = dict(cursor.fetchall())
     eligible = counts.pop("", 0)
     return AudienceCount(eligible + sum(counts.values()), eligible, counts)
+
+
+def count_by_zone(spec: AudienceSpec, kind: Kind) -> dict[str, int]:
+    """Return how many who may be mailed now are in each time zone; '' where it is not known.
+
+    One query over all of them. Raises SegmentBrokenError.
+    """
+    decided, params = _decided(spec, kind)
+    sql = f"""
+        SELECT coalesce(z.time_zone, ''), count(*) FROM ({decided}) decided
+        LEFT JOIN subscribers_subscriber z ON z.id = decided.subscriber_id
+        WHERE reason = '' AND way IS NOT FALSE GROUP BY 1
+    """  # noqa: S608 - made of our own fragments; every value is a parameter
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return dict(cursor.fetchall())
+
+
+def _decided(spec: AudienceSpec, kind: Kind) -> tuple[str, list[Any]]:
+    """Return SQL of (subscriber_id, reason, way): why each person may not be mailed now, or ''."""
+    members, params = _members(spec)
+    sql = f"""
+        SELECT a.subscriber_id, {reason_of_many_sql(kind)} AS reason, a.way FROM ({members}) a
+        LEFT JOIN subscribers_profile p ON p.subscriber_id = a.subscriber_id
+        LEFT JOIN ({kept_back_among_sql(kind)}) k (id) ON k.id = a.subscriber_id
+        LEFT JOIN subscribers_subscriber s ON s.id = k.id
+    """  # noqa: S608 - made of our own fragments; every value is a parameter
+    return sql, params

@@ -119,7 +119,10 @@ def test_a_run_of_this_installation(site: Installation) -> None:
     assert (found.people, found.limited_by) == (5, "quota")
     late = clock.now() + dt.timedelta(days=3)
     Batch.objects.filter(run_id=run.pk).update(not_before=late)
-    assert forecast.for_run(run).finishes_at == late
+    assert forecast.for_run(run).limited_by == "quota"
+    Batch.objects.filter(run_id=run.pk).update(local_at=late)
+    found = forecast.for_run(run)
+    assert (found.finishes_at, found.limited_by) == (late, "local_time")
     assert forecast.for_people(0, forecast.situation(installation.get())).people == 0
 
 

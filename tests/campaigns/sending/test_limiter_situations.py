@@ -105,20 +105,41 @@ def test_mails_to_one_person_keep_the_rate_too(
     redis_client.delete(limiter.claims_key(key), key)
 
 
+def test_at_half_a_mail_per_second_each_leaves_alone_and_amazon_throttles_none(
+    sandbox: RunningSandbox,
+) -> None:
+    run, people = _run(3)
+    store_template(run)
+    installation.update(actor=None, max_send_rate=0.5, quota_read_at=clock.now())
+    # Amazon allows a burst of two: all three at once would be refused.
+    sandbox.api.put("account", max_send_rate=0.5, burst_seconds=4)
+    drain.drain(run.pk, seconds=60)
+    run.refresh_from_db()
+    assert (run.state, states_of(run), mailbox(sandbox, run)) == ("sent", {"accepted": 3}, people)
+    calls = Call.objects.filter(run_id=run.pk).values_list("error", "subscriber_ids")
+    assert [(error, len(ids)) for error, ids in calls] == [("", 1)] * 3
+
+
 def test_a_quota_of_200_and_a_rate_of_1_parks_and_goes_on(sandbox: RunningSandbox) -> None:
+    """As a new account has it. 197 of the day are gone already."""
     run, people = _run(5)
     store_template(run)
     installation.update(
-        actor=None, max_24_hour_send=203.0, sent_last_24_hours=200.0, quota_read_at=clock.now()
+        actor=None,
+        max_send_rate=1.0,
+        max_24_hour_send=200.0,
+        sent_last_24_hours=197.0,
+        quota_read_at=clock.now(),
     )
-    sandbox.api.put("account", max_24_hour_send=3)
+    sandbox.api.put("account", max_send_rate=1, max_24_hour_send=3)
     assert drain.drain(run.pk, seconds=20) is False
     run.refresh_from_db()
     assert (run.state, run.paused_by) == ("paused", PauseReason.QUOTA)
     assert "daily quota" in run.pause_reason
     assert run.not_before is not None
     assert mailbox(sandbox, run).total() == 3
-    sandbox.api.put("account", max_24_hour_send=10_000)
+    assert {len(ids) for ids in Call.objects.values_list("subscriber_ids", flat=True)} == {1}
+    sandbox.api.put("account", max_send_rate=2000, max_24_hour_send=10_000)
     Run.objects.filter(pk=run.pk).update(not_before=clock.now())
     assert runs.resume_after_quota() == [run.pk]
     drain.drain(run.pk, seconds=20)

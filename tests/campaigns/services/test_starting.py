@@ -231,6 +231,70 @@ def test_local_time_starts_with_the_first_zone_of_its_people(
     assert [f"{at:%d %H}" for at in times if at] == ["01 00", "01 07", "01 13"]
 
 
+@pytest.fixture
+def by_local_time(campaign: Campaign) -> Campaign:
+    """09:00 of the first of July where each is: in Tokyo, in New York, and in Berlin, whose zone is not known."""
+    zones = ["Asia/Tokyo", "America/New_York", ""]
+    for person, zone in zip(Subscriber.objects.order_by("pk"), zones, strict=True):
+        Subscriber.objects.filter(pk=person.pk).update(time_zone=zone)
+    installation.update(actor=None, time_zone="Europe/Berlin")
+    wall = dt.datetime.fromisoformat("2026-07-01T09:00:00+02:00")
+    Campaign.objects.filter(pk=campaign.pk).update(scheduled_at=wall, local_time=True)
+    campaign.refresh_from_db()
+    return campaign
+
+
+@pytest.mark.parametrize(
+    "now", ["2026-07-01T06:30:00Z", "2026-07-01T00:00:00Z"], ids=["hours ago", "just now"]
+)
+def test_an_hour_that_is_past_for_some_is_asked_about_and_then_leaves_the_moment_of_grace(
+    by_local_time: Campaign, now: str
+) -> None:
+    with time_machine.travel(now, tick=False):
+        with pytest.raises(scheduling.HoursPast, match="For 1 person this hour is past where they are"):
+            scheduling.schedule(campaign=by_local_time, actor=None, confirmed_count=3)
+        by_local_time.refresh_from_db()
+        assert by_local_time.state == "draft"
+        made = scheduling.schedule(campaign=by_local_time, actor=None, confirmed_count=3, confirmed_past=1)
+        assert made.local_start_at == clock.now() + dt.timedelta(seconds=10)
+        assert starting.start_due() == []
+        undone = scheduling.unschedule(campaign=made, actor=None)
+        assert (undone.state, undone.local_start_at) == ("draft", None)
+        scheduling.schedule(campaign=by_local_time, actor=None, confirmed_count=3, confirmed_past=1)
+    with time_machine.travel(dt.datetime.fromisoformat(now) + dt.timedelta(seconds=11), tick=False):
+        (run_id,) = starting.start_due()
+        freeze.freeze(Run.objects.get(pk=run_id))
+    times = list(Batch.objects.order_by("number").values_list("not_before", flat=True))
+    assert [f"{at:%d %H}" for at in times if at] == ["01 00", "01 07", "01 13"]
+
+
+def test_more_people_whose_hour_is_past_than_were_confirmed_are_asked_about(by_local_time: Campaign) -> None:
+    Subscriber.objects.filter(time_zone="").update(time_zone="Asia/Seoul")
+    with (
+        time_machine.travel("2026-07-01T06:30:00Z", tick=False),
+        pytest.raises(scheduling.HoursPast) as caught,
+    ):
+        scheduling.schedule(campaign=by_local_time, actor=None, confirmed_count=3, confirmed_past=1)
+    assert caught.value.people == 2
+
+
+def test_whoever_may_not_be_mailed_has_no_hour_that_is_past_and_hurries_nobody(
+    by_local_time: Campaign,
+) -> None:
+    Subscription.objects.filter(subscriber__time_zone="Asia/Tokyo").update(state="unsubscribed")
+    with time_machine.travel("2026-07-01T06:30:00Z", tick=False):
+        made = scheduling.schedule(campaign=by_local_time, actor=None, confirmed_count=2)
+    assert made.local_start_at == dt.datetime.fromisoformat("2026-07-01T07:00:00Z")
+
+
+def test_a_first_hour_that_comes_within_the_moment_of_grace_waits_for_its_end(
+    by_local_time: Campaign,
+) -> None:
+    with time_machine.travel("2026-06-30T23:59:57Z", tick=False):
+        made = scheduling.schedule(campaign=by_local_time, actor=None, confirmed_count=3)
+    assert made.local_start_at == dt.datetime.fromisoformat("2026-07-01T00:00:07Z")
+
+
 def test_sending_at_once_ignores_local_time(campaign: Campaign) -> None:
     Campaign.objects.filter(pk=campaign.pk).update(local_time=True)
     scheduling.send_now(campaign=campaign, actor=None, confirmed_count=3)

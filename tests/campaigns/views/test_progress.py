@@ -2,6 +2,7 @@ import csv
 import datetime as dt
 import io
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -18,10 +19,13 @@ from campaigns.models import (
     RunState,
     ScheduleTick,
 )
-from campaigns.selectors import recipients, runs
+from campaigns.selectors import forecast, recipients, runs
+from campaigns.sending import call, cut, plans, record
 from campaigns.services import starting
 from mailplatform.accounts.models import AuditEntry, Role
+from mailplatform.aws import errors
 from mailplatform.core import clock
+from tests.factories import sending
 from tests.factories.campaigns import (
     make_campaign,
     make_ready_campaign,
@@ -110,6 +114,7 @@ def test_a_cancelled_campaign_is_watched_until_what_is_in_flight_is_recorded(mar
         ("account", "Mend it in your Amazon account"),
         ("quota", "as soon as the quota has room"),
         ("warm_up", "next day of the warm-up plan"),
+        ("late", "Resume sends it to them now"),
     ],
 )
 def test_each_pause_says_why_and_what_to_do(marketer: Client, by: str, words: str) -> None:
@@ -124,11 +129,31 @@ def test_what_waits_for_another_try_or_for_its_own_hour_is_said(marketer: Client
     campaign, run = launched(audience=7)
     later = clock.now() + dt.timedelta(hours=5)
     common = {"run_id": run.pk, "template_version_id": 1, "sender_id": 1, "not_before": later}
-    Batch.objects.create(number=0, attempt=1, subscriber_ids=[1, 2, 3, 4], count=4, **common)
+    Batch.objects.create(number=0, attempt=1, subscriber_ids=[1, 2, 3, 4], count=4, local_at=later, **common)
     Batch.objects.create(number=1, attempt=2, subscriber_ids=[5, 6], count=2, **common)
     page = marketer.get(url(campaign, "progress")).content.decode()
     assert "4 wait for their own local time" in page
     assert "2 are tried again" in page
+
+
+@pytest.mark.parametrize("frozen", [{}, {"local_at": "2026-07-01T09:00:00", "local_zone": "Europe/Berlin"}])
+def test_who_was_throttled_is_tried_again_and_waits_for_no_local_time(
+    marketer: Client, frozen: dict[str, Any]
+) -> None:
+    audience = sending.make_list()
+    sending.make_people(7, audience)
+    run = sending.make_run(audience, **frozen)
+    now = clock.now()
+    Batch.objects.filter(local_at__isnull=False).update(local_at=now, not_before=now)
+    plan, token = plans.Plan.load(run, "mailplatform"), uuid4()
+    made = cut.cut(plan, held=None, token=token, most=3, call_size=3)
+    assert made is not None
+    busy = errors.call_error(429, "TooManyRequestsException", "Maximum sending rate exceeded.")
+    record.record(run.pk, made.batch_id, token, [call.Answer(made.calls[0], error=busy)])
+    page = marketer.get(url(run.campaign, "progress")).content.decode()
+    assert "3 are tried again from" in page
+    assert "local time:" not in page
+    assert forecast.for_run(run).limited_by != "local_time"
 
 
 def test_a_late_start_is_said(marketer: Client) -> None:

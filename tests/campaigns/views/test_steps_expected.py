@@ -14,7 +14,7 @@ from campaigns.sending import freeze, states
 from campaigns.services import runs
 from mailplatform.accounts.models import Installation, User
 from mailplatform.core import clock
-from subscribers.models import SuppressionReason
+from subscribers.models import Subscriber, SuppressionReason
 from subscribers.services import suppression
 from tests.factories import sending
 from tests.factories.campaigns import (
@@ -151,6 +151,29 @@ def test_ux_15_more_than_a_thousand_need_a_tick_and_a_second_click_sends_nothing
     with pytest.raises(runs.AlreadyLaunched):
         runs.launch(campaign=campaign, actor=None)
     assert campaign.runs.count() == 1
+
+
+def test_an_hour_that_is_past_where_some_are_has_to_be_confirmed(marketer: Client) -> None:
+    audience = sending.make_list()
+    people = sending.make_people(5, audience)
+    Subscriber.objects.filter(pk__in=[person.pk for person in people[:2]]).update(time_zone="Asia/Tokyo")
+    campaign = make_campaign(
+        local_time=True, schedule_zone="Europe/Berlin", scheduled_at=clock.now() + dt.timedelta(minutes=30)
+    )
+    campaign.lists.add(audience)
+    page = step(marketer, campaign, "review")
+    assert "For 2 people this hour is past: they get it as soon as it starts" in page
+    assert "It starts in 10 seconds, because the hour is past for some already" in page
+    assert re.search(r'name="past" value="2" required', page)
+    assert "(past)" in step(marketer, campaign, "schedule")
+    url = reverse("campaigns:campaign_send", args=[campaign.public_id])
+    for past in ("", "1", "x", "²"):
+        answer = marketer.post(url, {"count": "5", "past": past}, follow=True).content.decode()
+        assert "For 2 people this hour is past where they are." in answer
+    answer = marketer.post(url, {"count": "5", "past": "2"}, follow=True).content.decode()
+    assert "The first of them get it" in answer
+    assert "Take it back" in answer
+    assert 'hx-trigger="every 2s"' in answer
 
 
 def test_ux_17_a_time_is_shown_in_the_zone_of_the_campaign_and_of_who_looks_and_can_be_taken_back(
