@@ -1,6 +1,7 @@
 """One lane of a drain: tokens, cut, calls, record; again and again, one batch at a time."""
 
 import contextlib
+import itertools
 import threading
 import time
 import uuid
@@ -19,7 +20,9 @@ from . import call, cut, limiter, plans, record, recover
 
 log = structlog.get_logger(__name__)
 
-RECORD_TRIES = 5
+# So long answers are held while the database is away. A worker that is to stop has a minute (docker-compose.yml).
+RECORD_PATIENCE_S = 15.0
+RECORD_WAITS_S = (0.25, 0.5, 1.0, 2.0)
 PATIENCE_S = 2.0
 LONGEST_WAIT_S = 15.0
 
@@ -174,16 +177,20 @@ class Lane:
 
     def _record(self, made: cut.Cut, answers: list[call.Answer]) -> record.Tally:
         """Repeats itself while the database is away: the calls are closed once only, whatever happens."""
-        for attempt in range(RECORD_TRIES):
+        deadline = time.monotonic() + RECORD_PATIENCE_S
+        waits = itertools.chain(RECORD_WAITS_S, itertools.repeat(RECORD_WAITS_S[-1]))
+        while True:
             try:
                 return record.record(self._plan.run_id, made.batch_id, made.lease_token, answers)
-            except (OperationalError, InterfaceError):
-                if attempt == RECORD_TRIES - 1:
+            except (OperationalError, InterfaceError) as error:
+                left = deadline - time.monotonic()
+                if left <= 0:
                     raise
-                log.warning("sending.record_repeated", run=self._plan.run_id, attempt=attempt + 1)
-                self._sleep(2.0**attempt)
+                log.warning("sending.record_repeated", run=self._plan.run_id, error=str(error))
+                # Not the drain's nap, which ends at once when the worker is to stop or another lane met the same
+                # outage: these people were accepted, and nobody else knows.
+                time.sleep(min(next(waits), left))
                 close_old_connections()
-        raise AssertionError
 
     def _note(self, answer: call.Answer) -> None:
         self._health.note(answer)
