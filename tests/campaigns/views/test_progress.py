@@ -56,6 +56,13 @@ def url(campaign: Campaign, name: str) -> str:
     return reverse(f"campaigns:campaign_{name}", args=[campaign.public_id])
 
 
+def test_what_keeps_a_launch_from_starting_is_shown(marketer: Client) -> None:
+    campaign, _ = launched("preparing", pause_reason="SES could not be reached.")
+    page = marketer.get(url(campaign, "progress")).content.decode()
+    assert "It cannot start yet" in page
+    assert "SES could not be reached." in page
+
+
 def test_the_numbers_add_up_to_the_audience() -> None:
     make_site()
     _, run = launched(audience=10, started_at=clock.now())
