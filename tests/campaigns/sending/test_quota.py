@@ -1,14 +1,9 @@
 """The account's figures and what follows from them."""
 
 import datetime as dt
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import time_machine
-from django.db import connections
 from pytest_django.fixtures import Settings
 
 from campaigns.models import Call, CallState, PauseReason
@@ -20,7 +15,7 @@ from mailplatform.accounts.services import installation
 from mailplatform.aws import errors
 from mailplatform.core import clock
 from mailplatform.sandbox.testing import RunningSandbox
-from tests.factories.sending import make_list, make_people, make_run
+from tests.factories.sending import account_answers, make_list, make_people, make_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -105,36 +100,6 @@ def test_a_run_stays_parked_while_the_quota_is_used_up(sandbox: RunningSandbox) 
     assert runs.resume_after_quota() == []
     run.refresh_from_db()
     assert run.state == "paused"
-
-
-@contextmanager
-def account_answers(settings: Settings, meanwhile: Callable[[], object]) -> Iterator[None]:
-    """GetAccount has room for everybody; `meanwhile` happens while it is asked."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            try:
-                meanwhile()
-            finally:
-                connections.close_all()
-            body = b'{"SendQuota": {"Max24HourSend": 1000, "MaxSendRate": 10, "SentLast24Hours": 0}}'
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        settings.AWS_ENDPOINT_URLS = {"sesv2": f"http://127.0.0.1:{server.server_port}"}
-        try:
-            yield
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @pytest.mark.parametrize("by", [None, PauseReason.PERSON, PauseReason.SAFETY_STOP])
