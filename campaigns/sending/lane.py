@@ -5,7 +5,7 @@ import itertools
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
@@ -46,30 +46,42 @@ class Step:
 
 
 class Health:
-    """How the calls of a drain have been going; shared by its lanes."""
+    """How the calls of a run have been going; shared by the lanes of a drain."""
 
     # So many calls in a row without an answer, or refused as a whole, and a person has to look.
     LOST_STREAK = 5
     REFUSED_STREAK = 20
 
-    def __init__(self) -> None:
+    def __init__(self, past: Sequence[str] = ()) -> None:
+        """`past` are the errors of the run's last calls, the oldest first: a drain may end after a few seconds."""
         self._lock = threading.Lock()
         self._lost = self._unreached = self._refused = 0
+        for error in past[-self.REFUSED_STREAK :]:
+            code = error.partition(":")[0]
+            verdict = Verdict.ACCEPTED if not error else errors.CALL_VERDICTS.get(code)
+            self._count(verdict, is_lost=code == "LostAnswer", is_unreached=code == "NotReached")
 
     def note(self, answer: call.Answer) -> None:
         """Count one call."""
-        verdict = answer.verdict
         # Through SMTP each mail of a call has an answer of its own, so a call with an answer may hold a lost one.
         ends = [] if call.all_accepted(answer) else [result.verdict for result in answer.results or ()]
-        is_lost = verdict is Verdict.LOST or Verdict.LOST in ends
+        verdict: Verdict | None = answer.verdict
+        if verdict is Verdict.ACCEPTED and ends and Verdict.ACCEPTED not in ends:
+            verdict = None
         with self._lock:
-            self._lost = self._lost + 1 if is_lost else 0
-            unreached = isinstance(answer.error, errors.NotReachedError)
-            self._unreached = self._unreached + 1 if unreached else 0
-            if verdict is Verdict.REFUSED:
-                self._refused += 1
-            elif any(result.verdict is Verdict.ACCEPTED for result in answer.results or ()):
-                self._refused = 0
+            self._count(
+                verdict,
+                is_lost=verdict is Verdict.LOST or Verdict.LOST in ends,
+                is_unreached=isinstance(answer.error, errors.NotReachedError),
+            )
+
+    def _count(self, verdict: Verdict | None, *, is_lost: bool, is_unreached: bool) -> None:
+        self._lost = self._lost + 1 if is_lost else 0
+        self._unreached = self._unreached + 1 if is_unreached else 0
+        if verdict is Verdict.REFUSED:
+            self._refused += 1
+        elif verdict is Verdict.ACCEPTED:
+            self._refused = 0
 
     @property
     def obstacle(self) -> str:
