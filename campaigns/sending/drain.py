@@ -138,7 +138,7 @@ class _Drain:
         run = Run.objects.select_related("campaign", "template_version").get(pk=self.run_id)
         self._read_account()
         self.cap = run.frozen.get("rate_limit")
-        self.health = lane.Health(selectors.last_calls(run))
+        self.health = lane.Health(selectors.last_calls(run), told=run.pause_reason)
         self.sender = self.given_sender or clients.sender()
         self.plan = plans.Plan.load(run, self.account.configuration_set_prefix)
         self.claimant = limiter.claimant_of_run(self.run_id, str(run.frozen.get("kind", "marketing")))

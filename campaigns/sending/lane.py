@@ -16,7 +16,7 @@ from mailplatform.aws import errors
 from mailplatform.aws.errors import Verdict
 
 from ..models import PauseReason
-from . import call, cut, limiter, plans, record, recover
+from . import call, cut, limiter, plans, record, recover, states
 
 log = structlog.get_logger(__name__)
 
@@ -51,15 +51,24 @@ class Health:
     # So many calls in a row without an answer, or refused as a whole, and a person has to look.
     LOST_STREAK = 5
     REFUSED_STREAK = 20
+    # So many in a row that reached nobody, and the page says so. It may mend itself, so the run goes on trying.
+    UNREACHED_STREAK = 20
 
-    def __init__(self, past: Sequence[str] = ()) -> None:
-        """`past` are the errors of the run's last calls, the oldest first: a drain may end after a few seconds."""
+    def __init__(self, past: Sequence[str] = (), *, told: str = "") -> None:
+        """`past` are the errors of the run's last calls, the oldest first: a drain may end after a few seconds.
+
+        `told` is what the page says.
+        """
         self._lock = threading.Lock()
         self._lost = self._unreached = self._refused = 0
+        self._unreached_words = ""
+        self.told = told
         for error in past[-self.REFUSED_STREAK :]:
             code = error.partition(":")[0]
             verdict = Verdict.ACCEPTED if not error else errors.CALL_VERDICTS.get(code)
-            self._count(verdict, is_lost=code == "LostAnswer", is_unreached=code == "NotReached")
+            self._count(
+                verdict, is_lost=code == "LostAnswer", unreached=error if code == "NotReached" else ""
+            )
 
     def note(self, answer: call.Answer) -> None:
         """Count one call."""
@@ -72,12 +81,13 @@ class Health:
             self._count(
                 verdict,
                 is_lost=verdict is Verdict.LOST or Verdict.LOST in ends,
-                is_unreached=isinstance(answer.error, errors.NotReachedError),
+                unreached=str(answer.error) if isinstance(answer.error, errors.NotReachedError) else "",
             )
 
-    def _count(self, verdict: Verdict | None, *, is_lost: bool, is_unreached: bool) -> None:
+    def _count(self, verdict: Verdict | None, *, is_lost: bool, unreached: str) -> None:
         self._lost = self._lost + 1 if is_lost else 0
-        self._unreached = self._unreached + 1 if is_unreached else 0
+        self._unreached = self._unreached + 1 if unreached else 0
+        self._unreached_words = unreached
         if verdict is Verdict.REFUSED:
             self._refused += 1
         elif verdict is Verdict.ACCEPTED:
@@ -91,6 +101,13 @@ class Health:
         if self._refused >= self.REFUSED_STREAK:
             return f"Amazon SES refused {self._refused} calls in a row as malformed."
         return ""
+
+    @property
+    def delay(self) -> str:
+        """Why the run does not get on though it goes on trying, or ''."""
+        if self._unreached < self.UNREACHED_STREAK:
+            return ""
+        return f"None of the last {self.UNREACHED_STREAK} calls reached the server. {self._unreached_words}"
 
     @property
     def wait(self) -> float:
@@ -221,6 +238,9 @@ class Lane:
             return Obstacle(PauseReason.QUOTA, tally.quota)
         if self._health.obstacle:
             return Obstacle(PauseReason.ACCOUNT, self._health.obstacle)
+        if self._health.delay != self._health.told:
+            self._health.told = self._health.delay
+            states.explain(self._plan.run_id, self._health.told)
         if self._health.wait:
             self._sleep(self._health.wait)
         return None

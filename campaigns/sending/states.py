@@ -102,6 +102,11 @@ def pause(run_id: int, *, by: PauseReason, reason: str, until: dt.datetime | Non
     )
 
 
+def explain(run_id: int, reason: str) -> None:
+    """Say why a sending run does not get on; '' when it does again."""
+    Run.objects.filter(pk=run_id, state=RunState.SENDING).update(pause_reason=reason[:500])
+
+
 def resume(run_id: int, *, only_by: PauseReason | None = None) -> bool:
     """Paused → sending. False when the run was not paused, or not by `only_by` where that is named."""
     where = {"paused_by": only_by.value} if only_by else None
@@ -153,7 +158,7 @@ def finish(run_id: int) -> bool:
         cursor.execute(_SUM, [run_id])
         found = cursor.fetchone()[0]
         if found == run.audience:
-            return _move(run_id, (RunState.SENDING,), RunState.SENT, finished_at=clock.now())
+            return _move(run_id, (RunState.SENDING,), RunState.SENT, finished_at=clock.now(), pause_reason="")
         reason = f"The audience counts {run.audience} people, but {found} have a result."
         return _move(
             run_id, (RunState.SENDING,), RunState.FAILED, finished_at=clock.now(), pause_reason=reason

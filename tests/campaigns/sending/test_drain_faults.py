@@ -13,13 +13,14 @@ import redis
 import structlog
 import time_machine
 from django.conf import settings as django_settings
+from django.db import connection
 from pytest_django.fixtures import Settings
 
-from campaigns.models import Batch, Call
-from campaigns.sending import clients, drain, limiter
+from campaigns.models import Batch, Call, Run
+from campaigns.sending import clients, drain, lane, limiter, states
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
-from mailplatform.aws import errors, ses
+from mailplatform.aws import errors, ses, session
 from mailplatform.core import clock
 from tests.factories.sending import (
     FakeSes,
@@ -211,6 +212,48 @@ def test_a_wrong_clock_parks_nobody_for_the_quota(
     installation.update(actor=None, sent_last_24_hours=0.0)
     drain_all(run, fake)
     assert fake.accepted == addresses(people)
+
+
+def test_a_server_that_cannot_be_reached_is_told_of_until_it_can(site: Installation, fake: FakeSes) -> None:
+    audience = make_list()
+    people = make_people(500, audience)
+    run = make_run(audience)
+    nowhere = ses.BulkSender.to_ses(
+        session.Connection("eu-central-1", "a", "b", endpoint_urls={"sesv2": "http://127.0.0.1:9"})
+    )
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        nap(seconds)
+
+    assert drain.drain(run.pk, sender=nowhere, seconds=1, sleep=sleep) is True
+    drain.drain(run.pk, sender=nowhere, seconds=1, sleep=sleep)
+    run.refresh_from_db()
+    assert (run.state, states_of(run)) == ("sending", {})
+    assert run.pause_reason.startswith("None of the last 20 calls reached the server. NotReached: ")
+    assert lane.LONGEST_WAIT_S in waits
+    drain_all(run, fake)
+    assert fake.accepted == addresses(people)
+    assert (run.state, run.pause_reason) == ("sent", "")
+
+
+def test_what_was_told_is_taken_back_with_the_first_answer(site: Installation, fake: FakeSes) -> None:
+    audience = make_list()
+    make_people(900, audience)
+    run = make_run(audience)
+    states.explain(run.pk, "None of the last 20 calls reached the server.")
+    told: list[str] = []
+
+    def look(request: dict[str, Any]) -> list[ses.EntryResult]:
+        told.append(Run.objects.get(pk=run.pk).pause_reason)
+        connection.close()
+        return fake.accept(request)
+
+    fake.script = [look] * 18
+    drain_all(run, fake)
+    assert told[0] != ""
+    assert told[-1] == ""
 
 
 @pytest.mark.drill

@@ -56,10 +56,15 @@ def url(campaign: Campaign, name: str) -> str:
     return reverse(f"campaigns:campaign_{name}", args=[campaign.public_id])
 
 
-def test_what_keeps_a_launch_from_starting_is_shown(marketer: Client) -> None:
-    campaign, _ = launched("preparing", pause_reason="SES could not be reached.")
+@pytest.mark.parametrize(
+    ("state", "title"), [("preparing", "It cannot start yet"), ("sending", "It does not get on")]
+)
+def test_what_is_in_the_way_of_a_run_that_is_not_paused_is_shown(
+    marketer: Client, state: str, title: str
+) -> None:
+    campaign, _ = launched(state, pause_reason="SES could not be reached.")
     page = marketer.get(url(campaign, "progress")).content.decode()
-    assert "It cannot start yet" in page
+    assert title in page
     assert "SES could not be reached." in page
 
 
