@@ -65,6 +65,10 @@ SESSIONS = """
     SELECT usename, state, now() - state_change, left(query, 300) FROM pg_stat_activity
     WHERE datname = %s AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 """
+BREAK = """
+    SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    WHERE datname = %s AND usename = current_user AND pid <> pg_backend_pid()
+"""
 # Tests ask for plans. When Postgres would look at a table, and how many rows a test has in it then, is chance.
 NO_STATISTICS = """
     DO $$ DECLARE name regclass; BEGIN
@@ -106,6 +110,24 @@ def wait_until_left(name: str, seconds: float = 60.0) -> None:
         while found := server.execute(SESSIONS, [name]).fetchall():
             assert time.monotonic() < until, f"still connected to the tests' database: {found}"
             time.sleep(0.1)
+
+
+@contextmanager
+def away() -> Iterator[None]:
+    """Break every connection of the application to the tests' database and refuse new ones, as a restart does."""
+    app = connections["default"].settings_dict
+    name, allow = sql.Identifier(app["NAME"]), sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+    # A role may end its own sessions only, and no database can be shut from within.
+    with (
+        psycopg.connect(**_parameters() | {"dbname": "postgres"}, autocommit=True) as owner,
+        psycopg.connect(**_parameters("default"), autocommit=True) as same_role,
+    ):
+        owner.execute(allow.format(name, sql.SQL("false")))
+        try:
+            same_role.execute(BREAK, [app["NAME"]])
+            yield
+        finally:
+            owner.execute(allow.format(name, sql.SQL("true")))
 
 
 def _fingerprint() -> str:
@@ -229,8 +251,8 @@ def _restart(connection: psycopg.Connection, tables: list[str]) -> None:
     connection.execute(RESTART, [tables])
 
 
-def _parameters() -> dict[str, Any]:
-    """psycopg's words for the owner's connection, to the database of the settings."""
-    parameters = connections["owner"].settings_dict
+def _parameters(alias: str = "owner") -> dict[str, Any]:
+    """psycopg's words for a connection, to the database of the settings."""
+    parameters = connections[alias].settings_dict
     parts = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "NAME"}
     return {theirs: parameters[ours] for theirs, ours in parts.items() if parameters[ours]}

@@ -40,6 +40,11 @@ SELECT min(coalesce(not_before, '-infinity'::timestamptz)) <= %(now)s,
     min(coalesce(not_before, '-infinity'::timestamptz)) <= %(now)s + make_interval(secs => %(soon)s)
 FROM campaigns_batch WHERE run_id = %(run)s AND state = 'waiting'
 """
+# A call that recovery took says nothing about Amazon.
+_LAST_CALLS: Final = """
+SELECT error FROM campaigns_call WHERE run_id = %s AND started_at > %s
+    AND (state = 'recorded' OR state = 'lost' AND error LIKE 'LostAnswer%%') ORDER BY id DESC LIMIT 20
+"""
 _LIVE: Final = """
 SELECT token, run_id FROM campaigns_drain WHERE lease_until > clock_timestamp() ORDER BY started_at, id
 """
@@ -130,6 +135,16 @@ def drains_of(run_id: int) -> int:
             [run_id],
         )
         return int(cursor.fetchone()[0])
+
+
+def last_calls(run: Run) -> list[str]:
+    """The errors of the run's last calls, '' of those that Amazon answered; the oldest first.
+
+    None from before the run went on for the last time: a person has looked since.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_LAST_CALLS, [run.pk, run.updated_at])
+        return [error for (error,) in reversed(cursor.fetchall())]
 
 
 def processes() -> list[Drain]:

@@ -171,8 +171,13 @@ def cut(plan: plans.Plan, *, held: int | None, token: uuid.UUID, most: int, call
 def _check_run(found: tuple[Any, ...] | None, now: dt.datetime) -> None:
     if found is None or found[0] != RunState.SENDING:
         raise RunNotSendingError
-    if abs(found[1] - now) > timing.MAX_CLOCK_SKEW:
-        raise ClockSkewError(f"this clock says {now:%H:%M:%S}, the database's {found[1]:%H:%M:%S} (UTC)")
+    check_clock(now - found[1])
+
+
+def check_clock(ahead: dt.timedelta) -> None:
+    """Raise ClockSkewError where this machine's clock is so far ahead of Postgres's, or behind it."""
+    if abs(ahead) > timing.MAX_CLOCK_SKEW:
+        raise ClockSkewError(f"this clock differs by {ahead.total_seconds():+.0f} s from the database's")
 
 
 def _advance(

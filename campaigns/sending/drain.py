@@ -139,6 +139,7 @@ class _Drain:
         self._read_account()
         self.cap = run.frozen.get("rate_limit")
         self.watch = lateness.Watch(self.run_id, is_local=bool(run.frozen.get("local_at")))
+        self.health = lane.Health(selectors.last_calls(run), told=run.pause_reason)
         self.sender = self.given_sender or clients.sender()
         self.plan = plans.Plan.load(run, self.account.configuration_set_prefix)
         self.claimant = limiter.claimant_of_run(self.run_id, str(run.frozen.get("kind", "marketing")))
@@ -180,11 +181,11 @@ class _Drain:
         """One round of a lane; False ends the lane, and with the first lane the drain."""
         if shutdown.requested() or time.monotonic() >= self.deadline or not self._look():
             return False
-        if self._is_blocked():
-            return self._end()
-        if member.asks_first and not selectors.work_is_due(self.run_id)[0]:
-            return self._idle(member)
         try:
+            if self._is_blocked():
+                return self._end()
+            if member.asks_first and not selectors.work_is_due(self.run_id)[0]:
+                return self._idle(member)
             return self._step(member)
         except cut.RunNotSendingError:
             return self._end(more=False)
@@ -266,7 +267,11 @@ class _Drain:
         return True
 
     def _is_blocked(self) -> bool:
-        """Read the account again once a minute; stop where it may not send, park where the day is used up."""
+        """Read the account again once a minute; stop where it may not send, park where the day is used up.
+
+        Raises ClockSkewError where the day looks used up by a clock that is wrong: it may be another day's quota, and
+        the park too long.
+        """
         with self.lock:
             if self.obstacles:
                 return True
@@ -278,10 +283,10 @@ class _Drain:
                 self.obstacles.append(lane.Obstacle(PauseReason.ACCOUNT, words))
                 return True
             left = self.budget.left(self.account)
-            if left.count == 0 and not left.by_plan:
-                left = self._ask_again()
-            if left.count != 0 or abs(selectors.clock_error()) > timing.MAX_CLOCK_SKEW:
-                # By a wrong clock it may be another day's quota, and the park too long. The cut waits for a right one.
+            if left.count == 0:
+                cut.check_clock(selectors.clock_error())
+                left = left if left.by_plan else self._ask_again()
+            if left.count != 0:
                 return False
             self.parked_until = left.until
             self.obstacles.append(lane.Obstacle(PauseReason.QUOTA, left.reason))

@@ -1,10 +1,11 @@
 """One lane of a drain: tokens, cut, calls, record; again and again, one batch at a time."""
 
 import contextlib
+import itertools
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
@@ -15,11 +16,13 @@ from mailplatform.aws import errors
 from mailplatform.aws.errors import Verdict
 
 from ..models import PauseReason
-from . import call, cut, limiter, plans, record, recover
+from . import call, cut, limiter, plans, record, recover, states
 
 log = structlog.get_logger(__name__)
 
-RECORD_TRIES = 5
+# So long answers are held while the database is away. A worker that is to stop has a minute (docker-compose.yml).
+RECORD_PATIENCE_S = 15.0
+RECORD_WAITS_S = (0.25, 0.5, 1.0, 2.0)
 PATIENCE_S = 2.0
 LONGEST_WAIT_S = 15.0
 
@@ -43,30 +46,52 @@ class Step:
 
 
 class Health:
-    """How the calls of a drain have been going; shared by its lanes."""
+    """How the calls of a run have been going; shared by the lanes of a drain."""
 
     # So many calls in a row without an answer, or refused as a whole, and a person has to look.
     LOST_STREAK = 5
     REFUSED_STREAK = 20
+    # So many in a row that reached nobody, and the page says so. It may mend itself, so the run goes on trying.
+    UNREACHED_STREAK = 20
 
-    def __init__(self) -> None:
+    def __init__(self, past: Sequence[str] = (), *, told: str = "") -> None:
+        """`past` are the errors of the run's last calls, the oldest first: a drain may end after a few seconds.
+
+        `told` is what the page says.
+        """
         self._lock = threading.Lock()
         self._lost = self._unreached = self._refused = 0
+        self._unreached_words = ""
+        self.told = told
+        for error in past[-self.REFUSED_STREAK :]:
+            code = error.partition(":")[0]
+            verdict = Verdict.ACCEPTED if not error else errors.CALL_VERDICTS.get(code)
+            self._count(
+                verdict, is_lost=code == "LostAnswer", unreached=error if code == "NotReached" else ""
+            )
 
     def note(self, answer: call.Answer) -> None:
         """Count one call."""
-        verdict = answer.verdict
         # Through SMTP each mail of a call has an answer of its own, so a call with an answer may hold a lost one.
         ends = [] if call.all_accepted(answer) else [result.verdict for result in answer.results or ()]
-        is_lost = verdict is Verdict.LOST or Verdict.LOST in ends
+        verdict: Verdict | None = answer.verdict
+        if verdict is Verdict.ACCEPTED and ends and Verdict.ACCEPTED not in ends:
+            verdict = None
         with self._lock:
-            self._lost = self._lost + 1 if is_lost else 0
-            unreached = isinstance(answer.error, errors.NotReachedError)
-            self._unreached = self._unreached + 1 if unreached else 0
-            if verdict is Verdict.REFUSED:
-                self._refused += 1
-            elif any(result.verdict is Verdict.ACCEPTED for result in answer.results or ()):
-                self._refused = 0
+            self._count(
+                verdict,
+                is_lost=verdict is Verdict.LOST or Verdict.LOST in ends,
+                unreached=str(answer.error) if isinstance(answer.error, errors.NotReachedError) else "",
+            )
+
+    def _count(self, verdict: Verdict | None, *, is_lost: bool, unreached: str) -> None:
+        self._lost = self._lost + 1 if is_lost else 0
+        self._unreached = self._unreached + 1 if unreached else 0
+        self._unreached_words = unreached
+        if verdict is Verdict.REFUSED:
+            self._refused += 1
+        elif verdict is Verdict.ACCEPTED:
+            self._refused = 0
 
     @property
     def obstacle(self) -> str:
@@ -76,6 +101,13 @@ class Health:
         if self._refused >= self.REFUSED_STREAK:
             return f"Amazon SES refused {self._refused} calls in a row as malformed."
         return ""
+
+    @property
+    def delay(self) -> str:
+        """Why the run does not get on though it goes on trying, or ''."""
+        if self._unreached < self.UNREACHED_STREAK:
+            return ""
+        return f"None of the last {self.UNREACHED_STREAK} calls reached the server. {self._unreached_words}"
 
     @property
     def wait(self) -> float:
@@ -174,16 +206,20 @@ class Lane:
 
     def _record(self, made: cut.Cut, answers: list[call.Answer]) -> record.Tally:
         """Repeats itself while the database is away: the calls are closed once only, whatever happens."""
-        for attempt in range(RECORD_TRIES):
+        deadline = time.monotonic() + RECORD_PATIENCE_S
+        waits = itertools.chain(RECORD_WAITS_S, itertools.repeat(RECORD_WAITS_S[-1]))
+        while True:
             try:
                 return record.record(self._plan.run_id, made.batch_id, made.lease_token, answers)
-            except (OperationalError, InterfaceError):
-                if attempt == RECORD_TRIES - 1:
+            except (OperationalError, InterfaceError) as error:
+                left = deadline - time.monotonic()
+                if left <= 0:
                     raise
-                log.warning("sending.record_repeated", run=self._plan.run_id, attempt=attempt + 1)
-                self._sleep(2.0**attempt)
+                log.warning("sending.record_repeated", run=self._plan.run_id, error=str(error))
+                # Not the drain's nap, which ends at once when the worker is to stop or another lane met the same
+                # outage: these people were accepted, and nobody else knows.
+                time.sleep(min(next(waits), left))
                 close_old_connections()
-        raise AssertionError
 
     def _note(self, answer: call.Answer) -> None:
         self._health.note(answer)
@@ -202,6 +238,9 @@ class Lane:
             return Obstacle(PauseReason.QUOTA, tally.quota)
         if self._health.obstacle:
             return Obstacle(PauseReason.ACCOUNT, self._health.obstacle)
+        if self._health.delay != self._health.told:
+            self._health.told = self._health.delay
+            states.explain(self._plan.run_id, self._health.told)
         if self._health.wait:
             self._sleep(self._health.wait)
         return None

@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 from django.db import transaction
 
+from mailplatform.accounts import vault
 from mailplatform.aws import control, session, templates
 from mailplatform.core import clock
 from subscribers.selectors import audience
@@ -18,20 +19,39 @@ from . import freeze, states, storing
 
 log = structlog.get_logger(__name__)
 
-# So long SES may keep refusing or be away before the launch counts as failed.
-STORE_PATIENCE: Final = dt.timedelta(minutes=15)
+# So long something may be in the way, SES away for one, before the launch counts as failed.
+PATIENCE: Final = dt.timedelta(minutes=15)
 
 
 def prepare(run_id: int) -> bool:
     """Get a `preparing` run ready and start it. True when it is sending now.
 
-    When SES does not take the template, the run keeps preparing with the reason shown, and fails after 15
-    minutes.
+    Where something is in the way (SES does not take the template, a segment's SQL breaks), the run keeps preparing with
+    the reason shown, and fails 15 minutes after its launch.
     """
+    try:
+        return _prepare(run_id)
+    except (
+        templates.TemplateStoreError,
+        control.ControlQueueBusy,
+        session.AwsConfigurationError,
+        vault.SecretUnreadable,
+    ) as error:
+        log.warning("sending.template_not_stored", run=run_id, error=str(error))
+        _put_off(run_id, str(error))
+    except Exception as error:
+        # Beat takes the run up again for ever; nobody would be told.
+        log.exception("sending.not_prepared", run=run_id)
+        _put_off(run_id, f"Internal error, see the log: {type(error).__name__}: {error}")
+    return False
+
+
+def _prepare(run_id: int) -> bool:
     found = Run.objects.select_related("campaign", "template_version")
     run = found.filter(pk=run_id, state=RunState.PREPARING).first()
-    if run is None or not _is_stored(run):
+    if run is None:
         return False
+    _store(run)
     freeze.ensure_partition(run_id)
     with transaction.atomic():
         locked = (
@@ -53,25 +73,17 @@ def prepare(run_id: int) -> bool:
         return states.start(run_id)
 
 
-def _is_stored(run: Run) -> bool:
-    """Whether SES holds every version that the run sends, also those in other languages."""
+def _store(run: Run) -> None:
+    """Let SES hold every version that the run sends, also those in other languages."""
     others = set(run.frozen.get("versions", {}).values()) - {run.template_version_id}
-    versions = [run.template_version, *TemplateVersion.objects.filter(pk__in=others).order_by("pk")]
-    return all(_store(run, version) for version in versions)
-
-
-def _store(run: Run, version: TemplateVersion) -> bool:
-    try:
+    for version in [run.template_version, *TemplateVersion.objects.filter(pk__in=others).order_by("pk")]:
         storing.store(version)
-    except (
-        templates.TemplateStoreError,
-        control.ControlQueueBusy,
-        session.AwsConfigurationError,
-    ) as error:
-        log.warning("sending.template_not_stored", run=run.pk, error=str(error))
-        if clock.now() - run.launched_at > STORE_PATIENCE:
-            states.fail(run.pk, str(error))
-        else:
-            Run.objects.filter(pk=run.pk, state=RunState.PREPARING).update(pause_reason=str(error)[:500])
-        return False
-    return True
+
+
+def _put_off(run_id: int, reason: str) -> None:
+    """Say why the run is not sending yet; give it up when it has been preparing for too long."""
+    preparing = Run.objects.filter(pk=run_id, state=RunState.PREPARING)
+    if preparing.filter(launched_at__lt=clock.now() - PATIENCE).exists():
+        states.fail(run_id, reason)
+    else:
+        preparing.update(pause_reason=reason[:500])

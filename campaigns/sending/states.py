@@ -35,7 +35,7 @@ Every move is one conditional update, hence happens once however many try; servi
 """
 
 import datetime as dt
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection, transaction
 
@@ -103,11 +103,18 @@ def pause(run_id: int, *, by: PauseReason, reason: str, until: dt.datetime | Non
     )
 
 
-def resume(run_id: int) -> bool:
-    """Paused → sending. False when the run was not paused."""
-    changes: dict[str, object] = {"paused_by": "", "pause_reason": "", "not_before": None}
+def explain(run_id: int, reason: str) -> None:
+    """Say why a sending run does not get on; '' when it does again."""
+    Run.objects.filter(pk=run_id, state=RunState.SENDING).update(pause_reason=reason[:500])
+
+
+def resume(run_id: int, *, only_by: PauseReason | None = None) -> bool:
+    """Paused → sending. False when the run was not paused, or not by `only_by` where that is named."""
+    where = {"paused_by": only_by.value} if only_by else None
+    changes: dict[str, Any] = {"paused_by": "", "pause_reason": "", "not_before": None}
     # Whoever lets it go on decides about the hours that are past.
-    return _move(run_id, (RunState.PAUSED,), RunState.SENDING, attended_at=clock.now(), **changes)
+    changes["attended_at"] = clock.now()
+    return _move(run_id, (RunState.PAUSED,), RunState.SENDING, where=where, **changes)
 
 
 def start(run_id: int) -> bool:
@@ -154,18 +161,26 @@ def finish(run_id: int) -> bool:
         cursor.execute(_SUM, [run_id])
         found = cursor.fetchone()[0]
         if found == run.audience:
-            return _move(run_id, (RunState.SENDING,), RunState.SENT, finished_at=clock.now())
+            return _move(run_id, (RunState.SENDING,), RunState.SENT, finished_at=clock.now(), pause_reason="")
         reason = f"The audience counts {run.audience} people, but {found} have a result."
         return _move(
             run_id, (RunState.SENDING,), RunState.FAILED, finished_at=clock.now(), pause_reason=reason
         )
 
 
-def _move(run_id: int, before: tuple[RunState, ...], after: RunState, **changes: object) -> bool:
+def _move(
+    run_id: int,
+    before: tuple[RunState, ...],
+    after: RunState,
+    *,
+    where: dict[str, Any] | None = None,
+    **changes: object,
+) -> bool:
     """One conditional update of the run, and of its campaign what follows from it."""
     now = clock.now()
     with transaction.atomic():
-        moved = Run.objects.filter(pk=run_id, state__in=before).update(state=after, updated_at=now, **changes)
+        found = Run.objects.filter(pk=run_id, state__in=before, **where or {})
+        moved = found.update(state=after, updated_at=now, **changes)
         if moved:
             with connection.cursor() as cursor:
                 cursor.execute(_CAMPAIGN, {"run": run_id, "now": now})

@@ -11,7 +11,7 @@ from . import smtp
 def store(version: TemplateVersion) -> bool:
     """Store the version in SES unless it is there, for the tenant that sends; True if anything was missing.
 
-    Raises TemplateStoreError, ControlQueueBusy, AwsConfigurationError.
+    Raises TemplateStoreError, ControlQueueBusy, AwsConfigurationError, SecretUnreadable.
     """
     if smtp.server() is not None:
         return False

@@ -11,6 +11,7 @@ import structlog
 from django.db import transaction
 from django.db.models import Max
 
+from mailplatform.accounts import vault
 from mailplatform.accounts.models import User
 from mailplatform.accounts.services import audit, installation
 from mailplatform.aws import errors, session
@@ -108,8 +109,8 @@ def pause_run(*, run_id: int, by: str, reason: str, actor: User | None = None) -
     return paused
 
 
-def resume_run(*, run_id: int, actor: User | None = None) -> None:
-    """Go on where the run stopped. Raises NotPossible when it is not paused.
+def resume_run(*, run_id: int, actor: User | None = None, only_by: PauseReason | None = None) -> None:
+    """Go on where the run stopped. Raises NotPossible when it is not paused, or not by `only_by` where that is named.
 
     Nor may it go on while a restored database is locked, or does not know who of the run got the mail since its backup.
     """
@@ -121,7 +122,7 @@ def resume_run(*, run_id: int, actor: User | None = None) -> None:
                 f"The database was restored, and {people:,} people may have got this mail after its backup. "
                 "Decide about the unresolved people first."
             )
-        if not states.resume(run_id):
+        if not states.resume(run_id, only_by=only_by):
             raise NotPossible("Only a paused campaign can be resumed.")
         _audit(run_id, actor, "campaign.resumed", {})
         transaction.on_commit(lambda: tasks.drain_run.delay(run_id=run_id))
@@ -146,14 +147,22 @@ def resume_after_quota() -> list[int]:
         return []
     try:
         room = quota.room(quota.refresh())
-    except (errors.AccountUnreadableError, session.AwsConfigurationError) as error:
+    except (errors.AccountUnreadableError, session.AwsConfigurationError, vault.SecretUnreadable) as error:
         log.warning("sending.account_unreadable", error=str(error))
         return []
     if room is not None and room < 1:
         return []
-    for run_id in found:
-        resume_run(run_id=run_id)
-    return found
+    return [run_id for run_id in found if _resumes(run_id)]
+
+
+def _resumes(run_id: int) -> bool:
+    """While Amazon was asked, a person may have resumed the run, and somebody else paused it: that pause stands."""
+    try:
+        resume_run(run_id=run_id, only_by=PauseReason.QUOTA)
+    except NotPossible as error:
+        log.info("sending.not_resumed", run=run_id, error=str(error))
+        return False
+    return True
 
 
 def _check(campaign: Campaign, actor: User | None, confirmed_count: int | None) -> None:

@@ -109,6 +109,13 @@ class NotReachedError(SesError):
         super().__init__(Verdict.RETRY, "NotReached", message)
 
 
+class NotWrittenError(SesError):
+    """A fault on our side before the first byte: nothing left this machine, and the next call would meet it again."""
+
+    def __init__(self, what: str, error: Exception) -> None:
+        super().__init__(Verdict.STOP, "NotWritten", f"{what}: {type(error).__name__}: {error}")
+
+
 class LostAnswerError(SesError):
     """Something was written and no proof came back: the mail may have been accepted."""
 

@@ -7,6 +7,7 @@ transport stays as a setting, for proxies and private certificate authorities. N
 
 import base64
 import math
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -18,7 +19,6 @@ from botocore.exceptions import (
     ClientError,
     ConnectTimeoutError,
     EndpointConnectionError,
-    NoCredentialsError,
     ParamValidationError,
 )
 
@@ -175,6 +175,7 @@ class BotoTransport:
     def __init__(self, connection: session.Connection) -> None:
         """boto3's clients may be shared between threads."""
         self._client = session.client(connection, "sesv2", sends=True)
+        self._client.meta.events.register("before-send.sesv2", _note_begun, unique_id="mailplatform-begun")
 
     def bulk(self, request: dict[str, Any], _until: float = math.inf, /) -> Mapping[str, Any]:
         """Call SendBulkEmail once."""
@@ -186,17 +187,32 @@ class BotoTransport:
 
     @staticmethod
     def _call(operation: Any, request: dict[str, Any]) -> Mapping[str, Any]:
+        _this_thread.begun = False
         try:
             answer: Mapping[str, Any] = operation(**request)
-        except ClientError as error:
-            raise _client_error(error) from error
-        except (EndpointConnectionError, ConnectTimeoutError) as error:
-            raise errors.NotReachedError(str(error)) from error
-        except (ParamValidationError, NoCredentialsError) as error:
-            raise errors.RefusedCallError(errors.Verdict.STOP, type(error).__name__, str(error)) from error
         except Exception as error:
-            raise errors.LostAnswerError(f"{type(error).__name__}: {error}") from error
+            raise _error_of(error, begun=_this_thread.begun) from error
         return answer
+
+
+_this_thread: Final = threading.local()
+
+
+def _note_begun(**_: Any) -> None:
+    """Before this event of botocore's, which comes after the signature, nothing is written to a socket."""
+    _this_thread.begun = True
+
+
+def _error_of(error: Exception, *, begun: bool) -> errors.SesError:
+    if isinstance(error, ParamValidationError):
+        return errors.RefusedCallError(errors.Verdict.STOP, type(error).__name__, str(error))
+    if not begun:
+        return errors.NotWrittenError("The call could not be signed", error)
+    if isinstance(error, ClientError):
+        return _client_error(error)
+    if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
+        return errors.NotReachedError(str(error))
+    return errors.LostAnswerError(f"{type(error).__name__}: {error}")
 
 
 def get_account(connection: session.Connection) -> AccountState:

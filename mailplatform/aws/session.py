@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.config import Config
 from botocore.credentials import Credentials
+from botocore.exceptions import BotoCoreError
 from botocore.session import Session as BotocoreSession
 
 from . import regions
@@ -131,7 +132,10 @@ def credentials(connection: Connection) -> Credentials:
     """Botocore's credentials object: refreshes itself where the source is a role."""
     session: Any = boto3_session(connection)
     botocore_session: BotocoreSession = session._session  # noqa: SLF001 - boto3 offers no public way to it
-    found = botocore_session.get_credentials()
+    try:
+        found = botocore_session.get_credentials()
+    except BotoCoreError as error:
+        raise AwsConfigurationError(f"The AWS credentials cannot be read: {error}") from error
     if found is None:
         raise AwsConfigurationError(
             "No AWS credentials found: set an access key, or give this machine a role."

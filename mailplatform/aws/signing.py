@@ -8,9 +8,11 @@ import hashlib
 import hmac
 from typing import Final
 
-from botocore.credentials import Credentials
+from botocore.credentials import Credentials, ReadOnlyCredentials
 
 from mailplatform.core import clock
+
+from . import errors
 
 CONTENT_TYPE: Final = "application/json"
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
@@ -29,10 +31,10 @@ class RequestSigner:
     def headers(self, host: str, path: str, body: bytes) -> dict[str, str]:
         """The headers for `body`: content type, date, authorisation and, for a role, its session token.
 
-        `host` is the value of the Host header, `path` is absolute and needs no escaping.
+        `host` is the value of the Host header, `path` is absolute and needs no escaping. Raises NotWrittenError where
+        a role's keys have run out and new ones cannot be had.
         """
-        # Frozen, because a role's keys may be exchanged while we sign.
-        keys = self._credentials.get_frozen_credentials()
+        keys = self._keys()
         stamp = clock.now().strftime("%Y%m%dT%H%M%SZ")
         found = {"Content-Type": CONTENT_TYPE, "X-Amz-Date": stamp}
         signed = "content-type;host;x-amz-date"
@@ -49,6 +51,14 @@ class RequestSigner:
             f"{_ALGORITHM} Credential={keys.access_key}/{scope}, SignedHeaders={signed}, Signature={signature}"
         )
         return found
+
+    def _keys(self) -> ReadOnlyCredentials:
+        try:
+            # Frozen, because a role's keys may be exchanged while we sign.
+            return self._credentials.get_frozen_credentials()
+        except Exception as error:
+            # Whatever gives them has its own words: a metadata service, STS, a command, a file.
+            raise errors.NotWrittenError("The call could not be signed", error) from error
 
     def _key(self, secret: str, day: str) -> bytes:
         known_secret, known_day, key = self._derived

@@ -2,8 +2,8 @@
 
 Requests are given as bytes and go out each on a connection of its own; one `poll` waits for all answers. That is a
 quarter of what a pool of threads with urllib3 costs. What matters for sending: nothing is ever repeated, and only a
-connection that never came about counts as proof that nothing left this machine; whatever goes wrong after that is a
-lost answer. No redirects, no proxies, no compression.
+connection that never came about, or a fault before the first byte, counts as proof that nothing left this machine;
+whatever goes wrong after that is a lost answer. No redirects, no proxies, no compression.
 """
 
 import os
@@ -18,8 +18,12 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
+import structlog
+
 from . import errors
 from .http_reply import BrokenReplyError, Reply, ReplyReader
+
+log = structlog.get_logger(__name__)
 
 MAX_IDLE_S: Final = 15.0
 _CHUNK: Final = 65536
@@ -118,7 +122,7 @@ class Wire:
         except Exception as error:  # noqa: BLE001 - the other requests are on their way: nobody may raise here
             # Not a byte was written: the connection is as good as before.
             self._put_back(exchange.sock)
-            return error if isinstance(error, errors.SesError) else _lost(error)
+            return error if isinstance(error, errors.SesError) else _not_written(error)
         head = f"POST {path} HTTP/1.1\r\nHost: {self._host}\r\n{''.join(lines)}Content-Length: {len(body)}\r\n\r\n"
         exchange.out = memoryview(head.encode("latin-1") + body)
         exchange.deadline = time.monotonic() + self._read_timeout
@@ -250,6 +254,11 @@ def _is_quiet(sock: socket.socket) -> bool:
     except OSError:
         return False
     return False
+
+
+def _not_written(error: Exception) -> errors.NotWrittenError:
+    log.error("wire.not_written", exc_info=error)
+    return errors.NotWrittenError("Internal error, see the log", error)
 
 
 def _lost(error: Exception) -> errors.LostAnswerError:

@@ -3,12 +3,17 @@
 import datetime as dt
 import itertools
 import math
+import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from django.db import connections
 
 from campaigns.models import Batch, Call, Delivery, Run, RunState
 from campaigns.sending import drain, freeze
@@ -185,3 +190,33 @@ def expire() -> None:
 def nap(_: float) -> None:
     """Instead of waiting, let every retry batch be due."""
     Batch.objects.filter(state="waiting").update(not_before=None)
+
+
+@contextmanager
+def account_answers(settings: Any, meanwhile: Callable[[], object]) -> Iterator[None]:
+    """Answer GetAccount, which tells of a quota with room; `meanwhile` happens while it is asked."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            try:
+                meanwhile()
+            finally:
+                connections.close_all()
+            body = b'{"SendQuota": {"Max24HourSend": 1000, "MaxSendRate": 10, "SentLast24Hours": 0}}'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        settings.AWS_ENDPOINT_URLS = {"sesv2": f"http://127.0.0.1:{server.server_port}"}
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()

@@ -12,16 +12,19 @@ import pytest
 import redis
 import structlog
 import time_machine
-from django.conf import settings
+from django.conf import settings as django_settings
+from django.db import connection
+from pytest_django.fixtures import Settings
 
-from campaigns.models import Batch, Call
-from campaigns.sending import clients, drain, limiter
+from campaigns.models import Batch, Call, Run
+from campaigns.sending import clients, drain, lane, limiter, states
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
-from mailplatform.aws import errors, ses
+from mailplatform.aws import errors, ses, session
 from mailplatform.core import clock
 from tests.factories.sending import (
     FakeSes,
+    account_answers,
     addresses,
     drain_all,
     make_list,
@@ -181,19 +184,76 @@ def test_a_clock_that_jumps_during_a_call_puts_nobody_off_for_an_hour(
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
-def test_a_wrong_clock_parks_nobody_for_the_quota(site: Installation, fake: FakeSes, hours: int) -> None:
+def test_a_wrong_clock_parks_nobody_for_the_quota(
+    site: Installation, fake: FakeSes, settings: Settings, hours: int
+) -> None:
+    """It waits for a right one, and Amazon is not asked meanwhile."""
     audience = make_list()
     people = make_people(4, audience)
     run = make_run(audience)
     read_at = clock.now() + dt.timedelta(hours=2)
     installation.update(actor=None, max_24_hour_send=200.0, sent_last_24_hours=200.0, quota_read_at=read_at)
-    with time_machine.travel(clock.now() + dt.timedelta(hours=hours), tick=True):
-        drain.drain(run.pk, sender=fake, seconds=0.3, sleep=lambda _: time.sleep(0.05))
+    asked: list[str] = []
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        time.sleep(0.05)
+
+    with (
+        account_answers(settings, lambda: asked.append("GetAccount")),
+        time_machine.travel(clock.now() + dt.timedelta(hours=hours), tick=True),
+    ):
+        drain.drain(run.pk, sender=fake, seconds=0.3, sleep=sleep)
         run.refresh_from_db()
         assert (run.state, states_of(run)) == ("sending", {})
+    assert asked == []
+    assert set(slept) == {drain.CLOCK_WAIT_S}
     installation.update(actor=None, sent_last_24_hours=0.0)
     drain_all(run, fake)
     assert fake.accepted == addresses(people)
+
+
+def test_a_server_that_cannot_be_reached_is_told_of_until_it_can(site: Installation, fake: FakeSes) -> None:
+    audience = make_list()
+    people = make_people(500, audience)
+    run = make_run(audience)
+    nowhere = ses.BulkSender.to_ses(
+        session.Connection("eu-central-1", "a", "b", endpoint_urls={"sesv2": "http://127.0.0.1:9"})
+    )
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        nap(seconds)
+
+    assert drain.drain(run.pk, sender=nowhere, seconds=1, sleep=sleep) is True
+    drain.drain(run.pk, sender=nowhere, seconds=1, sleep=sleep)
+    run.refresh_from_db()
+    assert (run.state, states_of(run)) == ("sending", {})
+    assert run.pause_reason.startswith("None of the last 20 calls reached the server. NotReached: ")
+    assert lane.LONGEST_WAIT_S in waits
+    drain_all(run, fake)
+    assert fake.accepted == addresses(people)
+    assert (run.state, run.pause_reason) == ("sent", "")
+
+
+def test_what_was_told_is_taken_back_with_the_first_answer(site: Installation, fake: FakeSes) -> None:
+    audience = make_list()
+    make_people(900, audience)
+    run = make_run(audience)
+    states.explain(run.pk, "None of the last 20 calls reached the server.")
+    told: list[str] = []
+
+    def look(request: dict[str, Any]) -> list[ses.EntryResult]:
+        told.append(Run.objects.get(pk=run.pk).pause_reason)
+        connection.close()
+        return fake.accept(request)
+
+    fake.script = [look] * 18
+    drain_all(run, fake)
+    assert told[0] != ""
+    assert told[-1] == ""
 
 
 @pytest.mark.drill
@@ -201,8 +261,8 @@ def test_no_line_of_the_log_names_anybody(site: Installation, fake: FakeSes) -> 
     """Calls that are lost, refused with an address in the words, or answered in parts, and one that breaks."""
     written = io.StringIO()
     handler = logging.StreamHandler(written)
-    configurator = logging.config.DictConfigurator(settings.LOGGING)
-    handler.setFormatter(configurator.configure_formatter(settings.LOGGING["formatters"]["line"]))
+    configurator = logging.config.DictConfigurator(django_settings.LOGGING)
+    handler.setFormatter(configurator.configure_formatter(django_settings.LOGGING["formatters"]["line"]))
     audience = make_list()
     people = make_people(230, audience)
     run = make_run(audience)

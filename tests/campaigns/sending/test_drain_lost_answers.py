@@ -1,15 +1,17 @@
 """Answers that never came, or came too late."""
 
+import datetime as dt
 from collections import Counter
 from typing import Any
 
 import pytest
 
 from campaigns.models import Call, Delivery, Run
-from campaigns.sending import recover
+from campaigns.sending import crew, recover
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
 from mailplatform.aws import errors, ses
+from mailplatform.core import clock
 from tests.factories.sending import (
     FakeSes,
     addresses,
@@ -49,6 +51,44 @@ def test_many_lost_answers_in_a_row_pause_the_run(site: Installation, fake: Fake
     assert (run.state, run.paused_by) == ("paused", "account")
     assert "without an answer" in run.pause_reason
     assert states_of(run) == {"unresolved": 500}
+
+
+def test_lost_answers_count_over_drains_that_hand_over(
+    site: Installation, fake: FakeSes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "MAX_LANES", 1)
+    # A call in a quarter of a second: none of these drains makes five.
+    installation.update(actor=None, max_send_rate=200.0)
+    audience = make_list()
+    make_people(1500, audience)
+    run = make_run(audience)
+    fake.script = [fake.drop()] * 30
+    drains = 0
+    while run.state == "sending" and drains < 40:
+        drain_all(run, fake, seconds=0.3)
+        drains += 1
+    assert drains > 1
+    assert (run.state, run.paused_by) == ("paused", "account")
+    assert len(fake.calls) == 5
+    assert "left 5 calls in a row without an answer" in run.pause_reason
+
+
+def test_a_worker_that_died_and_what_was_before_a_resume_do_not_count(
+    site: Installation, fake: FakeSes
+) -> None:
+    audience = make_list()
+    people = make_people(300, audience)
+    run = make_run(audience)
+    lost = {"run_id": run.pk, "state": "lost", "lease_until": clock.now(), "configuration_set": "x"}
+    for _ in range(6):
+        Call.objects.create(
+            **lost, error="LostAnswer: dropped", started_at=clock.now() - dt.timedelta(hours=1)
+        )
+        Call.objects.create(**lost, error="The worker did not come back.")
+    fake.script = [fake.drop()]
+    drain_all(run, fake)
+    assert run.state == "sent"
+    assert fake.accepted == addresses(people)
 
 
 def test_a_call_that_recovery_took_settles_on_its_late_answer(site: Installation, fake: FakeSes) -> None:

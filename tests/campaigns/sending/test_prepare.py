@@ -4,6 +4,7 @@ import datetime as dt
 
 import pytest
 import time_machine
+from pytest_django.fixtures import Settings
 
 from campaigns.models import Batch, Run
 from campaigns.sending import prepare
@@ -54,20 +55,51 @@ def test_a_run_that_is_gone_is_no_error(sandbox: RunningSandbox) -> None:
     assert prepare.prepare(4711) is False
 
 
-def test_ses_away_keeps_the_run_preparing_with_the_reason(
-    site: Installation, audience: MailingList, settings: "object"
-) -> None:
-    run = _launched(audience)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("django.conf.settings.AWS_ENDPOINT_URLS", {"sesv2": "http://127.0.0.1:9"})
+def _check_put_off(run: Run, words: str) -> None:
+    """It keeps preparing and says why; too long after its launch it fails and says why."""
+    assert prepare.prepare(run.pk) is False
+    run.refresh_from_db()
+    assert run.state == "preparing"
+    assert words in run.pause_reason
+    with time_machine.travel(clock.now() + dt.timedelta(minutes=16), tick=True):
         assert prepare.prepare(run.pk) is False
-        run.refresh_from_db()
-        assert run.state == "preparing"
-        assert "could not be reached" in run.pause_reason
-        with time_machine.travel(clock.now() + dt.timedelta(minutes=16), tick=True):
-            assert prepare.prepare(run.pk) is False
     run.refresh_from_db()
     assert (run.state, run.campaign.state) == ("failed", "failed")
+    assert words in run.pause_reason
+
+
+def test_ses_away_puts_the_run_off(site: Installation, audience: MailingList, settings: Settings) -> None:
+    run = _launched(audience)
+    settings.AWS_ENDPOINT_URLS = {"sesv2": "http://127.0.0.1:9"}
+    _check_put_off(run, "could not be reached")
+
+
+def test_a_secret_that_cannot_be_read_puts_the_run_off(
+    site: Installation, audience: MailingList, settings: Settings
+) -> None:
+    run = _launched(audience)
+    settings.SECRET_KEY = "another"
+    _check_put_off(run, "SECRET_KEY has changed")
+
+
+def test_sql_that_breaks_puts_the_run_off(sandbox: RunningSandbox, audience: MailingList) -> None:
+    run = _launched(audience)
+    run.frozen["list_ids"] = ["no number"]
+    run.save()
+    _check_put_off(run, "Internal error, see the log: DataError")
+    assert Batch.objects.count() == 0
+
+
+def test_a_run_that_was_put_off_starts_when_nothing_is_in_the_way(
+    sandbox: RunningSandbox, audience: MailingList, settings: Settings
+) -> None:
+    run = _launched(audience)
+    there, settings.AWS_ENDPOINT_URLS = settings.AWS_ENDPOINT_URLS, {"sesv2": "http://127.0.0.1:9"}
+    assert prepare.prepare(run.pk) is False
+    settings.AWS_ENDPOINT_URLS = there
+    assert prepare.prepare(run.pk) is True
+    run.refresh_from_db()
+    assert (run.state, run.pause_reason) == ("sending", "")
 
 
 def test_nobody_left_fails_the_run(sandbox: RunningSandbox, audience: MailingList) -> None:

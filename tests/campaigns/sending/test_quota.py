@@ -4,6 +4,7 @@ import datetime as dt
 
 import pytest
 import time_machine
+from pytest_django.fixtures import Settings
 
 from campaigns.models import Call, CallState, PauseReason
 from campaigns.selectors import daily, sending_settings
@@ -15,7 +16,15 @@ from mailplatform.accounts.services import installation
 from mailplatform.aws import errors
 from mailplatform.core import clock
 from mailplatform.sandbox.testing import RunningSandbox
-from tests.factories.sending import FakeSes, addresses, drain_all, make_list, make_people, make_run
+from tests.factories.sending import (
+    FakeSes,
+    account_answers,
+    addresses,
+    drain_all,
+    make_list,
+    make_people,
+    make_run,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -148,3 +157,27 @@ def test_an_answer_that_means_nothing_may_have_been_taken(site: Installation, fa
     fake.script = [fake.statuses("SUCCESS", "NEVER_HEARD_OF", "MESSAGE_REJECTED", "INVALID_PARAMETER")]
     drain_all(run, fake)
     assert Call.objects.get().taken == 2
+
+
+@pytest.mark.parametrize("by", [None, PauseReason.PERSON, PauseReason.SAFETY_STOP])
+def test_what_happens_while_amazon_is_asked_is_not_undone(
+    site: Installation, settings: Settings, by: PauseReason | None
+) -> None:
+    audience = make_list()
+    make_people(2, audience)
+    run, other = make_run(audience), make_run(audience)
+    for each in (run, other):
+        states.pause(each.pk, by=PauseReason.QUOTA, reason="used up", until=clock.now())
+
+    def meanwhile() -> None:
+        runs.resume_run(run_id=run.pk)
+        if by is not None:
+            assert runs.pause_run(run_id=run.pk, by=by, reason="Enough.")
+
+    with account_answers(settings, meanwhile):
+        assert runs.resume_after_quota() == [other.pk]
+    run.refresh_from_db()
+    other.refresh_from_db()
+    expected = ("sending", "", "") if by is None else ("paused", by, "Enough.")
+    assert (run.state, run.paused_by, run.pause_reason) == expected
+    assert other.state == "sending"

@@ -60,6 +60,18 @@ def url(campaign: Campaign, name: str) -> str:
     return reverse(f"campaigns:campaign_{name}", args=[campaign.public_id])
 
 
+@pytest.mark.parametrize(
+    ("state", "title"), [("preparing", "It cannot start yet"), ("sending", "It does not get on")]
+)
+def test_what_is_in_the_way_of_a_run_that_is_not_paused_is_shown(
+    marketer: Client, state: str, title: str
+) -> None:
+    campaign, _ = launched(state, pause_reason="SES could not be reached.")
+    page = marketer.get(url(campaign, "progress")).content.decode()
+    assert title in page
+    assert "SES could not be reached." in page
+
+
 def test_the_numbers_add_up_to_the_audience() -> None:
     make_site()
     _, run = launched(audience=10, started_at=clock.now())

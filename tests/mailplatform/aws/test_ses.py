@@ -268,6 +268,39 @@ def test_a_refused_connection_proves_that_nothing_was_sent(use_boto3: bool) -> N
             ses.BulkSender.to_ses(_connection(url), use_boto3=use_boto3).send_bulk(_bulk())
 
 
+@pytest.fixture
+def role(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> session.Connection:
+    """A connection without keys, on a machine whose role the recorder gives keys to."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, "/nonexistent")
+    # https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{recorder.url}/role")
+    return session.Connection("eu-central-1", endpoint_urls={"sesv2": recorder.url})
+
+
+@pytest.mark.parametrize("use_boto3", [False, True], ids=["fast", "boto3"])
+def test_a_role_that_gives_no_new_keys_is_no_lost_answer(
+    recorder: Recorder, role: session.Connection, use_boto3: bool
+) -> None:
+    keys = {"AccessKeyId": "ASIAEXAMPLE", "SecretAccessKey": "s", "Token": "t"}
+    recorder.answer = _reply(200, json.dumps({**keys, "Expiration": "2020-01-01T00:00:00Z"}).encode())
+    sender = ses.BulkSender.to_ses(role, use_boto3=use_boto3)
+    recorder.answer = _reply(500, b"gone")
+    words = "NotWritten: The call could not be signed: CredentialRetrievalError"
+    with pytest.raises(errors.NotWrittenError, match=words) as caught:
+        sender.send_bulk(_bulk())
+    assert caught.value.verdict is Verdict.STOP
+    assert recorder.requests == []
+
+
+def test_a_role_that_gives_no_keys_at_all_is_said_so(recorder: Recorder, role: session.Connection) -> None:
+    recorder.answer = _reply(500, b"gone")
+    with pytest.raises(session.AwsConfigurationError, match="The AWS credentials cannot be read"):
+        ses.BulkSender.to_ses(role)
+
+
 def test_a_connection_left_idle_is_not_used_again(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

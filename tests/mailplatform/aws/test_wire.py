@@ -160,15 +160,25 @@ def test_the_signature_is_made_before_the_permission_is_asked(server: Server) ->
     link.close()
 
 
-def test_a_fault_of_ours_before_one_request_does_not_lose_the_others(server: Server) -> None:
-    def permit(number: int) -> None:
-        if number == 0:
-            raise KeyError
+@pytest.mark.parametrize("where", ["head", "permit"])
+def test_a_fault_of_ours_before_the_first_byte_is_no_lost_answer(server: Server, where: str) -> None:
+    def head(_host: str, _path: str, body: bytes) -> dict[str, str]:
+        if where == "head" and body == b"a":
+            raise KeyError("surprise")
+        return {}
 
-    link = _wire(server)
+    def permit(number: int) -> None:
+        if where == "permit" and number == 0:
+            raise KeyError("surprise")
+
+    link = wire.Wire(f"http://127.0.0.1:{server.port}", head, connect_timeout=5.0, read_timeout=5.0, keep=2)
     first, second = link.post("/x", [b"a", b"b"], permit=permit)
-    assert isinstance(first, errors.LostAnswerError)
+    assert isinstance(first, errors.NotWrittenError)
+    assert first.verdict is errors.Verdict.STOP
+    assert str(first) == "NotWritten: Internal error, see the log: KeyError: 'surprise'"
     assert _bodies([second]) == [b"b"]
+    assert _bodies(link.post("/x", [b"c", b"d"])) == [b"c", b"d"]
+    assert server.connections == 2
     link.close()
 
 
