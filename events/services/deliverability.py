@@ -15,19 +15,15 @@ from campaigns.sending import quota
 from events import providers, sender_dns
 from events.models import DomainLook
 from events.sender_dns import Check, Part, Verdict
-from mailplatform.accounts import vault
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
 from mailplatform.aws import identity
-from mailplatform.aws.control import ControlQueueBusy
 from mailplatform.aws.errors import AccountUnreadableError
 from mailplatform.aws.provision import wanted as choices
-from mailplatform.aws.session import AwsConfigurationError
-from mailplatform.aws.steps import AwsCallError
 from mailplatform.core import clock, memo
 from mailplatform.core.outbound import names
 
-from . import following, provisioning
+from . import following, provisioning, verifying
 
 JOB: Final = "deliverability"
 EVERY: Final = timedelta(hours=24)
@@ -38,13 +34,7 @@ GIVEN_UP: Final = timedelta(minutes=3)
 MOST_DOMAINS: Final = 10
 AT_ONCE: Final = 8
 TRIAL: Final = "This is a trial on this machine: DNS is not asked."
-EXPECTED: Final = (
-    AccountUnreadableError,
-    AwsCallError,
-    AwsConfigurationError,
-    ControlQueueBusy,
-    vault.SecretUnreadable,
-)
+EXPECTED: Final = (AccountUnreadableError, *verifying.EXPECTED)
 
 
 @dataclasses.dataclass
@@ -104,29 +94,33 @@ def look_if_due() -> bool:
 
 
 def look() -> None:
-    """Read the account and look at every domain; what fails is kept with its words. Forgets domains that are gone."""
+    """Read the account and look at every domain; what fails is kept with its words. Forgets domains that are gone.
+
+    What Amazon says of the identities is noted first: somebody may be waiting for it.
+    """
     work = Work(clock.now())
-    with following.window(JOB):
+    with following.window(JOB), following.window(verifying.JOB):
         try:
             row = quota.refresh()
         except EXPECTED as error:
             work.error, row = str(error), installation.get()
         found = domains(row)
+        answers = verifying.ask([*found, *verifying.names(row)])
+        row = verifying.note(answers)
         for domain in found:
-            _keep(domain, row)
+            _keep(domain, answers[domain], row)
         DomainLook.objects.exclude(pk__in=found).delete()
     work.is_done = True
     memo.keep({KEY: work}, KEPT_S)
 
 
-def _keep(domain: str, row: Installation) -> None:
+def _keep(domain: str, answer: verifying.Answer, row: Installation) -> None:
     at, error, is_verified = clock.now(), "", False
     region = installation.region(row)
-    try:
-        known = identity.state(installation.aws_connection(), domain)
-        records, is_verified = known.dns, known.is_verified
-    except EXPECTED as problem:
-        error = str(problem)
+    if isinstance(answer, identity.Identity):
+        records, is_verified = answer.dns, answer.is_verified
+    else:
+        error = str(answer)
         records = identity.records_without_keys(domain, region, choices.mail_from_domain(domain))
     checks, policy = _checks(domain, records, region, asks=not installation.is_sandbox(row))
     values = {

@@ -28,6 +28,7 @@ from mailplatform.aws.provision.wanted import Schedule, Wanted
 from mailplatform.aws.steps import Outcome, Report, plain_errors
 
 SUBSCRIPTION: Final = "SNS subscription"
+IDENTITY: Final = "sending identity"
 DROPPED: Final = frozenset({"EventBridge rule", "tenant", "tenant member"})
 # What the choices of the last apply hold; everything else follows from settings.
 CHOSEN: Final = (
@@ -109,10 +110,14 @@ def destroy(want: Wanted, told: Told, *, actor: User | None = None) -> None:
     """Remove what apply made; the settings forget what is gone. Nothing can be sent afterwards."""
     amazon = _amazon()
     gone: list[str] = []
+    identities = {f"{IDENTITY} {name}": name for name in want.identities}
+    lost: dict[str, bool] = {}
 
     def noted(ending: Ending, what: str) -> None:
         if ending is Ending.REMOVED:
             gone.append(what)
+        if ending is not Ending.KEPT and what in identities:
+            lost[identities[what]] = False
         told(ending, what)
 
     try:
@@ -121,6 +126,7 @@ def destroy(want: Wanted, told: Told, *, actor: User | None = None) -> None:
             actor=None, account_id="", topic_arns=[], dead_letter_queue_url="", provisioning={}
         )
     finally:
+        installation.note_identities(lost)
         if gone:
             audit.record(actor=actor, action="aws.removed", detail={"steps": gone})
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import urllib3
 from django.conf import settings
 
+from campaigns.selectors.campaigns import is_verified
 from events.endpoint import PATH
 from mailplatform.accounts import vault
 from mailplatform.accounts.models import Installation
@@ -70,8 +71,8 @@ def senders(aws: session.Connection, row: Installation) -> Iterator[Finding]:
     domain = row.sender_address.rpartition("@")[2]
     names = dict.fromkeys([*row.verified_identities, *([domain] if domain else [])])
     for name in names:
-        if name == domain and row.sender_address in row.verified_identities:
-            continue
+        if name == domain and name not in row.verified_identities and is_verified(row.sender_address, row):
+            continue  # the address itself, or a domain above, is an identity
         try:
             with plain_errors():
                 found = session.client(aws, "sesv2").get_email_identity(EmailIdentity=name)
@@ -79,7 +80,19 @@ def senders(aws: session.Connection, row: Installation) -> Iterator[Finding]:
             cure = f"run `manage.py provision --identity {name}`"
             yield Finding(Level.ERROR, f"Sender {name}", f"{error}: {cure}")
         else:
-            yield judged_sender(name, found)
+            judged = judged_sender(name, found)
+            yield (
+                judged
+                if name in row.verified_identities or judged.level is not Level.OK
+                else _unnoticed(name)
+            )
+
+
+def _unnoticed(name: str) -> Finding:
+    cure = "press Look again under Deliverability, and look whether the scheduler runs"
+    return Finding(
+        Level.WARNING, f"Sender {name}", f"is verified at Amazon, which this site has not noticed yet: {cure}"
+    )
 
 
 def judged_sender(name: str, found: Mapping[str, Any]) -> Finding:

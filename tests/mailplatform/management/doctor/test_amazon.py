@@ -5,8 +5,12 @@ import pytest
 from moto import mock_aws
 from pytest_django import Settings
 
+from mailplatform.accounts.models import Installation
 from mailplatform.aws import session
+from mailplatform.aws.session import Connection
 from mailplatform.management.doctor import Level, amazon
+from mailplatform.sandbox import constants
+from mailplatform.sandbox.testing import RunningSandbox
 
 
 @pytest.mark.parametrize(
@@ -64,3 +68,26 @@ def test_a_sender_whose_mail_is_not_signed(
     judged = amazon.judged_sender(name, found)
     assert judged.level is level
     assert words in judged.detail
+
+
+@pytest.mark.parametrize(
+    ("sender", "known", "expected"),
+    [
+        ("news@doctor.example", ["doctor.example"], [("Sender doctor.example", Level.OK)]),
+        ("news@doctor.example", [], [("Sender doctor.example", Level.WARNING)]),
+        ("news@mail.doctor.example", ["doctor.example"], [("Sender doctor.example", Level.OK)]),
+        ("news@mail.doctor.example", [], [("Sender mail.doctor.example", Level.ERROR)]),
+    ],
+)
+def test_a_sender_that_amazon_verified_and_the_site_does_not_know(
+    shared_sandbox: RunningSandbox, sender: str, known: list[str], expected: list[tuple[str, Level]]
+) -> None:
+    shared_sandbox.reset()
+    shared_sandbox.client("sesv2").create_email_identity(EmailIdentity="doctor.example")
+    aws = Connection(
+        shared_sandbox.region, constants.ACCESS_KEY, constants.SECRET_KEY, {"sesv2": shared_sandbox.url}
+    )
+    row = Installation(sender_address=sender, verified_identities=known)
+    found = list(amazon.senders(aws, row))
+    assert [(finding.subject, finding.level) for finding in found] == expected
+    assert all("Look again" in finding.detail for finding in found if finding.level is Level.WARNING)
