@@ -11,12 +11,14 @@ from django.conf import settings
 
 from campaigns.selectors.campaigns import is_verified
 from events.endpoint import PATH
+from events.services.provisioning import wanted
 from mailplatform.accounts import vault
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
 from mailplatform.aws import buckets as bucket_check
 from mailplatform.aws import checkup, session
 from mailplatform.aws.checkup import Finding, Level
+from mailplatform.aws.provision.wanted import rule_name
 from mailplatform.aws.steps import AwsCallError, plain_errors
 from mailplatform.core import clock
 
@@ -31,10 +33,13 @@ def account() -> Iterator[Finding]:
     expected = checkup.Expected(
         account_id=row.account_id,
         prefix=row.configuration_set_prefix,
-        topic_arn=row.topic_arns[0] if row.topic_arns else "",
+        topic_arns=tuple(row.topic_arns),
         endpoint=f"{installation.public_url(row)}{PATH}",
         queue_url=row.dead_letter_queue_url,
         tls_policy=settings.SES_TLS_POLICY,
+        rules={
+            rule_name(row.configuration_set_prefix, item.name): item.expression for item in wanted().schedules
+        },
     )
     try:
         aws = installation.aws_connection()
@@ -71,12 +76,12 @@ def senders(aws: session.Connection, row: Installation) -> Iterator[Finding]:
     domain = row.sender_address.rpartition("@")[2]
     names = dict.fromkeys([*row.verified_identities, *([domain] if domain else [])])
     for name in names:
-        if name == domain and name not in row.verified_identities and is_verified(row.sender_address, row):
-            continue  # the address itself, or a domain above, is an identity
         try:
             with plain_errors():
                 found = session.client(aws, "sesv2").get_email_identity(EmailIdentity=name)
         except AwsCallError as error:
+            if name not in row.verified_identities and is_verified(row.sender_address, row):
+                continue  # it needs none of its own: the address itself, or a domain above, is verified
             cure = f"run `manage.py provision --identity {name}`"
             yield Finding(Level.ERROR, f"Sender {name}", f"{error}: {cure}")
         else:
