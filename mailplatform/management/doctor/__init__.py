@@ -29,4 +29,5 @@ def examine() -> Iterator[Finding]:
     yield from site.public_address()
     yield from site.domains()
     yield from (amazon.account() if smtp.server() is None else services.smtp_server())
+    yield from amazon.buckets()
     yield from schedules.firings()

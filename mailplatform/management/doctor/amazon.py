@@ -54,7 +54,6 @@ def account() -> Iterator[Finding]:
     if reachable:
         yield from amazons_clock(aws)
         yield from senders(aws, row)
-    yield from buckets(aws)
 
 
 def amazons_clock(aws: session.Connection) -> Iterator[Finding]:
@@ -115,11 +114,15 @@ def judged_sender(name: str, found: Mapping[str, Any]) -> Finding:
     return Finding(Level.ERROR, subject, f"is not signed (DKIM {dkim.get('Status', 'is off')}): {cure}")
 
 
-def buckets(aws: session.Connection) -> Iterator[Finding]:
-    """Look where the buckets really are, unless a storage of one's own stands in for Amazon's."""
-    if settings.AWS_ENDPOINT_URLS.get("s3"):
-        return
+def buckets() -> Iterator[Finding]:
+    """Look where the buckets really are, whoever sends; not where a storage of one's own stands in for Amazon's."""
     named = {settings.S3_BUCKET: "S3_BUCKET", settings.LEDGER_BUCKET: "LEDGER_BUCKET"}
+    named.pop("", None)
+    if settings.AWS_ENDPOINT_URLS.get("s3") or not named:
+        return
+    try:
+        aws = replace(installation.aws_connection(), region=settings.S3_REGION)
+    except vault.SecretUnreadable:
+        return  # said under the keys
     for bucket, setting in named.items():
-        if bucket:
-            yield bucket_check.examine(replace(aws, region=settings.S3_REGION), bucket, setting)
+        yield bucket_check.examine(aws, bucket, setting)

@@ -13,6 +13,7 @@ from mailplatform.sandbox import constants
 from mailplatform.sandbox.testing import RunningSandbox
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("uploads", "ledger", "endpoints", "expected"),
     [
@@ -26,13 +27,13 @@ def test_each_bucket_once(
     settings: Settings, uploads: str, ledger: str, endpoints: dict[str, str], expected: list[str]
 ) -> None:
     settings.S3_BUCKET, settings.LEDGER_BUCKET, settings.S3_REGION = uploads, ledger, "eu-west-1"
-    settings.AWS_ENDPOINT_URLS = endpoints
+    settings.AWS_ENDPOINT_URLS, settings.AWS_REGION = endpoints, "eu-central-1"
     session._client.cache_clear()
     with mock_aws():
         api = boto3.client("s3", region_name="eu-west-1")
         for name in {uploads, ledger} - {""}:
             api.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        found = list(amazon.buckets(session.Connection(region="eu-central-1")))
+        found = list(amazon.buckets())
     session._client.cache_clear()
     assert [finding.subject for finding in found] == expected
     assert all(finding.detail == "in eu-west-1" for finding in found)
