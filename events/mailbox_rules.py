@@ -17,6 +17,7 @@ BULK: Final = 5_000
 GOOD_RATE, WORST_RATE = 0.001, 0.003
 # A rate of fewer mails says nothing.
 ENOUGH: Final = 1_000
+ASK: Final = "Ask your provider, or look in the source of a mail that you got."
 POSTMASTER: Final = "Register the domain at Google Postmaster Tools and look at its spam rate there."
 
 
@@ -60,6 +61,8 @@ class Known:
     has_https: bool
     figures: dict[str, Figures]
     bounce_limit: float = 0.05
+    # An SMTP server sends, and of what it does nothing is known.
+    is_by_smtp: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +101,14 @@ Judge = Callable[[Known, Figures], Rule]
 def judge(known: Known) -> list[Provider]:
     """Return the three providers with each of their rules answered."""
     return [
-        Provider(name, mailboxes, _applies(name, figures), [rule(known, figures) for rule in rules])
+        Provider(name, mailboxes, _applies(name, figures), [_held(rule, known, figures) for rule in rules])
         for name, mailboxes, rules in _PROVIDERS
         for figures in (known.figures.get(name, Figures()),)
     ]
+
+
+def _held(rule: Judge, known: Known, figures: Figures) -> Rule:
+    return (_BY_SMTP.get(rule, rule) if known.is_by_smtp else rule)(known, figures)
 
 
 def _applies(name: str, figures: Figures) -> str:
@@ -244,6 +251,61 @@ def _replies(known: Known, _: Figures) -> Rule:
     )
 
 
+def _signed_by_provider(known: Known, _: Figures) -> Rule:
+    name, cure = "SPF and DKIM", "Add what your provider names, as it stands above."
+    spf = _records(known, (Part.OWN_SPF,), name, "", cure)
+    if spf.answer is not Answer.MET:
+        return spf
+    reason = "There is an SPF record; whether it names your provider, and whether that signs, cannot be seen."
+    return Rule(name, Answer.UNKNOWN, reason, f"{ASK} It has to say spf=pass and dkim=pass.")
+
+
+def _aligned_by_provider(known: Known, figures: Figures) -> Rule:
+    if known.borrowed:
+        return _aligned(known, figures)
+    name = "The sender's domain is the one that signs (alignment)"
+    reason = "Which domain your provider signs with cannot be seen. Bounces go to the sender's own domain."
+    return Rule(name, Answer.UNKNOWN, reason, f"{ASK} It has to say dmarc=pass.")
+
+
+def _encrypted_by_provider(_: Known, __: Figures) -> Rule:
+    reason = "How your provider's server speaks to the mailbox's cannot be seen."
+    return Rule("TLS", Answer.UNKNOWN, reason, ASK)
+
+
+def _reverse_of_provider(_: Known, __: Figures) -> Rule:
+    name = "Sending addresses with names forth and back (PTR)"
+    reason = "From which addresses your provider sends cannot be seen."
+    return Rule(name, Answer.UNKNOWN, reason, ASK)
+
+
+def _gmail_complaints_unheard(_: Known, __: Figures) -> Rule:
+    reason = "Gmail tells senders nothing of single complaints."
+    return Rule("Spam rate below 0.1 %, never 0.3 %", Answer.UNKNOWN, reason, POSTMASTER)
+
+
+def _complaints_unheard(_: Known, __: Figures) -> Rule:
+    reason = "Complaints about mail of an SMTP server do not come here."
+    cure = "Ask your provider whether it takes part in the mailbox provider's feedback loop."
+    return Rule("Complaints below 0.3 %, better below 0.1 %", Answer.UNKNOWN, reason, cure)
+
+
+def _bounces_unheard(_: Known, __: Figures) -> Rule:
+    reason = "Bounces that come after the server took a mail go to the sender's mailbox, not here."
+    cure = "Look there after a campaign, and block those addresses."
+    return Rule("Few bounces (clean lists)", Answer.UNKNOWN, reason, cure)
+
+
+# Who answers in the place of whom where an SMTP server sends; the other rules are about us, or about DNS alone.
+_BY_SMTP: Final[dict[Judge, Judge]] = {
+    _signed: _signed_by_provider,
+    _aligned: _aligned_by_provider,
+    _encrypted: _encrypted_by_provider,
+    _reverse: _reverse_of_provider,
+    _gmail_complaints: _gmail_complaints_unheard,
+    _complaints: _complaints_unheard,
+    _hygiene: _bounces_unheard,
+}
 _COMMON: Final[tuple[Judge, ...]] = (_signed, _policy, _aligned)
 _PROVIDERS: Final[tuple[tuple[str, str, tuple[Judge, ...]], ...]] = (
     (

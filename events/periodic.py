@@ -25,6 +25,7 @@ from .services import (
     settling,
     stopping,
     sunset,
+    verifying,
     webhook_sending,
 )
 
@@ -67,6 +68,12 @@ def report_figures(**_unknown: Any) -> None:
 def look_at_domains_daily(**_unknown: Any) -> None:
     """Look at the account and the sending domains, once a day."""
     deliverability.look_if_due()
+
+
+@shared_task(name="account.look_at_identities")
+def look_at_identities(**_unknown: Any) -> None:
+    """Ask Amazon which identities are verified: often while one waits, every hour otherwise."""
+    verifying.look_if_due()
 
 
 @shared_task(name="events.apply_sunset")

@@ -4,14 +4,20 @@ SPF: RFC 7208. DKIM at Amazon SES: three CNAMEs ("Easy DKIM"). DMARC: RFC 7489. 
 https://docs.aws.amazon.com/ses/latest/dg/mail-from.html
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 AMAZON_SPF: Final = "include:amazonses.com"
+# A receiver gives up with an error after so many terms that ask DNS (RFC 7208, 4.6.4).
+MOST_SPF_QUESTIONS: Final = 10
 POLICIES: Final = ("none", "quarantine", "reject")
 _OPEN: Final = frozenset({"all", "+all"})
+_CLOSED: Final = frozenset({"all", "-all", "~all", "?all"})
+_ASKING: Final = re.compile(r"[+?~-]?(include:.+|exists:.+|(a|mx|ptr)([:/].+)?)|redirect=.+")
+_SILENT: Final = re.compile(r"[+?~-]?(all|ip4:.+|ip6:.+)|[a-z][a-z0-9_.-]*=.*")
 
 
 class Verdict(StrEnum):
@@ -32,6 +38,13 @@ class Part(StrEnum):
     DMARC = "DMARC"
     TRACKING = "Tracking domain"
     REPLIES = "Mail to the domain"
+    # Where an SMTP server sends: bounces go to the sender's own domain, and the key is whoever's who signs.
+    OWN_SPF = "SPF"
+    OWN_DKIM = "DKIM of the provider"
+
+
+# Their value is a description: the record itself is somebody else's to name.
+DESCRIBED: Final = frozenset({Part.TRACKING, Part.REPLIES, Part.OWN_SPF, Part.OWN_DKIM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +58,11 @@ class Check:
     verdict: str
     seen: tuple[str, ...] = ()
     words: str = ""
+
+    @property
+    def is_described(self) -> bool:
+        """Whether the value tells what has to be there, and is no text to copy."""
+        return self.part in DESCRIBED
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +99,51 @@ def mail_from_mx(seen: Sequence[str], wanted: str) -> tuple[Verdict, str]:
 
 def spf(seen: Sequence[str]) -> tuple[Verdict, str]:
     """Judge the SPF record of the MAIL FROM domain."""
-    found = [text for text in seen if text.lower().split(" ", 1)[0] == "v=spf1"]
-    if not found:
-        return Verdict.MISSING, "No server is allowed to send for this domain yet."
-    if len(found) > 1:
-        return Verdict.WRONG, "There are several SPF records; together they count as an error. Keep one."
-    terms = found[0].lower().split()[1:]
+    terms, fault = _spf_terms(seen)
+    if fault:
+        return fault
     if AMAZON_SPF not in [term.lstrip("+") for term in terms]:
         return Verdict.WRONG, f"It does not name Amazon: add {AMAZON_SPF}."
     if _OPEN & set(terms):
         return Verdict.WRONG, "It ends with +all, which lets everybody send in your name. Use ~all."
     return Verdict.FOUND, ""
+
+
+def own_spf(seen: Sequence[str]) -> tuple[Verdict, str]:
+    """Judge the SPF record of a domain whose mail an SMTP server sends. Whom it has to name is not known here."""
+    terms, fault = _spf_terms(seen)
+    if fault:
+        return fault
+    if unknown := next(
+        (term for term in terms if not (_ASKING.fullmatch(term) or _SILENT.fullmatch(term))), ""
+    ):
+        return Verdict.WRONG, f"It has an error at {unknown}; then none of it counts."
+    if _OPEN & set(terms):
+        return Verdict.WRONG, "It ends with +all, which lets everybody send in your name. Use ~all."
+    if not set(terms) - _CLOSED:
+        return (
+            Verdict.WRONG,
+            "It names no server at all, so that nobody may send. Add what your provider names.",
+        )
+    if sum(bool(_ASKING.fullmatch(term)) for term in terms) > MOST_SPF_QUESTIONS:
+        return Verdict.WRONG, f"More than {MOST_SPF_QUESTIONS} of its terms ask DNS; then none of it counts."
+    return (
+        Verdict.FOUND,
+        "Whether it names the servers of your provider cannot be known from here: compare it.",
+    )
+
+
+def _spf_terms(seen: Sequence[str]) -> tuple[list[str], tuple[Verdict, str] | None]:
+    """Return the terms of the one record that there has to be, or what is wrong."""
+    found = [text for text in seen if text.lower().split(" ", 1)[0] == "v=spf1"]
+    if not found:
+        return [], (Verdict.MISSING, "No server is allowed to send for this domain yet.")
+    if len(found) > 1:
+        return [], (
+            Verdict.WRONG,
+            "There are several SPF records; together they count as an error. Keep one.",
+        )
+    return found[0].lower().split()[1:], None
 
 
 def dmarc(own: Sequence[str], parent: Sequence[str] = ()) -> tuple[Verdict, str, Dmarc | None]:

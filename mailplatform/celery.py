@@ -38,6 +38,7 @@ app.conf.beat_schedule = {
     "campaigns-tell": {"task": "campaigns.tell_owners", "schedule": every(30)},
     "campaigns-account": {"task": "campaigns.refresh_account", "schedule": every(300, least=1.0)},
     "account-figures": {"task": "account.report_figures", "schedule": every(60)},
+    "account-identities": {"task": "account.look_at_identities", "schedule": every(60)},
     "campaigns-keep": {"task": "campaigns.keep_versions", "schedule": every(60)},
     "campaigns-thin": {"task": "campaigns.thin_ledger", "schedule": every(3600)},
     "campaigns-owed-mails": {"task": "campaigns.send_owed_mails", "schedule": every(5)},

@@ -289,6 +289,13 @@ def count_audience(campaign: Campaign, spec: audience.AudienceSpec | None = None
     return Audience(counted.total, counted.eligible, exclusions)
 
 
+def identities_of(address: str) -> list[str]:
+    """Return the identities that let SES send from an address: itself, its domain, and each domain above."""
+    address = address.lower()
+    labels = address.rpartition("@")[2].split(".")
+    return [address, *(".".join(labels[i:]) for i in range(len(labels) - 1))]
+
+
 def is_verified(address: str, site: Installation) -> bool:
     """Whether SES may send from the address: itself, its domain or a parent domain is a verified identity.
 
@@ -296,12 +303,8 @@ def is_verified(address: str, site: Installation) -> bool:
     """
     if settings.SMTP_URL:
         return True
-    address = address.lower()
     identities = {identity.lower() for identity in site.verified_identities}
-    domain = address.rpartition("@")[2]
-    labels = domain.split(".")
-    parents = {".".join(labels[i:]) for i in range(len(labels) - 1)}
-    return bool(({address, domain} | parents) & identities)
+    return not identities.isdisjoint(identities_of(address))
 
 
 def list_senders(site: Installation) -> list[SenderChoice]:

@@ -75,7 +75,10 @@ def _check_sender(result: Preflight, campaign: Campaign, site: Installation) -> 
     if campaign.sender is None:
         result.add(Level.BLOCKING, "no_sender", "Choose a sender.", FROM)
     elif not selectors.is_verified(campaign.sender.address, site):
-        message = f"{campaign.sender.address} is not verified in Amazon SES."
+        message = (
+            f"{campaign.sender.address} is not verified in Amazon SES. Under Deliverability you see which DNS records "
+            "are missing; a single address waits for a click in Amazon's mail. Amazon is asked every few minutes."
+        )
         result.add(Level.BLOCKING, "sender_not_verified", message, SETTINGS)
     else:
         _check_domain(result, campaign.sender.address.lower(), site)

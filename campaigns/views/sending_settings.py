@@ -22,7 +22,7 @@ from ..forms.sending_settings import SUGGESTED, PricesForm, RulesForm, WarmUpFor
 from ..models import SendingSettings
 from ..selectors import daily, forecast
 from ..selectors import sending as selectors
-from ..sending import quota
+from ..sending import quota, smtp
 from ..services import sending_settings
 
 _PLAN = "warm_up"
@@ -98,6 +98,7 @@ def _page(
         "may_edit": is_admin,
         "forms": shown,
         "room": quota.room(site),
+        "smtp": smtp.server(),
         "obstacle": quota.obstacle(site) if site.quota_read_at else "",
         "chart": _chart(hours),
         "sent": sum(count for _, count in hours),

@@ -8,6 +8,7 @@ from django.db import connection
 
 from campaigns.models import Run
 from campaigns.selectors import daily
+from campaigns.sending import smtp
 from mailplatform.accounts.models import Installation
 from mailplatform.core import clock
 
@@ -129,12 +130,7 @@ def _every_day(since: datetime, found: dict[date, int]) -> list[tuple[date, int]
 
 def _steps(installation: Installation, people: int, *, has_template: bool, was_tested: bool) -> list[Step]:
     return [
-        Step(
-            "Verify your domain",
-            "So that Amazon SES sends in your name and mailboxes believe it.",
-            "accounts:settings",
-            bool(installation.verified_identities),
-        ),
+        _first_step(installation),
         Step("Import people", "With the consent they gave, and when.", "subscribers:import_list", people > 0),
         Step(
             "Make a template",
@@ -149,3 +145,17 @@ def _steps(installation: Installation, people: int, *, has_template: bool, was_t
             was_tested,
         ),
     ]
+
+
+def _first_step(installation: Installation) -> Step:
+    if smtp.server() is not None:
+        text = (
+            "It sends in the place of Amazon SES. Whether your domain vouches for it is under Deliverability."
+        )
+        return Step("Name an SMTP server", text, "events:deliverability", is_done=True)
+    return Step(
+        "Verify your domain",
+        "So that Amazon SES sends in your name and mailboxes believe it.",
+        "accounts:settings",
+        bool(installation.verified_identities),
+    )

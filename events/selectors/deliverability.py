@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from campaigns.models import Sender
+from campaigns.sending import smtp
 from events import mailbox_rules, providers
 from events.mailbox_rules import Domain, Known
 from events.models import DomainLook
@@ -58,6 +59,7 @@ def judge(row: Installation, found: Sequence[Looked], bounce_limit: float) -> li
         has_https=installation.public_url(row).startswith("https://"),
         figures={each.name: each.figures for each in reputation.by_provider(FIGURES_DAYS)},
         bounce_limit=bounce_limit,
+        is_by_smtp=smtp.server() is not None,
     )
     return mailbox_rules.judge(known)
 

@@ -26,9 +26,12 @@ from mailplatform.aws.provision.message_kinds import QueueKind
 from mailplatform.aws.provision.model import Action, Resource, Step
 from mailplatform.aws.provision.wanted import Schedule, Wanted
 from mailplatform.aws.steps import Outcome, Report, plain_errors
+from mailplatform.core import clock
 
 SUBSCRIPTION: Final = "SNS subscription"
-DROPPED: Final = frozenset({"EventBridge rule", "tenant", "tenant member"})
+RULE: Final = "EventBridge rule"
+IDENTITY: Final = "sending identity"
+DROPPED: Final = frozenset({RULE, "tenant", "tenant member"})
 # What the choices of the last apply hold; everything else follows from settings.
 CHOSEN: Final = (
     "identities",
@@ -79,10 +82,12 @@ def apply(
     """
     amazon = _amazon()
     done: list[str] = []
+    made: set[str] = set()
 
     def noted(outcome: Outcome, what: str) -> None:
         if outcome in {Outcome.CREATED, Outcome.CHANGED, Outcome.REMOVED}:
             done.append(f"{outcome} {what}")
+            made.add(what.partition(": ")[0])
         report(outcome, what)
 
     everything = resources(want, amazon)
@@ -92,7 +97,7 @@ def apply(
         _stop_naming(dropped)
         provisioner.destroy(dropped, _as_outcome(noted))
         provisioner.apply([item for item in everything if item.kind != SUBSCRIPTION], noted)
-        _write_down(want, amazon)
+        _write_down(want, amazon, made)
         subscriptions = [item for item in everything if item.kind == SUBSCRIPTION]
         provisioner.apply(subscriptions, noted)
         _name_others(amazon, subscriptions, report)
@@ -109,10 +114,14 @@ def destroy(want: Wanted, told: Told, *, actor: User | None = None) -> None:
     """Remove what apply made; the settings forget what is gone. Nothing can be sent afterwards."""
     amazon = _amazon()
     gone: list[str] = []
+    identities = {f"{IDENTITY} {name}": name for name in want.identities}
+    lost: dict[str, bool] = {}
 
     def noted(ending: Ending, what: str) -> None:
         if ending is Ending.REMOVED:
             gone.append(what)
+        if ending is not Ending.KEPT and what in identities:
+            lost[identities[what]] = False
         told(ending, what)
 
     try:
@@ -121,6 +130,7 @@ def destroy(want: Wanted, told: Told, *, actor: User | None = None) -> None:
             actor=None, account_id="", topic_arns=[], dead_letter_queue_url="", provisioning={}
         )
     finally:
+        installation.note_identities(lost)
         if gone:
             audit.record(actor=actor, action="aws.removed", detail={"steps": gone})
 
@@ -193,13 +203,14 @@ def _as_outcome(report: Report) -> Told:
     return told
 
 
-def _write_down(want: Wanted, amazon: Amazon) -> None:
+def _write_down(want: Wanted, amazon: Amazon, made: set[str]) -> None:
     topics = [choices.events_topic(want.prefix)]
     if want.schedules:
         topics.append(choices.triggers_topic(want.prefix))
     stored = {name: getattr(want, name) for name in CHOSEN}
     stored["schedules"] = [dataclasses.asdict(item) for item in want.schedules]
     stored["without"] = sorted(want.without)
+    stored["since"] = _since(want, made)
     with plain_errors():
         queue_url = QueueKind.url(amazon, choices.dead_letters(want.prefix))
         verified = identity.verified_identities(amazon.connection)
@@ -211,6 +222,13 @@ def _write_down(want: Wanted, amazon: Amazon) -> None:
         verified_identities=verified,
         provisioning=stored,
     )
+
+
+def _since(want: Wanted, made: set[str]) -> dict[str, str]:
+    """Return since when each schedule is at Amazon as it is: from then on it is missed when it does not come."""
+    before, now = installation.get().provisioning.get("since") or {}, clock.now().isoformat()
+    names = {item.name: f"{RULE} {choices.rule_name(want.prefix, item.name)}" for item in want.schedules}
+    return {name: now if key in made else before.get(name, now) for name, key in names.items()}
 
 
 def _name_others(amazon: Amazon, ours: list[Resource], report: Report) -> None:

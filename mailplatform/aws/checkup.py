@@ -1,7 +1,7 @@
 """Looks whether the AWS account still is as provisioning left it; changes nothing."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
@@ -33,18 +33,19 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What provisioning wrote down."""
+    """What provisioning wrote down. The first topic is that of events; `rules` are expressions by the rule's name."""
 
     account_id: str
     prefix: str
-    topic_arn: str
+    topic_arns: tuple[str, ...]
     endpoint: str
     queue_url: str
     tls_policy: str
+    rules: Mapping[str, str] = field(default_factory=dict)
 
 
 def examine(connection: Connection, expected: Expected) -> Iterator[Finding]:
-    """Yield a finding for Region, keys, account, configuration sets, topic, subscription and queue."""
+    """Yield a finding for Region, keys, account, configuration sets, queue, and each topic, subscription and rule."""
     try:
         check_region(connection.region)
         with plain_errors():
@@ -130,25 +131,71 @@ def _judged_set(name: str, found: dict[str, Any], tls_policy: str) -> Finding:
     return Finding(Level.OK, subject)
 
 
-def _topic(connection: Connection, expected: Expected) -> Iterator[Finding]:
-    attributes = client(connection, "sns").get_topic_attributes(TopicArn=expected.topic_arn)["Attributes"]
+def _topics(connection: Connection, expected: Expected) -> Iterator[Finding]:
+    """Look at the topic of events, then at that of schedules if there is one; one's fault does not hide the other's."""
+    for number, arn in enumerate(expected.topic_arns):
+        whose, sid, who = (
+            (" of schedules", sns.RULES_SID, "EventBridge") if number else ("", sns.POLICY_SID, "SES")
+        )
+        try:
+            with plain_errors():
+                yield _judged_topic(connection, arn, f"SNS topic{whose}", sid, who)
+                yield _judged_subscription(connection, arn, f"SNS subscription{whose}", expected.endpoint)
+        except AwsCallError as error:
+            cure = "run `manage.py provision`"
+            yield Finding(Level.ERROR, f"SNS topic{whose}", f"{arn} cannot be looked at ({error}): {cure}")
+
+
+def _judged_topic(connection: Connection, arn: str, subject: str, sid: str, who: str) -> Finding:
+    attributes = client(connection, "sns").get_topic_attributes(TopicArn=arn)["Attributes"]
     if attributes.get("SignatureVersion") != sns.SIGNATURE_VERSION:
-        yield Finding(Level.ERROR, "SNS topic", "signs with SHA-1: run `manage.py provision`")
-    elif sns.POLICY_SID not in attributes.get("Policy", ""):
-        yield Finding(Level.ERROR, "SNS topic", "does not let SES publish: run `manage.py provision`")
-    else:
-        yield Finding(Level.OK, "SNS topic", expected.topic_arn)
-    found = [
-        item
-        for item in sns.subscriptions(connection, expected.topic_arn)
-        if item.endpoint == expected.endpoint
-    ]
-    if found and found[0].arn:
-        yield Finding(Level.OK, "SNS subscription", expected.endpoint)
-    else:
-        cure = "run `manage.py provision`, while Amazon can reach this site"
-        state = f"{'waits for its confirmation' if found else 'does not exist'}: {cure}"
-        yield Finding(Level.ERROR, "SNS subscription", f"of {expected.endpoint} {state}")
+        return Finding(Level.ERROR, subject, "signs with SHA-1: run `manage.py provision`")
+    if sid not in attributes.get("Policy", ""):
+        return Finding(Level.ERROR, subject, f"does not let {who} publish: run `manage.py provision`")
+    return Finding(Level.OK, subject, arn)
+
+
+def _judged_subscription(connection: Connection, arn: str, subject: str, endpoint: str) -> Finding:
+    found = [item for item in sns.subscriptions(connection, arn) if item.endpoint == endpoint]
+    if any(item.arn for item in found):
+        return Finding(Level.OK, subject, endpoint)
+    cure = "run `manage.py provision`, while Amazon can reach this site"
+    state = f"{'waits for its confirmation' if found else 'does not exist'}: {cure}"
+    return Finding(Level.ERROR, subject, f"of {endpoint} {state}")
+
+
+def _rules(connection: Connection, expected: Expected) -> Iterator[Finding]:
+    if connection.endpoint_urls and "events" not in connection.endpoint_urls:
+        return  # beside a stand-in nothing else may reach Amazon
+    api = client(connection, "events")
+    for name, expression in expected.rules.items():
+        subject = f"EventBridge rule {name}"
+        try:
+            with plain_errors():
+                try:
+                    rule = api.describe_rule(Name=name)
+                    targets = api.list_targets_by_rule(Rule=name)["Targets"]
+                except api.exceptions.ResourceNotFoundException:
+                    yield Finding(Level.ERROR, subject, "is gone: run `manage.py provision`")
+                    continue
+        except AwsCallError as error:
+            cure = "give the site's keys the policy `runtime` of `manage.py provision --policies`"
+            yield Finding(Level.WARNING, subject, f"cannot be looked at ({error}): {cure}")
+            continue
+        told = {target["Arn"] for target in targets}
+        yield _judged_rule(subject, rule, expression, tells_us=not told.isdisjoint(expected.topic_arns[1:]))
+
+
+def _judged_rule(subject: str, rule: dict[str, Any], expression: str, *, tells_us: bool) -> Finding:
+    cure = "run `manage.py provision`"
+    if rule.get("State") == "DISABLED":
+        return Finding(Level.ERROR, subject, f"is switched off at Amazon: see why, then {cure}")
+    if not tells_us:
+        return Finding(Level.ERROR, subject, f"does not publish to our topic, so nothing starts: {cure}")
+    if rule.get("ScheduleExpression") != expression:
+        found = rule.get("ScheduleExpression") or "no time at all"
+        return Finding(Level.ERROR, subject, f"acts at {found}, not {expression}: {cure}")
+    return Finding(Level.OK, subject, expression)
 
 
 def _queue(connection: Connection, expected: Expected) -> Iterator[Finding]:
@@ -164,6 +211,7 @@ def _queue(connection: Connection, expected: Expected) -> Iterator[Finding]:
 _LOOKS: dict[str, Callable[[Connection, Expected], Iterator[Finding]]] = {
     "SES account": _sending,
     "Configuration sets": _sets,
-    "SNS topic": _topic,
+    "SNS topic": _topics,
+    "EventBridge rules": _rules,
     "Dead-letter queue": _queue,
 }

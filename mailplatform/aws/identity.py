@@ -8,11 +8,15 @@ from typing import Any, Final
 
 from .control import wait_turn
 from .session import Connection, client
-from .steps import plain_errors
+from .steps import AwsCallError, plain_errors
 
 PATIENCE_SECONDS: Final = 60.0
 # Until the reports have been read; then quarantine or reject.
 DMARC: Final = "v=DMARC1; p=none; rua=mailto:postmaster@{domain}"
+
+
+class NoSuchIdentityError(AwsCallError):
+    """SES knows no identity of this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +33,16 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What SES knows of an identity, and every DNS record that its domain should have."""
+    """What SES knows of an identity, and every DNS record that its domain should have.
+
+    `is_undecided` while a fault of Amazon's keeps it from telling whether the identity is verified.
+    """
 
     name: str
     is_verified: bool
     has_mail_from: bool
     dns: tuple[Record, ...] = ()
+    is_undecided: bool = False
 
     @property
     def to_do(self) -> str:
@@ -49,15 +57,21 @@ class Identity:
 
 @plain_errors()
 def state(connection: Connection, name: str) -> Identity:
-    """Ask SES for one identity. Raises steps.AwsCallError, also where there is none."""
+    """Ask SES for one identity. Raises NoSuchIdentityError and other steps.AwsCallError."""
     wait_turn(connection, patience=PATIENCE_SECONDS)
-    answer = client(connection, "sesv2").get_email_identity(EmailIdentity=name)
+    ses = client(connection, "sesv2")
+    try:
+        answer = ses.get_email_identity(EmailIdentity=name)
+    except ses.exceptions.NotFoundException as error:
+        message = f"Amazon refused GetEmailIdentity: NotFoundException: there is no identity {name}"
+        raise NoSuchIdentityError(message) from error
     mail_from = answer.get("MailFromAttributes") or {}
     return Identity(
         name,
         bool(answer.get("VerifiedForSendingStatus")),
         mail_from.get("MailFromDomainStatus") == "SUCCESS",
         _records(name, connection.region, answer.get("DkimAttributes") or {}, mail_from),
+        answer.get("VerificationStatus") == "TEMPORARY_FAILURE",
     )
 
 

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from .session import Connection, client
 
 POLICY_SID: Final = "MailplatformSesEvents"
+RULES_SID: Final = "MailplatformRules"
 # SHA-256 instead of SHA-1 in the signature.
 SIGNATURE_VERSION: Final = "2"
 # SNS gives up after an hour at most; then the message waits in the dead-letter queue.

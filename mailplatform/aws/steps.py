@@ -24,6 +24,10 @@ class AwsCallError(Exception):
     """AWS refused a call or did not answer; the message names call and reason."""
 
 
+class NoAnswerError(AwsCallError):
+    """AWS did not answer: whatever else is asked now will not be answered either."""
+
+
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """Turn botocore's errors into AwsCallError, so that callers need not know botocore."""
@@ -34,4 +38,4 @@ def plain_errors() -> Iterator[None]:
         code, message = found.get("Code", "unknown error"), found.get("Message", "")
         raise AwsCallError(f"Amazon refused {error.operation_name}: {code}: {message}") from error
     except BotoCoreError as error:
-        raise AwsCallError(f"Amazon did not answer: {error}") from error
+        raise NoAnswerError(f"Amazon did not answer: {error}") from error

@@ -55,6 +55,10 @@ class Control:
         if parts[:2] == ["api", "identities"] and parts[-1] == "verify" and request.method == "POST":
             self._sandbox.identities.verify("/".join(parts[2:-1]))
             return json_response({})
+        if parts[:2] == ["api", "identities"] and parts[-1] == "unverify" and request.method == "POST":
+            status = read_json(request).get("status", "FAILED")
+            self._sandbox.identities.unverify("/".join(parts[2:-1]), status)
+            return json_response({})
         raise ApiError("NotFound", f"nothing at {request.method} {request.path}", 404)
 
     async def health(self, _request: Request) -> Response:

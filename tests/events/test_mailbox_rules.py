@@ -116,3 +116,29 @@ def test_a_strict_policy_is_said() -> None:
     strict = Domain("example.eu", FOUND, is_spf_strict=True, is_dkim_strict=True)
     gmail = mailbox_rules.judge(dataclasses.replace(GOOD, domains=[strict]))[0]
     assert any("is strict" in rule.reason for rule in gmail.rules)
+
+
+def test_what_an_smtp_server_does_cannot_be_known() -> None:
+    found = answers(is_by_smtp=True)
+    assert not [pair for pair, answer in found.items() if answer is Answer.NOT_MET]
+    assert {name for (_, name), answer in found.items() if answer is Answer.MET} == {
+        "A DMARC policy, p=none at least",
+        "One-click unsubscribe (RFC 8058), honoured within two days",
+        "A visible link to unsubscribe",
+        "A sender that can be answered",
+    }
+
+
+def test_nothing_of_amazon_is_said_or_asked_where_an_smtp_server_sends() -> None:
+    known = dataclasses.replace(GOOD, is_by_smtp=True, must_be_encrypted=False)
+    rules = [rule for provider in mailbox_rules.judge(known) for rule in provider.rules]
+    assert not [rule for rule in rules if "Amazon" in rule.name + rule.reason + rule.cure]
+    # Records of Amazon that are missing do not matter, those of the sender's own domain do.
+    of_amazon = dict.fromkeys((Part.DKIM, Part.SPF, Part.MX), Verdict.MISSING)
+    assert not_met(is_by_smtp=True, domains=[Domain("example.eu", FOUND | of_amazon)]) == set()
+    assert not_met(
+        is_by_smtp=True, domains=[Domain("example.eu", FOUND | {Part.OWN_SPF: Verdict.MISSING})]
+    ) == {f"{name}: SPF and DKIM" for name in ("Gmail", "Yahoo", "Microsoft")}
+    assert "Gmail: The sender's domain is the one that signs (alignment)" in not_met(
+        is_by_smtp=True, borrowed=["shop@gmail.com"]
+    )

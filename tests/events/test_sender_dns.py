@@ -53,6 +53,36 @@ def test_spf(seen: list[str], verdict: Verdict, words: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("seen", "verdict", "words"),
+    [
+        (["v=spf1 include:_spf.provider.example ~all"], Verdict.FOUND, "cannot be known"),
+        (["V=SPF1 ip4:192.0.2.0/24 A mx:mail.example.eu/30 -all", "x"], Verdict.FOUND, "cannot be known"),
+        (["v=spf1 redirect=_spf.provider.example"], Verdict.FOUND, "cannot be known"),
+        (["v=spf1 ip4:192.0.2.1 exp=why.example.eu x-new=1 -all"], Verdict.FOUND, "cannot be known"),
+        (["v=spf1 -all"], Verdict.WRONG, "nobody may send"),
+        (["v=spf1"], Verdict.WRONG, "nobody may send"),
+        (["v=spf1 include:a.example +all"], Verdict.WRONG, "everybody"),
+        (["v=spf1 include:a.example ~all", "v=spf1 -all"], Verdict.WRONG, "several"),
+        (["v=spf1 includes:a.example ~all"], Verdict.WRONG, "an error at includes:a.example"),
+        (["v=spf1 ip4 ~all"], Verdict.WRONG, "an error at ip4"),
+        (["v=spf1 " + " ".join(f"include:p{n}.example" for n in range(10)) + " ~all"], Verdict.FOUND, ""),
+        (
+            ["v=spf1 " + " ".join(f"include:p{n}.example" for n in range(11)) + " ~all"],
+            Verdict.WRONG,
+            "More than 10",
+        ),
+        (["google-site-verification=1"], Verdict.MISSING, "No server"),
+    ],
+)
+def test_spf_of_a_domain_whose_mail_an_smtp_server_sends(
+    seen: list[str], verdict: Verdict, words: str
+) -> None:
+    found = sender_dns.own_spf(seen)
+    assert found[0] == verdict
+    assert words in found[1]
+
+
+@pytest.mark.parametrize(
     ("own", "parent", "verdict", "policy"),
     [
         (

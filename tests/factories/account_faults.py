@@ -78,6 +78,15 @@ def never_confirmed(sandbox: RunningSandbox) -> Iterator[None]:
 
 
 @contextmanager
+def never_heard_of(schedule: str) -> Iterator[None]:
+    """A schedule that was made long ago and of which no message ever came."""
+    before = installation.get().provisioning
+    since = {schedule: (clock.now() - dt.timedelta(days=100)).isoformat()}
+    with row_changed(provisioning=before | {"since": since}):
+        yield
+
+
+@contextmanager
 def amazons_date_off() -> Iterator[None]:
     """Something answers for SES whose Date header is ten minutes behind."""
 

@@ -1,5 +1,6 @@
 """The settings of this installation: read, change, and what follows from them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,6 +96,25 @@ def update(*, actor: User | None, **changes: Any) -> Installation:
     row.save()
     if noted:
         audit.record(actor=actor, action="settings.changed", obj=row, detail=noted)
+    return row
+
+
+@transaction.atomic
+def note_identities(said: Mapping[str, bool]) -> Installation:
+    """Note which identities Amazon lets this site send from (True) and which not; of the others nothing is known.
+
+    What changes by it is in the audit log: it decides whose mail leaves.
+    """
+    get()
+    row = Installation.objects.select_for_update().get(id=1)
+    known = {name.lower(): name for name in row.verified_identities}
+    lost = [known[name.lower()] for name, may in said.items() if not may and name.lower() in known]
+    verified = [name for name, may in said.items() if may and name.lower() not in known]
+    if lost or verified:
+        row.verified_identities = sorted({*row.verified_identities, *verified} - set(lost))
+        row.save()
+        detail = {"verified": verified, "lost": lost}
+        audit.record(actor=None, action="aws.identities", detail=detail)
     return row
 
 

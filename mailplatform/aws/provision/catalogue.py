@@ -18,6 +18,7 @@ from .wanted import (
     events_topic,
     mail_from_domain,
     operations_topic,
+    rule_name,
     triggers_topic,
 )
 
@@ -82,11 +83,12 @@ class _Catalogue:
         allowed = [self.arn("sns", events)]
         if self.wanted.schedules:
             rules = [
-                self.arn("events", f"rule/{self._rule_name(item.name)}") for item in self.wanted.schedules
+                self.arn("events", f"rule/{rule_name(self.prefix, item.name)}")
+                for item in self.wanted.schedules
             ]
             name = triggers_topic(self.prefix)
             allowed.append(self.arn("sns", name))
-            yield self._topic(name, "MailplatformRules", "events", {"AWS:SourceArn": sorted(rules)})
+            yield self._topic(name, sns.RULES_SID, "events", {"AWS:SourceArn": sorted(rules)})
         statement = {
             "Sid": "MailplatformDeadLetters",
             "Effect": "Allow",
@@ -249,12 +251,9 @@ class _Catalogue:
             },
         }
 
-    def _rule_name(self, name: str) -> str:
-        return f"{self.prefix}-{name}"
-
     def _rules(self) -> Iterator[Resource]:
         for item in self.wanted.schedules:
-            name = self._rule_name(item.name)
+            name = rule_name(self.prefix, item.name)
             what = {"event": item.event} if item.event else {"campaign": item.campaign}
             said = {**what, "rule": item.name}
             # The time comes from EventBridge, which puts the quotation marks around it.

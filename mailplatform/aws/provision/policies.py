@@ -129,7 +129,14 @@ def runtime(names: _Names) -> list[dict[str, Any]]:
         ),
         measure,
         *_members(names),
+        *_schedules(names),
     ]
+
+
+def _schedules(names: _Names) -> list[dict[str, Any]]:
+    """Whoever relies on rules looks whether they are still there."""
+    actions = ("events:DescribeRule", "events:ListTargetsByRule")
+    return [_allow("Rules", actions, names.rules)] if names.wanted.schedules else []
 
 
 def _members(names: _Names) -> list[dict[str, Any]]:

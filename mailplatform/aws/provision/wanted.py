@@ -159,6 +159,11 @@ def triggers_topic(prefix: str) -> str:
     return prefix + TRIGGERS
 
 
+def rule_name(prefix: str, schedule: str) -> str:
+    """Return the name of the rule of a schedule."""
+    return f"{prefix}-{schedule}"
+
+
 def dead_letters(prefix: str) -> str:
     """Return the name of the queue for events that could not be delivered."""
     return f"{prefix}-ses-events-dead"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from campaigns.sending import smtp
 from mailplatform.aws.checkup import Finding, Level
 
-from . import amazon, files, services, site
+from . import amazon, files, schedules, services, site
 
 __all__ = ["Finding", "Level", "examine"]
 
@@ -29,3 +29,5 @@ def examine() -> Iterator[Finding]:
     yield from site.public_address()
     yield from site.domains()
     yield from (amazon.account() if smtp.server() is None else services.smtp_server())
+    yield from amazon.buckets()
+    yield from schedules.firings()

@@ -9,13 +9,16 @@ from typing import Any, Final
 import urllib3
 from django.conf import settings
 
+from campaigns.selectors.campaigns import is_verified
 from events.endpoint import PATH
+from events.services.provisioning import wanted
 from mailplatform.accounts import vault
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
 from mailplatform.aws import buckets as bucket_check
 from mailplatform.aws import checkup, session
 from mailplatform.aws.checkup import Finding, Level
+from mailplatform.aws.provision.wanted import rule_name
 from mailplatform.aws.steps import AwsCallError, plain_errors
 from mailplatform.core import clock
 
@@ -30,10 +33,13 @@ def account() -> Iterator[Finding]:
     expected = checkup.Expected(
         account_id=row.account_id,
         prefix=row.configuration_set_prefix,
-        topic_arn=row.topic_arns[0] if row.topic_arns else "",
+        topic_arns=tuple(row.topic_arns),
         endpoint=f"{installation.public_url(row)}{PATH}",
         queue_url=row.dead_letter_queue_url,
         tls_policy=settings.SES_TLS_POLICY,
+        rules={
+            rule_name(row.configuration_set_prefix, item.name): item.expression for item in wanted().schedules
+        },
     )
     try:
         aws = installation.aws_connection()
@@ -48,7 +54,6 @@ def account() -> Iterator[Finding]:
     if reachable:
         yield from amazons_clock(aws)
         yield from senders(aws, row)
-    yield from buckets(aws)
 
 
 def amazons_clock(aws: session.Connection) -> Iterator[Finding]:
@@ -70,16 +75,28 @@ def senders(aws: session.Connection, row: Installation) -> Iterator[Finding]:
     domain = row.sender_address.rpartition("@")[2]
     names = dict.fromkeys([*row.verified_identities, *([domain] if domain else [])])
     for name in names:
-        if name == domain and row.sender_address in row.verified_identities:
-            continue
         try:
             with plain_errors():
                 found = session.client(aws, "sesv2").get_email_identity(EmailIdentity=name)
         except AwsCallError as error:
+            if name not in row.verified_identities and is_verified(row.sender_address, row):
+                continue  # it needs none of its own: the address itself, or a domain above, is verified
             cure = f"run `manage.py provision --identity {name}`"
             yield Finding(Level.ERROR, f"Sender {name}", f"{error}: {cure}")
         else:
-            yield judged_sender(name, found)
+            judged = judged_sender(name, found)
+            yield (
+                judged
+                if name in row.verified_identities or judged.level is not Level.OK
+                else _unnoticed(name)
+            )
+
+
+def _unnoticed(name: str) -> Finding:
+    cure = "press Look again under Deliverability, and look whether the scheduler runs"
+    return Finding(
+        Level.WARNING, f"Sender {name}", f"is verified at Amazon, which this site has not noticed yet: {cure}"
+    )
 
 
 def judged_sender(name: str, found: Mapping[str, Any]) -> Finding:
@@ -97,11 +114,15 @@ def judged_sender(name: str, found: Mapping[str, Any]) -> Finding:
     return Finding(Level.ERROR, subject, f"is not signed (DKIM {dkim.get('Status', 'is off')}): {cure}")
 
 
-def buckets(aws: session.Connection) -> Iterator[Finding]:
-    """Look where the buckets really are, unless a storage of one's own stands in for Amazon's."""
-    if settings.AWS_ENDPOINT_URLS.get("s3"):
-        return
+def buckets() -> Iterator[Finding]:
+    """Look where the buckets really are, whoever sends; not where a storage of one's own stands in for Amazon's."""
     named = {settings.S3_BUCKET: "S3_BUCKET", settings.LEDGER_BUCKET: "LEDGER_BUCKET"}
+    named.pop("", None)
+    if settings.AWS_ENDPOINT_URLS.get("s3") or not named:
+        return
+    try:
+        aws = replace(installation.aws_connection(), region=settings.S3_REGION)
+    except vault.SecretUnreadable:
+        return  # said under the keys
     for bucket, setting in named.items():
-        if bucket:
-            yield bucket_check.examine(replace(aws, region=settings.S3_REGION), bucket, setting)
+        yield bucket_check.examine(aws, bucket, setting)

@@ -10,6 +10,7 @@ from .state import Handler, Params, State, page
 from .tenants import check_unused
 
 _DOMAIN = re.compile(r"(?=.{1,253}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9-]{2,63}")
+_UNVERIFIED = frozenset({"PENDING", "FAILED", "TEMPORARY_FAILURE", "NOT_STARTED"})
 
 
 class Identities:
@@ -70,6 +71,15 @@ class Identities:
             identity["DkimAttributes"]["Status"] = "SUCCESS"
         if identity["MailFromAttributes"]["MailFromDomain"]:
             identity["MailFromAttributes"]["MailFromDomainStatus"] = "SUCCESS"
+        self._state.identities.put(name, identity)
+
+    def unverify(self, name: str, status: str) -> None:
+        """What records that were taken away bring about (FAILED), or a fault of Amazon's (TEMPORARY_FAILURE)."""
+        if status not in _UNVERIFIED:
+            raise bad_request(f"Not a status of an identity that may not send: {status}")
+        identity = self._identity(name) | {"VerifiedForSendingStatus": False, "VerificationStatus": status}
+        if identity["IdentityType"] == "DOMAIN":
+            identity["DkimAttributes"]["Status"] = status
         self._state.identities.put(name, identity)
 
     async def get(self, params: Params) -> Params:

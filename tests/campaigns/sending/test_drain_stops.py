@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from campaigns.models import Delivery, PauseReason, Run
-from campaigns.sending import drain, lane, states
+from campaigns.sending import crew, drain, lane, states
 from mailplatform.accounts.models import Installation
 from mailplatform.accounts.services import installation
 from mailplatform.aws import errors, ses
@@ -113,7 +113,13 @@ def test_refusing_everybody_pauses_the_run(site: Installation, fake: FakeSes) ->
     assert states_of(run)["failed"] <= lane.Health.REFUSED_STREAK
 
 
-def test_a_pause_stops_the_next_cut(site: Installation, fake: FakeSes) -> None:
+@pytest.fixture
+def one_lane(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a slow machine a second lane would take a batch of its own."""
+    monkeypatch.setattr(crew, "MAX_LANES", 1)
+
+
+def test_a_pause_stops_the_next_cut(site: Installation, fake: FakeSes, one_lane: None) -> None:
     audience = make_list()
     people = make_people(1200, audience)
     run = make_run(audience)
@@ -133,7 +139,7 @@ def test_a_pause_stops_the_next_cut(site: Installation, fake: FakeSes) -> None:
     assert fake.accepted == addresses(people)
 
 
-def test_cancelling_gives_the_rest_a_row(site: Installation, fake: FakeSes) -> None:
+def test_cancelling_gives_the_rest_a_row(site: Installation, fake: FakeSes, one_lane: None) -> None:
     audience = make_list()
     make_people(1200, audience)
     run = make_run(audience)

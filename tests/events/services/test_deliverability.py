@@ -18,6 +18,7 @@ from mailplatform.core import clock
 from mailplatform.sandbox import constants
 from mailplatform.sandbox.testing import RunningSandbox
 from tests.factories.aws import SERVICES
+from tests.factories.aws_calls import recorded
 from tests.factories.dns import resolving
 
 pytestmark = pytest.mark.django_db
@@ -169,3 +170,81 @@ def test_a_trial_asks_nobody(
 def test_one_look_at_a_time() -> None:
     assert deliverability.begin()
     assert not deliverability.begin()
+
+
+@pytest.fixture
+def smtp(settings: Any) -> None:
+    """An SMTP server sends, which nobody speaks to here; whoever asks Amazon fails."""
+    settings.SMTP_URL = "smtp://127.0.0.1:9"
+
+
+SPF = "v=spf1 include:_spf.provider.example ~all"
+
+
+def test_beside_an_smtp_server_only_the_senders_own_dns_is_asked(
+    monkeypatch: pytest.MonkeyPatch, smtp: None
+) -> None:
+    installation.update(
+        actor=None,
+        sender_address="news@shop.example",
+        verified_identities=["formerly.example"],
+        provisioning={"identities": ["shop.example"], "tracking_domain": "t.shop.example"},
+    )
+    policy = "v=DMARC1; p=quarantine; rua=mailto:d@shop.example"
+    asked = resolving(
+        monkeypatch,
+        {
+            ("shop.example", "TXT"): ["google-site-verification=1", SPF],
+            ("_dmarc.shop.example", "TXT"): [policy],
+            ("shop.example", "MX"): ["10 mail.shop.example"],
+        },
+    )
+    with recorded() as calls:
+        deliverability.look()
+    assert calls == []
+    assert verdicts("shop.example") == {
+        Part.OWN_SPF: ["found"], Part.OWN_DKIM: ["unknown"], Part.DMARC: ["found"], Part.REPLIES: ["found"],
+    }  # fmt: skip
+    assert {name for name, _ in asked} == {"shop.example", "_dmarc.shop.example"}
+    (looked,) = selector.looked()
+    assert (looked.faults, looked.look.error) == (0, "")
+    by_part = {check.part: check for check in looked.checks}
+    assert by_part[Part.OWN_SPF].seen == (SPF,)
+    assert "dkim=pass" in by_part[Part.OWN_DKIM].words
+    work = deliverability.state()
+    assert work is not None
+    assert work.error == ""
+    assert not any("amazon" in check.value.lower() + check.words.lower() for check in looked.checks)
+
+
+def test_beside_an_smtp_server_a_record_that_is_missing_or_broken_is_said(
+    monkeypatch: pytest.MonkeyPatch, smtp: None
+) -> None:
+    installation.update(actor=None, sender_address="news@shop.example")
+    resolving(monkeypatch, {("shop.example", "TXT"): [SPF, "v=spf1 -all"]})
+    deliverability.look()
+    found = verdicts("shop.example")
+    assert (found[Part.OWN_SPF], found[Part.DMARC], found[Part.REPLIES]) == (
+        ["wrong"], ["missing"], ["missing"],
+    )  # fmt: skip
+
+
+def test_beside_an_smtp_server_each_senders_domain_is_looked_at_by_itself(smtp: None) -> None:
+    for address in ("a@mail.shop.example", "b@shop.example", "shop@gmail.com"):
+        Sender.objects.create(address=address)
+    row = installation.update(actor=None, sender_address="News@Shop.example")
+    assert deliverability.domains(row) == ["shop.example", "mail.shop.example"]
+
+
+def test_who_changes_the_carrier_is_looked_at_anew(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    installation.update(actor=None, sender_address="news@shop.example")
+    resolving(monkeypatch, {})
+    assert deliverability.look_if_due()
+    assert not deliverability.look_if_due()
+    settings.SMTP_URL = "smtp://127.0.0.1:9"
+    assert deliverability.look_if_due()
+    assert Part.MX not in verdicts("shop.example")
+    assert not deliverability.look_if_due()
+    settings.SMTP_URL = ""
+    assert deliverability.look_if_due()
+    assert Part.MX in verdicts("shop.example")

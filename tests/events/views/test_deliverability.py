@@ -11,9 +11,12 @@ from kombu.exceptions import OperationalError
 from campaigns.models import Run
 from events import periodic
 from events.models import DomainLook
+from events.selectors import dashboard
 from events.services import deliverability, digesting
+from mailplatform.accounts.services import installation
 from mailplatform.core import clock
 from tests.factories.accounts import AdminFactory, InstallationFactory, MarketerFactory
+from tests.factories.dns import resolving
 from tests.factories.stories import make_finished_campaign
 
 pytestmark = pytest.mark.django_db
@@ -120,3 +123,38 @@ def test_rates_of_a_campaign_by_day_and_provider(
     assert "5.45 %" in text
     assert 'value="90" selected' in text
     assert 'value="30" selected' in text_of(marketer, "events:deliverability_rates", "?days=nonsense")
+
+
+def test_with_an_smtp_server_nothing_is_demanded_for_amazon(
+    marketer: Client, settings: Any, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
+) -> None:
+    settings.SMTP_URL, settings.AWS_ENDPOINT_URLS = "smtp://mail.provider.example:587", {}
+    settings.SMTP_RATE, settings.SMTP_PER_DAY = 7.0, 4_000
+    installation.update(actor=None, sender_address="news@example.org", verified_identities=[])
+    resolving(
+        monkeypatch,
+        {
+            ("example.org", "TXT"): ["v=spf1 include:_spf.provider.example ~all"],
+            ("_dmarc.example.org", "TXT"): ["v=DMARC1; p=none"],
+            ("example.org", "MX"): ["10 mail.example.org"],
+        },
+    )
+    deliverability.look()
+    with django_assert_max_num_queries(15):
+        text = text_of(marketer)
+    shown = text[text.index('id="deliverability"') :]
+    for word in ("Amazon", "amazonses.com", "awstrack", "Not verified", "to mend", "Production access"):
+        assert word not in shown, word
+    assert "SMTP server</h2>" in shown
+    assert "mail.provider.example, port 587" in shown
+    assert "<dd>7 per second</dd>" in shown
+    assert "DKIM of the provider" in shown
+    assert "dkim=pass" in shown
+    assert "Amazon&#x27;s list" not in text
+    assert "include:" not in shown[shown.index("The record") :].split("</details>")[0]
+
+
+def test_the_first_step_is_not_amazons_where_an_smtp_server_sends(client: Client, settings: Any) -> None:
+    settings.SMTP_URL = "smtp://mail.provider.example:587"
+    step = dashboard.dashboard(InstallationFactory.create(verified_identities=[])).steps[0]
+    assert (step.title, step.is_done) == ("Name an SMTP server", True)

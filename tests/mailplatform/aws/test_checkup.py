@@ -1,16 +1,25 @@
 import dataclasses
 import uuid
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from mailplatform.aws import checkup
-from mailplatform.aws.checkup import Level
+from mailplatform.aws import checkup, session
+from mailplatform.aws.checkup import Finding, Level
 from mailplatform.aws.provision.message_kinds import QueueKind
-from mailplatform.aws.provision.wanted import Wanted, dead_letters, events_topic
+from mailplatform.aws.provision.wanted import (
+    Schedule,
+    Wanted,
+    dead_letters,
+    events_topic,
+    rule_name,
+    triggers_topic,
+)
 from mailplatform.aws.session import Connection
 from mailplatform.sandbox import constants
 from mailplatform.sandbox.testing import RunningSandbox
-from tests.factories.aws import account
+from tests.factories.aws import SERVICES, account
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +44,7 @@ def expected(sandbox: RunningSandbox) -> checkup.Expected:
     return checkup.Expected(
         amazon.account_id,
         prefix,
-        amazon.arn("sns", events_topic(prefix)),
+        (amazon.arn("sns", events_topic(prefix)),),
         "http://127.0.0.1:9/sns/events/",
         QueueKind.url(amazon, dead_letters(prefix)),
         "REQUIRE",
@@ -76,7 +85,7 @@ def test_a_topic_that_signs_with_sha1_is_an_error(
     sandbox: RunningSandbox, connection: Connection, expected: checkup.Expected
 ) -> None:
     sandbox.client("sns").set_topic_attributes(
-        TopicArn=expected.topic_arn, AttributeName="SignatureVersion", AttributeValue="1"
+        TopicArn=expected.topic_arns[0], AttributeName="SignatureVersion", AttributeValue="1"
     )
     assert levels(connection, expected)["SNS topic"] is Level.ERROR
 
@@ -84,7 +93,7 @@ def test_a_topic_that_signs_with_sha1_is_an_error(
 def test_what_cannot_be_asked_is_an_error_and_the_rest_goes_on(
     connection: Connection, expected: checkup.Expected
 ) -> None:
-    found = levels(connection, dataclasses.replace(expected, topic_arn=f"{expected.topic_arn}-gone"))
+    found = levels(connection, dataclasses.replace(expected, topic_arns=(f"{expected.topic_arns[0]}-gone",)))
     assert found["SNS topic"] is Level.ERROR
     assert found["Dead-letter queue"] is Level.OK
 
@@ -97,3 +106,135 @@ def test_an_amazon_that_does_not_answer_ends_the_examination(expected: checkup.E
 
 def test_a_region_outside_the_eea_ends_the_examination(expected: checkup.Expected) -> None:
     assert levels(Connection("us-east-1"), expected) == {"Amazon keys and Region": Level.ERROR}
+
+
+DAILY = Schedule("daily", "cron(0 7 * * ? *)", event="price-list")
+TOPIC, SUBSCRIPTION = "SNS topic of schedules", "SNS subscription of schedules"
+
+
+@dataclasses.dataclass
+class Scheduled:
+    """An account with a schedule, in which all is well."""
+
+    sandbox: RunningSandbox
+    connection: Connection
+    expected: checkup.Expected
+
+    @property
+    def rule(self) -> str:
+        return rule_name(self.expected.prefix, DAILY.name)
+
+    @property
+    def topic(self) -> str:
+        return self.expected.topic_arns[1]
+
+    def wrong(self) -> dict[str, Finding]:
+        found = checkup.examine(self.connection, self.expected)
+        return {finding.subject: finding for finding in found if finding.level is not Level.OK}
+
+
+@pytest.fixture
+def scheduled(sandbox: RunningSandbox) -> Scheduled:
+    without = frozenset({"buckets", "monitoring"})
+    made = account(sandbox, Wanted(f"t{uuid.uuid4().hex[:8]}", (), schedules=(DAILY,), without=without))
+    made.apply()
+    amazon, prefix, endpoint = made.amazon, made.want.prefix, "http://127.0.0.1:9/sns/events/"
+    topics = tuple(amazon.arn("sns", name(prefix)) for name in (events_topic, triggers_topic))
+    expected = checkup.Expected(
+        amazon.account_id,
+        prefix,
+        topics,
+        endpoint,
+        QueueKind.url(amazon, dead_letters(prefix)),
+        "REQUIRE",
+        {rule_name(prefix, DAILY.name): DAILY.expression},
+    )
+    urls = dict.fromkeys(SERVICES, sandbox.url)
+    return Scheduled(
+        sandbox, Connection(sandbox.region, constants.ACCESS_KEY, constants.SECRET_KEY, urls), expected
+    )
+
+
+def gone(it: Scheduled) -> None:
+    it.sandbox.client("events").remove_targets(Rule=it.rule, Ids=["mailplatform"])
+    it.sandbox.client("events").delete_rule(Name=it.rule)
+
+
+def aimed_at(target: str) -> Callable[[Scheduled], None]:
+    def aim(it: Scheduled) -> None:
+        events = it.sandbox.client("events")
+        events.remove_targets(Rule=it.rule, Ids=["mailplatform"])
+        if target:
+            events.put_targets(Rule=it.rule, Targets=[{"Id": "x", "Arn": target}])
+
+    return aim
+
+
+def at_another_time(it: Scheduled) -> None:
+    it.sandbox.client("events").put_rule(Name=it.rule, ScheduleExpression="rate(1 day)")
+
+
+def topic_set(name: str, value: str) -> Callable[[Scheduled], None]:
+    def change(it: Scheduled) -> None:
+        it.sandbox.client("sns").set_topic_attributes(
+            TopicArn=it.topic, AttributeName=name, AttributeValue=value
+        )
+
+    return change
+
+
+OPEN_POLICY = '{"Version": "2012-10-17", "Statement": []}'
+
+
+@pytest.mark.parametrize(
+    ("inject", "subject", "words"),
+    [
+        (lambda it: it.sandbox.client("events").disable_rule(Name=it.rule), "rule", "switched off at Amazon"),
+        (gone, "rule", "is gone: run `manage.py provision`"),
+        (aimed_at(""), "rule", "does not publish to our topic"),
+        (aimed_at("arn:aws:sns:eu-central-1:123456789012:other"), "rule", "does not publish to our topic"),
+        (at_another_time, "rule", "acts at rate(1 day), not cron(0 7 * * ? *)"),
+        (
+            lambda it: it.sandbox.client("sns").delete_topic(TopicArn=it.topic),
+            TOPIC,
+            "run `manage.py provision`",
+        ),
+        (topic_set("SignatureVersion", "1"), TOPIC, "signs with SHA-1"),
+        (topic_set("Policy", OPEN_POLICY), TOPIC, "does not let EventBridge publish"),
+    ],
+)
+def test_each_fault_of_a_schedule_is_found(
+    scheduled: Scheduled, inject: Callable[[Scheduled], Any], subject: str, words: str
+) -> None:
+    # Nobody has subscribed to either topic.
+    assert scheduled.wrong().keys() == {"SNS subscription", SUBSCRIPTION}
+    inject(scheduled)
+    found = scheduled.wrong()
+    assert "SNS topic" not in found
+    judged = found[f"EventBridge rule {scheduled.rule}" if subject == "rule" else subject]
+    assert judged.level is Level.ERROR
+    assert words in judged.detail
+
+
+def test_keys_that_may_not_look_at_rules_are_said(scheduled: Scheduled) -> None:
+    class Answer:
+        status_code, headers = 400, dict[str, str]()
+
+    def refuse(**_: Any) -> Any:
+        return Answer(), {"Error": {"Code": "AccessDeniedException", "Message": ""}, "ResponseMetadata": {}}
+
+    events = session.client(scheduled.connection, "events").meta.events
+    events.register("before-call.events.DescribeRule", refuse)
+    try:
+        judged = scheduled.wrong()[f"EventBridge rule {scheduled.rule}"]
+    finally:
+        events.unregister("before-call.events.DescribeRule", refuse)
+    assert judged.level is Level.WARNING
+    assert "the policy `runtime`" in judged.detail
+
+
+def test_beside_a_stand_in_for_others_rules_are_not_asked_of_amazon(
+    scheduled: Scheduled, connection: Connection
+) -> None:
+    found = checkup.examine(connection, scheduled.expected)
+    assert not any(finding.subject.startswith("EventBridge") for finding in found)

@@ -93,7 +93,7 @@ class Site:
             sandbox.region,
             constants.ACCESS_KEY,
             constants.SECRET_KEY,
-            dict.fromkeys(("sesv2", "sns", "sqs", "s3", "sts", "cloudwatch"), sandbox.url),
+            dict.fromkeys(("sesv2", "sns", "sqs", "s3", "sts", "cloudwatch", "events"), sandbox.url),
         )
         self.topic = sandbox.client("sns").create_topic(Name=self.name)["TopicArn"]
         self.queue = sandbox.client("sqs").create_queue(QueueName=self.name)["QueueUrl"]
@@ -102,6 +102,7 @@ class Site:
             ObjectLockEnabledForBucket=True,
             CreateBucketConfiguration={"LocationConstraint": sandbox.region},
         )
+        sandbox.client("events").put_rule(Name=self.name, ScheduleExpression="rate(1 day)")
         client = sandbox.client("sesv2")
         client.create_email_identity(EmailIdentity="example.eu")
         client.create_tenant(TenantName=self.name)
@@ -112,7 +113,13 @@ class Site:
         """How each is called, in an order that works."""
         content = {"subject": "s", "html": "h", "text": "t"}
         expected = checkup.Expected(
-            constants.ACCOUNT_ID, self.name, self.topic, "https://x.example", self.queue, ""
+            constants.ACCOUNT_ID,
+            self.name,
+            (self.topic,),
+            "https://x.example",
+            self.queue,
+            "",
+            {self.name: "rate(1 day)"},
         )
         return {
             session.account_id: session.account_id,

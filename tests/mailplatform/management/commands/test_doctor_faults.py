@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from django.core.management import call_command
 from django.test import override_settings
 
 from mailplatform.accounts.services import installation
@@ -18,6 +20,7 @@ from tests.factories.account_faults import (
     amazons_date_off,
     done,
     never_confirmed,
+    never_heard_of,
     nothing_in_dns,
     quota_nearly_used,
     row_changed,
@@ -38,6 +41,8 @@ from tests.factories.site_faults import (
 
 # It provisions a whole account first.
 pytestmark = [pytest.mark.drill, pytest.mark.django_db(transaction=True)]
+
+DAILY_RULE = "mailplatform-daily"
 
 
 def findings() -> dict[str, Finding]:
@@ -143,9 +148,57 @@ def rounds(sandbox: RunningSandbox, folder: Path) -> Iterator[list[Fault]]:
         yield [fault]
 
 
+def schedule_rounds(sandbox: RunningSandbox) -> Iterator[list[Fault]]:
+    """What can break of a schedule at Amazon, while all that is looked at besides is well."""
+    sns, events = sandbox.client("sns"), sandbox.client("events")
+    rule, topic = f"EventBridge rule {DAILY_RULE}", installation.get().topic_arns[1]
+    provision = "run `manage.py provision"
+    (ours,) = (
+        item["SubscriptionArn"] for item in sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    )
+    yield [
+        Fault(done(events.disable_rule, Name=DAILY_RULE), rule, f"see why, then {provision}"),
+        Fault(done(sns.unsubscribe, SubscriptionArn=ours), "SNS subscription of schedules", provision),
+        Fault(never_heard_of("daily"), "Schedule daily", "or look at the dead letters", Level.WARNING),
+    ]
+    events.enable_rule(Name=DAILY_RULE)
+    yield [
+        Fault(
+            done(events.remove_targets, Rule=DAILY_RULE, Ids=["mailplatform"]),
+            rule,
+            f"nothing starts: {provision}",
+        ),
+    ]
+    yield [
+        Fault(done(events.delete_rule, Name=DAILY_RULE), rule, f"is gone: {provision}"),
+        Fault(done(sns.delete_topic, TopicArn=topic), "SNS topic of schedules", provision),
+    ]
+
+
 def test_each_fault_is_found_and_its_cure_named(provisioned: RunningSandbox, tmp_path: Path) -> None:
+    assert tried(rounds(provisioned, tmp_path)) >= 25
+
+
+def test_each_fault_of_a_schedule_is_found(provisioned: RunningSandbox, settings: Any) -> None:
+    settings.AWS_ENDPOINT_URLS = settings.AWS_ENDPOINT_URLS | {"events": provisioned.url}
+    schedule = "daily=rate(1 day)=event:price-list"
+    call_command("provision", "--schedule", schedule, stdout=StringIO())
+    assert tried(schedule_rounds(provisioned)) == 6
+    # One apply mends all of it.
+    call_command("provision", "--schedule", schedule, stdout=StringIO())
+    found = findings()
+    for subject in (
+        f"EventBridge rule {DAILY_RULE}",
+        "SNS topic of schedules",
+        "SNS subscription of schedules",
+    ):
+        assert found[subject].level is Level.OK
+
+
+def tried(all_rounds: Iterator[list[Fault]]) -> int:
+    """Inject each round's faults, look, and return how many were found; all of them have to be."""
     healthy, tried, missed = findings(), 0, list[tuple[str, Finding | None]]()
-    for faults in rounds(provisioned, tmp_path):
+    for faults in all_rounds:
         with ExitStack() as injected:
             for fault in faults:
                 injected.enter_context(fault.inject)
@@ -158,4 +211,4 @@ def test_each_fault_is_found_and_its_cure_named(provisioned: RunningSandbox, tmp
                 missed.append((fault.subject, judged))
             tried += 1
     assert missed == []
-    assert tried >= 25
+    return tried

@@ -17,6 +17,7 @@ from mailplatform.sandbox.testing import RunningSandbox
 from tests.factories.aws import SERVICES, WEEKLY
 
 GUIDE = Path(__file__).parents[4] / "docs" / "aws-setup.md"
+DAILY = "daily=rate(1 day)=event:price-list"
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -84,6 +85,24 @@ def test_the_default_identity_is_the_senders_domain(
     settings.DEFAULT_FROM_EMAIL = "mailplatform@localhost"
     row = installation.update(actor=None, sender_address=sender)
     assert provisioning.default_identities(row) == expected
+
+
+@pytest.mark.usefixtures("site")
+def test_since_when_a_schedule_is_there_is_known(sandbox: RunningSandbox, settings: Any) -> None:
+    settings.AWS_ENDPOINT_URLS = settings.AWS_ENDPOINT_URLS | {"events": sandbox.url}
+    weekly = ("--no-subscribe", "--schedule", f"weekly={WEEKLY.expression}=event:price-list")
+    run(*weekly)
+    first = installation.get().provisioning["since"]
+    assert first.keys() == {"weekly"}
+    run(*weekly)
+    assert installation.get().provisioning["since"] == first
+    sandbox.client("events").disable_rule(Name="mailplatform-weekly")
+    run(*weekly)
+    mended = installation.get().provisioning["since"]
+    assert mended["weekly"] > first["weekly"]
+    run("--no-subscribe", "--schedule", f"weekly={WEEKLY.expression}=event:price-list", "--schedule", DAILY)
+    both = installation.get().provisioning["since"]
+    assert both["weekly"] == mended["weekly"] < both["daily"]
 
 
 @pytest.mark.drill

@@ -5,10 +5,15 @@ import pytest
 from moto import mock_aws
 from pytest_django import Settings
 
+from mailplatform.accounts.models import Installation
 from mailplatform.aws import session
+from mailplatform.aws.session import Connection
 from mailplatform.management.doctor import Level, amazon
+from mailplatform.sandbox import constants
+from mailplatform.sandbox.testing import RunningSandbox
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("uploads", "ledger", "endpoints", "expected"),
     [
@@ -22,13 +27,13 @@ def test_each_bucket_once(
     settings: Settings, uploads: str, ledger: str, endpoints: dict[str, str], expected: list[str]
 ) -> None:
     settings.S3_BUCKET, settings.LEDGER_BUCKET, settings.S3_REGION = uploads, ledger, "eu-west-1"
-    settings.AWS_ENDPOINT_URLS = endpoints
+    settings.AWS_ENDPOINT_URLS, settings.AWS_REGION = endpoints, "eu-central-1"
     session._client.cache_clear()
     with mock_aws():
         api = boto3.client("s3", region_name="eu-west-1")
         for name in {uploads, ledger} - {""}:
             api.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        found = list(amazon.buckets(session.Connection(region="eu-central-1")))
+        found = list(amazon.buckets())
     session._client.cache_clear()
     assert [finding.subject for finding in found] == expected
     assert all(finding.detail == "in eu-west-1" for finding in found)
@@ -64,3 +69,26 @@ def test_a_sender_whose_mail_is_not_signed(
     judged = amazon.judged_sender(name, found)
     assert judged.level is level
     assert words in judged.detail
+
+
+@pytest.mark.parametrize(
+    ("sender", "known", "expected"),
+    [
+        ("news@doctor.example", ["doctor.example"], [("Sender doctor.example", Level.OK)]),
+        ("news@doctor.example", [], [("Sender doctor.example", Level.WARNING)]),
+        ("news@mail.doctor.example", ["doctor.example"], [("Sender doctor.example", Level.OK)]),
+        ("news@mail.doctor.example", [], [("Sender mail.doctor.example", Level.ERROR)]),
+    ],
+)
+def test_a_sender_that_amazon_verified_and_the_site_does_not_know(
+    shared_sandbox: RunningSandbox, sender: str, known: list[str], expected: list[tuple[str, Level]]
+) -> None:
+    shared_sandbox.reset()
+    shared_sandbox.client("sesv2").create_email_identity(EmailIdentity="doctor.example")
+    aws = Connection(
+        shared_sandbox.region, constants.ACCESS_KEY, constants.SECRET_KEY, {"sesv2": shared_sandbox.url}
+    )
+    row = Installation(sender_address=sender, verified_identities=known)
+    found = list(amazon.senders(aws, row))
+    assert [(finding.subject, finding.level) for finding in found] == expected
+    assert all("Look again" in finding.detail for finding in found if finding.level is Level.WARNING)

@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from mailplatform.sandbox.testing import RunningSandbox
+from mailplatform.sandbox.testing import ApiFailedError, RunningSandbox
 from tests.mailplatform.sandbox.support import Wired
 
 
@@ -25,6 +25,22 @@ def test_it_stays_pending_where_the_account_says_so(sbx: RunningSandbox) -> None
     assert ses.get_email_identity(EmailIdentity="ada@example.com")["VerificationStatus"] == "PENDING"
     sbx.api.post("identities/ada@example.com/verify")
     assert ses.get_email_identity(EmailIdentity="ada@example.com")["VerificationStatus"] == "SUCCESS"
+
+
+def test_it_can_be_verified_and_lose_that_again(sbx: RunningSandbox) -> None:
+    sbx.api.put("account", auto_verify=False)
+    ses = sbx.client("sesv2")
+    ses.create_email_identity(EmailIdentity="example.com")
+    sbx.api.post("identities/example.com/verify")
+    assert ses.get_email_identity(EmailIdentity="example.com")["VerificationStatus"] == "SUCCESS"
+    for body, status in (({}, "FAILED"), ({"status": "TEMPORARY_FAILURE"}, "TEMPORARY_FAILURE")):
+        sbx.api.post("identities/example.com/unverify", **body)
+        found = ses.get_email_identity(EmailIdentity="example.com")
+        assert (found["VerifiedForSendingStatus"], found["VerificationStatus"]) == (False, status)
+        assert found["DkimAttributes"]["Status"] == status
+    assert not ses.list_email_identities()["EmailIdentities"][0]["SendingEnabled"]
+    with pytest.raises(ApiFailedError, match="SUCCESS"):
+        sbx.api.post("identities/example.com/unverify", status="SUCCESS")
 
 
 def test_list_and_delete(sbx: RunningSandbox) -> None:
