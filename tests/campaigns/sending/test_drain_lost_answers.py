@@ -42,7 +42,10 @@ def test_a_lost_answer_is_never_sent_again(site: Installation, fake: FakeSes) ->
     assert Counter(Call.objects.values_list("state", flat=True)) == {"lost": 1, "recorded": 2}
 
 
-def test_many_lost_answers_in_a_row_pause_the_run(site: Installation, fake: FakeSes) -> None:
+def test_many_lost_answers_in_a_row_pause_the_run(
+    site: Installation, fake: FakeSes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "MAX_LANES", 1)
     audience = make_list()
     make_people(1500, audience)
     run = make_run(audience)
