@@ -63,7 +63,7 @@ def _set(resource: Resource) -> Iterator[Part]:
         "VdmOptions": {"DashboardOptions": _picked(wanted, "EngagementMetrics")},
         "Tags": tags_of(resource),
     }
-    if "CustomRedirectDomain" in wanted:
+    if wanted.get("CustomRedirectDomain"):
         properties["TrackingOptions"] = _picked(wanted, "CustomRedirectDomain", "HttpsPolicy")
     yield "", "AWS::SES::ConfigurationSet", properties
 
@@ -226,7 +226,7 @@ def _policy(wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _picked(source: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: source[name] for name in names if name in source}
+    return {name: source[name] for name in names if source.get(name) is not None}
 
 
 def _camel(word: str) -> str:

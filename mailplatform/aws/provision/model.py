@@ -22,7 +22,10 @@ class Fixed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One thing that there has to be. `properties` may leave out what does not matter; `cost` is for a reader."""
+    """One thing that there has to be. `properties` may leave out what does not matter; `cost` is for a reader.
+
+    A property that is wanted as None must not be there.
+    """
 
     kind: str
     name: str
@@ -82,7 +85,7 @@ class Step:
 def compare(resource: Resource, found: Found | None) -> Step:
     """Say what has to happen for `resource` to be as described."""
     if found is None:
-        changes = {name: (MISSING, value) for name, value in resource.properties.items()}
+        changes = {name: (MISSING, value) for name, value in resource.properties.items() if value is not None}
         return Step(resource, Action.CREATE, changes)
     changes = {
         name: (found.properties.get(name, MISSING), value)

@@ -102,7 +102,7 @@ def runtime(names: _Names) -> list[dict[str, Any]]:
         ),
         _allow(
             "Look",
-            ("ses:GetConfigurationSet", "ses:GetEmailIdentity"),
+            ("ses:GetConfigurationSet", "ses:GetConfigurationSetEventDestinations", "ses:GetEmailIdentity"),
             [*names.identities, *names.sets],
         ),
         _allow(

@@ -89,7 +89,8 @@ class SetKind:
             "SuppressedReasons": sorted(
                 (answer.get("SuppressionOptions") or {}).get("SuppressedReasons") or []
             ),
-            "EngagementMetrics": dashboard.get("EngagementMetrics", "DISABLED"),
+            # Where it is not said, the account's settings hold, and these may measure everybody.
+            "EngagementMetrics": dashboard.get("EngagementMetrics"),
             "CustomRedirectDomain": tracking.get("CustomRedirectDomain"),
             "HttpsPolicy": tracking.get("HttpsPolicy"),
         }
@@ -103,8 +104,9 @@ class SetKind:
             "ReputationOptions": _picked(wanted, "ReputationMetricsEnabled"),
             "SuppressionOptions": _picked(wanted, "SuppressedReasons"),
             "SendingOptions": {"SendingEnabled": True},
+            "VdmOptions": {"DashboardOptions": _picked(wanted, "EngagementMetrics")},
         }
-        if "CustomRedirectDomain" in wanted:
+        if wanted.get("CustomRedirectDomain"):
             options["TrackingOptions"] = _picked(wanted, "CustomRedirectDomain", "HttpsPolicy")
         amazon.call(
             SES,
@@ -117,21 +119,28 @@ class SetKind:
     def change(self, amazon: Amazon, resource: Resource, names: frozenset[str]) -> None:
         """Change group by group. A group is replaced whole, so what somebody added to it is named again."""
         name, wanted = resource.name, resource.properties
-        if names & {"TlsPolicy", "SendingPoolName"}:
+        answer: dict[str, Any] = {}
+        if names & {"TlsPolicy", "SendingPoolName", "EngagementMetrics"}:
             answer = amazon.call(SES, "get_configuration_set", ConfigurationSetName=name)
+        if names & {"TlsPolicy", "SendingPoolName"}:
             kept = _picked(answer.get("DeliveryOptions") or {}, "SendingPoolName", "MaxDeliverySeconds")
-            kept |= _picked(wanted, "TlsPolicy", "SendingPoolName")
+            kept |= {
+                option: wanted[option] for option in ("TlsPolicy", "SendingPoolName") if option in wanted
+            }
+            kept = _picked(kept, *kept)
             amazon.call(SES, "put_configuration_set_delivery_options", ConfigurationSetName=name, **kept)
         groups = {
             "put_configuration_set_reputation_options": ("ReputationMetricsEnabled",),
             "put_configuration_set_suppression_options": ("SuppressedReasons",),
+            # Without a domain the one that was there is taken off.
             "put_configuration_set_tracking_options": ("CustomRedirectDomain", "HttpsPolicy"),
         }
         for operation, members in groups.items():
             if names & set(members):
                 amazon.call(SES, operation, ConfigurationSetName=name, **_picked(wanted, *members))
         if "EngagementMetrics" in names:
-            options = {"DashboardOptions": _picked(wanted, "EngagementMetrics")}
+            options = _picked(answer.get("VdmOptions") or {}, "GuardianOptions")
+            options["DashboardOptions"] = _picked(wanted, "EngagementMetrics")
             amazon.call(
                 SES, "put_configuration_set_vdm_options", ConfigurationSetName=name, VdmOptions=options
             )

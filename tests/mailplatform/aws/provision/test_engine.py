@@ -149,6 +149,47 @@ def test_what_somebody_changed_is_mended(sandbox: RunningSandbox, made: Account)
     assert all(step.action is Action.KEEP for step in made.plan())
 
 
+def test_engagement_metrics_are_refused_as_a_set_is_made_and_where_a_set_does_not_say(
+    sandbox: RunningSandbox, made: Account
+) -> None:
+    """Also beside an account that measures everybody, and without forgetting what else somebody chose there."""
+    ses, prefix = sandbox.client("sesv2"), made.want.prefix
+    sandbox.api.put("account", vdm_enabled=True)
+    for tracking in TRACKED:
+        answer = ses.get_configuration_set(ConfigurationSetName=f"{prefix}-{tracking}")
+        assert answer["VdmOptions"]["DashboardOptions"] == {"EngagementMetrics": "DISABLED"}
+    guardian = {"GuardianOptions": {"OptimizedSharedDelivery": "DISABLED"}}
+    ses.put_configuration_set_vdm_options(ConfigurationSetName=f"{prefix}-none", VdmOptions=guardian)
+    (step,) = [step for step in made.plan() if step.action is not Action.KEEP]
+    assert step.changes == {"EngagementMetrics": (None, "DISABLED")}
+    made.apply()
+    answer = ses.get_configuration_set(ConfigurationSetName=f"{prefix}-none")
+    assert answer["VdmOptions"] == {"DashboardOptions": {"EngagementMetrics": "DISABLED"}, **guardian}
+    sandbox.api.put("account", vdm_enabled=False)
+
+
+def test_the_set_that_measures_nothing_has_no_tracking_domain(sandbox: RunningSandbox, made: Account) -> None:
+    ses, prefix = sandbox.client("sesv2"), made.want.prefix
+    domain = made.want.tracking_domain
+    ses.put_configuration_set_tracking_options(
+        ConfigurationSetName=f"{prefix}-none", CustomRedirectDomain=domain, HttpsPolicy="REQUIRE"
+    )
+    (step,) = [step for step in made.plan() if step.action is not Action.KEEP]
+    assert step.changes == {"CustomRedirectDomain": (domain, None)}
+    made.apply()
+    found = {
+        tracking: ses.get_configuration_set(ConfigurationSetName=f"{prefix}-{tracking}").get(
+            "TrackingOptions"
+        )
+        for tracking in TRACKED
+    }
+    assert {name for name, options in found.items() if (options or {}).get("CustomRedirectDomain")} == {
+        "opens",
+        "clicks",
+        "both",
+    }
+
+
 def test_a_set_that_somebody_paused_stays_paused(sandbox: RunningSandbox, made: Account) -> None:
     ses, name = sandbox.client("sesv2"), f"{made.want.prefix}-clicks"
     ses.put_configuration_set_sending_options(ConfigurationSetName=name, SendingEnabled=False)

@@ -104,6 +104,7 @@ class Site:
         )
         client = sandbox.client("sesv2")
         client.create_email_identity(EmailIdentity="example.eu")
+        client.create_configuration_set(ConfigurationSetName=f"{self.name}-none")
         client.create_tenant(TenantName=self.name)
         content = {"Subject": "s", "Text": "t"}
         client.create_email_template(TemplateName=f"{self.name}-kept", TemplateContent=content)
