@@ -152,7 +152,9 @@ class _Catalogue:
         }
         if self.wanted.ip_pool:
             options["SendingPoolName"] = self.wanted.ip_pool
-        if not TRACKED[tracking]:
+        elif "ip_pool" in self.wanted.dropped:
+            options["SendingPoolName"] = None
+        if not TRACKED[tracking] or "tracking_domain" in self.wanted.dropped:
             options["CustomRedirectDomain"] = None
         elif self.wanted.tracking_domain:
             options |= {"CustomRedirectDomain": self.wanted.tracking_domain, "HttpsPolicy": "REQUIRE"}
@@ -193,7 +195,7 @@ class _Catalogue:
             tidy["NoncurrentVersionExpiration"] = {"NoncurrentDays": KEEP_OLD_VERSIONS_DAYS}
         blocks = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
         properties: dict[str, Any] = {
-            "Region": self.region,
+            "Region": self.wanted.buckets_region or self.region,
             "PublicAccessBlock": dict.fromkeys(blocks, True),
             "Ownership": "BucketOwnerEnforced",
             "Encryption": "AES256",

@@ -9,6 +9,10 @@ from .amazon import Amazon
 
 # Everything that is made bears this tag, with the prefix of the installation as its value.
 TAG: Final = "mailplatform"
+# What a template made bears this one besides, and most of it one of Amazon's: it goes with its stack.
+STACK_TAG: Final = "mailplatform-made-by"
+STACK_TAGS: Final = frozenset({STACK_TAG, "aws:cloudformation:stack-name"})
+OF_A_STACK: Final = "goes with its CloudFormation stack"
 MISSING: Final = "(nothing)"
 
 
@@ -109,7 +113,12 @@ def covers(actual: Any, wanted: Any) -> bool:
 
 def is_tagged(tags: Mapping[str, str], resource: Resource) -> bool:
     """Whether these tags say that provisioning made it for this installation."""
-    return tags.get(TAG) == resource.tag
+    return tags.get(TAG) == resource.tag and not is_of_stack(tags)
+
+
+def is_of_stack(tags: Mapping[str, str]) -> bool:
+    """Whether these tags say that CloudFormation made it."""
+    return not STACK_TAGS.isdisjoint(tags)
 
 
 def as_map(pairs: Any, key: str = "Key", value: str = "Value") -> dict[str, str]:

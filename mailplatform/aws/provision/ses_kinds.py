@@ -9,7 +9,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from .amazon import Amazon
-from .model import Found, Kept, Resource, as_map, is_tagged, tags_of
+from .model import OF_A_STACK, Found, Kept, Resource, as_map, is_of_stack, is_tagged, tags_of
 
 SES: Final = "sesv2"
 # A topic policy set a moment ago may take some seconds to be seen by SES.
@@ -175,6 +175,9 @@ class DestinationKind:
     def delete(self, amazon: Amazon, resource: Resource) -> None:
         """Delete it: the events of this set are no longer told."""
         name, destination = resource.name.split("/")
+        answer = amazon.look(SES, "get_configuration_set", ConfigurationSetName=name) or {}
+        if is_of_stack(as_map(answer.get("Tags"))):
+            raise Kept(OF_A_STACK)
         amazon.call(
             SES,
             "delete_configuration_set_event_destination",
@@ -234,8 +237,14 @@ class PoolKind:
         )
 
     def delete(self, amazon: Amazon, resource: Resource) -> None:
-        """Delete it."""
-        amazon.call(SES, "delete_dedicated_ip_pool", PoolName=resource.name)
+        """Delete it, unless Amazon has a reason against it, as a set that names it."""
+        try:
+            amazon.call(SES, "delete_dedicated_ip_pool", PoolName=resource.name)
+        except ClientError as error:
+            found = error.response.get("Error", {})
+            if found.get("Code") == "BadRequestException":
+                raise Kept(f"Amazon keeps it: {found.get('Message')}") from error
+            raise
 
 
 class TenantKind:

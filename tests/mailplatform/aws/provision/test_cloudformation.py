@@ -85,7 +85,11 @@ def tidying(plan: Resource) -> list[Any]:
 
 
 NAME = attrgetter("name")
-TAGS = {"Tags": lambda _: [{"Key": "mailplatform", "Value": "shop"}]}
+OURS, MADE_BY = (
+    {"Key": "mailplatform", "Value": "shop"},
+    {"Key": "mailplatform-made-by", "Value": "CloudFormation"},
+)
+TAGS = {"Tags": lambda _: [OURS, MADE_BY]}
 POLICY = {"PolicyDocument.Version": lambda _: "2012-10-17", "PolicyDocument.Statement": statements}
 RETRIES = ("backoffFunction", "maxDelayTarget", "minDelayTarget")
 RETRY_NUMBERS = ("numRetries", "numNoDelayRetries", "numMinDelayRetries", "numMaxDelayRetries")
@@ -293,7 +297,8 @@ def test_what_moto_makes_of_the_template_is_what_the_plan_wants(
     for step in steps:
         assert step.action is not Action.CREATE, step.resource.key
         assert set(step.changes) <= MOTO_LEAVES_OUT[step.resource.kind], (step.resource.key, step.changes)
-        assert step.is_ours or step.resource.kind == "SNS topic", step.resource.key
+        # A dashboard has no tags.
+        assert step.is_ours is (step.resource.kind == "CloudWatch dashboard"), step.resource.key
 
 
 def test_sets_that_must_not_track_ask_for_nothing(made: dict[str, Any]) -> None:
