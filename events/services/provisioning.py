@@ -156,7 +156,8 @@ def policies(want: Wanted) -> dict[str, Any]:
     amazon = _amazon()
     with plain_errors():
         past = past_choices.remembered(installation.get(), want)
-        return iam.documents(want, amazon.arn, amazon.account_id, amazon.region, past)
+        choices = [_without_own_storage(item, amazon) for item in (want, *past)]
+        return iam.documents(choices[0], amazon.arn, amazon.account_id, amazon.region, choices[1:])
 
 
 def default_identities(row: Installation) -> tuple[str, ...]:
@@ -177,14 +178,19 @@ def _amazon() -> Amazon:
 
 def _within_reach(want: Wanted, amazon: Amazon) -> Wanted:
     """Leave out what cannot be made here: its service is out of reach beside a stand-in, or is not Amazon's."""
+    want = _without_own_storage(want, amazon)
     away = {
         part
         for part, service in {"buckets": "s3", "monitoring": "cloudwatch"}.items()
         if not amazon.answers(service)
     }
-    if amazon.has_own_storage:
-        away.add("buckets")
     return dataclasses.replace(want, without=want.without | away)
+
+
+def _without_own_storage(want: Wanted, amazon: Amazon) -> Wanted:
+    if not amazon.has_own_storage:
+        return want
+    return dataclasses.replace(want, without=want.without | {"buckets"}, buckets_region="")
 
 
 def _former(want: Wanted, amazon: Amazon) -> list[Resource]:

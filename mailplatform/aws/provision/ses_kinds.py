@@ -293,6 +293,9 @@ class TenantMemberKind:
 
     def delete(self, amazon: Amazon, resource: Resource) -> None:
         """Take it from the tenant."""
+        answer = amazon.look(SES, "get_tenant", TenantName=resource.name.split(" ")[0]) or {"Tenant": {}}
+        if is_of_stack(as_map(answer["Tenant"].get("Tags"))):
+            raise Kept(OF_A_STACK)
         self._set(amazon, resource, "delete_tenant_resource_association")
 
     def _set(self, amazon: Amazon, resource: Resource, operation: str) -> None:

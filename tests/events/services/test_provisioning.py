@@ -12,12 +12,14 @@ from events.services import figures, provisioning
 from mailplatform.accounts.services import installation
 from mailplatform.aws import session
 from mailplatform.aws.provision.amazon import Amazon
+from mailplatform.aws.provision.cloudformation import template
 from mailplatform.aws.provision.model import Action
 from mailplatform.aws.provision.wanted import Schedule, Wanted
 from mailplatform.aws.steps import AwsCallError
 from mailplatform.sandbox import constants
 from mailplatform.sandbox.testing import RunningSandbox
 from tests.factories.aws import SERVICES, WEEKLY, confirming_site, inventory
+from tests.factories.stack import create_stack
 
 pytestmark = pytest.mark.django_db
 NOTHING: dict[str, Any] = {
@@ -192,6 +194,7 @@ def test_a_storage_of_ones_own_leaves_the_buckets_out_and_nothing_else(settings:
         assert kinds >= {"configuration set", "SNS topic", "SQS queue", "CloudWatch alarm"}
         (note,) = provisioning.notes()
         assert "AWS_ENDPOINT_URL_S3 names a storage of your own" in note
+        assert "s3:CreateBucket" not in str(provisioning.policies(provisioning.wanted())["setup"])
         assert figures.report()
         amazon = Amazon(installation.aws_connection(), buckets_region="here")
         assert amazon.look("sesv2", "get_configuration_set", ConfigurationSetName="any") is None
@@ -216,3 +219,28 @@ def cut_off_after(operation: str) -> Iterator[None]:
     finally:
         for events in with_hooks:
             events.unregister(f"after-call.*.{operation}", lost)
+
+
+def test_a_site_listens_to_what_a_template_made_once_it_was_applied(sandbox: RunningSandbox) -> None:
+    """A template cannot change the account, nor write down for the site which topics it may believe."""
+    want = everything()
+    sandbox.client("sesv2").put_account_suppression_attributes(SuppressedReasons=[])
+    create_stack(sandbox, template(provisioning.resources(want), sandbox.region))
+    assert installation.get().topic_arns == []
+    told = apply(want)
+    made = {what for what in told if not what.startswith(("existed", "pending"))}
+    assert made <= {
+        "changed SES account suppression: SuppressedReasons",
+        *(f"created SNS subscription {topic} {want.endpoint}" for topic in installation.get().topic_arns),
+    }
+    assert "changed SES account suppression: SuppressedReasons" in made
+    assert len(installation.get().topic_arns) == 2
+    assert provisioning.differences() == []
+
+    stack = {kind: items for kind, items in inventory(sandbox).items() if kind != "dashboards"}
+    told = destroy(want)
+    assert [what for what in told if what.startswith("removed")] == [
+        f"removed CloudWatch dashboard {want.prefix}"
+    ]
+    left = inventory(sandbox)
+    assert {kind: left[kind] for kind in stack} == stack
