@@ -288,6 +288,9 @@ class _Drain:
                 left = left if left.by_plan else self._ask_again()
             if left.count != 0:
                 return False
+            if states.finish(self.run_id):  # the last of the day was the last of the run
+                self.more = False
+                return True
             self.parked_until = left.until
             self.obstacles.append(lane.Obstacle(PauseReason.QUOTA, left.reason))
             return True

@@ -1,8 +1,8 @@
 """This installation and its AWS account: what it wants there, the difference, and making it so.
 
 What was chosen at the last apply is kept with the settings, so that a later plan, apply or destroy means the same
-resources. Raises steps.AwsCallError, session.AwsConfigurationError, wanted.BadChoice, model.Fixed and
-sns.NotConfirmedError.
+resources; and what was chosen before, so that it can be taken away. Raises steps.AwsCallError,
+session.AwsConfigurationError, wanted.BadChoice, model.Fixed and sns.NotConfirmedError.
 """
 
 import dataclasses
@@ -20,44 +20,39 @@ from mailplatform.aws.provision import policies as iam
 from mailplatform.aws.provision import wanted as choices
 from mailplatform.aws.provision.amazon import Amazon
 from mailplatform.aws.provision.catalogue import describe
-from mailplatform.aws.provision.engine import Ending, Provisioner, Told
+from mailplatform.aws.provision.engine import NOT_OURS, Ending, Provisioner, Told
 from mailplatform.aws.provision.kinds import CONFIRMATION_SECONDS, all_kinds
 from mailplatform.aws.provision.message_kinds import QueueKind
 from mailplatform.aws.provision.model import Action, Resource, Step
-from mailplatform.aws.provision.wanted import Schedule, Wanted
+from mailplatform.aws.provision.wanted import Wanted
 from mailplatform.aws.steps import Outcome, Report, plain_errors
 from mailplatform.core import clock
 
-SUBSCRIPTION: Final = "SNS subscription"
+from . import past_choices
+from .past_choices import SUBSCRIPTION
+
 RULE: Final = "EventBridge rule"
 IDENTITY: Final = "sending identity"
-DROPPED: Final = frozenset({RULE, "tenant", "tenant member"})
-# What the choices of the last apply hold; everything else follows from settings.
-CHOSEN: Final = (
-    "identities",
-    "operations_address",
-    "ip_pool",
-    "tenant",
-    "tracking_domain",
-    "schedules",
-    "without",
-)
+# Configuration sets name it until they are changed.
+LAST_TO_GO: Final = "IP pool"
 
 
 def wanted(changes: Mapping[str, Any] | None = None) -> Wanted:
     """Return what this installation wants: settings, the choices of the last apply, and `changes` to them."""
     row = installation.get()
-    chosen = _stored(row) | dict(changes or {})
+    chosen = past_choices.from_stored(row.provisioning) | dict(changes or {})
     files = settings.S3_BUCKET
-    return Wanted(
+    want = Wanted(
         prefix=row.configuration_set_prefix,
         tls_policy=settings.SES_TLS_POLICY,
         endpoint=endpoint_url(),
         files_bucket=files,
         # One bucket cannot be locked and forgetful at once.
         ledger_bucket="" if files == settings.LEDGER_BUCKET else settings.LEDGER_BUCKET,
+        buckets_region=settings.S3_REGION,
         **{"identities": default_identities(row), **chosen},
     )
+    return dataclasses.replace(want, dropped=past_choices.dropped(row, want))
 
 
 def plan(want: Wanted) -> Iterator[Step]:
@@ -65,7 +60,7 @@ def plan(want: Wanted) -> Iterator[Step]:
     amazon = _amazon()
     provisioner = Provisioner(amazon)
     yield from provisioner.plan(resources(want, amazon))
-    yield from provisioner.surplus(_dropped(want, amazon))
+    yield from provisioner.surplus(past_choices.surplus(_former(want, amazon)))
 
 
 def differences(want: Wanted | None = None) -> list[Step]:
@@ -91,12 +86,14 @@ def apply(
         report(outcome, what)
 
     everything = resources(want, amazon)
+    surplus = past_choices.surplus(_former(want, amazon))
+    past_choices.remember(_within_reach(want, amazon))
     provisioner = Provisioner(amazon, all_kinds(patience))
     try:
-        dropped = _dropped(want, amazon)
-        _stop_naming(dropped)
-        provisioner.destroy(dropped, _as_outcome(noted))
+        _stop_naming(surplus)
+        provisioner.destroy([item for item in surplus if item.kind != LAST_TO_GO], _as_outcome(noted))
         provisioner.apply([item for item in everything if item.kind != SUBSCRIPTION], noted)
+        provisioner.destroy([item for item in surplus if item.kind == LAST_TO_GO], _as_outcome(noted))
         _write_down(want, amazon, made)
         subscriptions = [item for item in everything if item.kind == SUBSCRIPTION]
         provisioner.apply(subscriptions, noted)
@@ -104,6 +101,8 @@ def apply(
     finally:
         if done:
             audit.record(actor=actor, action="aws.provisioned", detail={"steps": done})
+    for note in notes(amazon):
+        report(Outcome.PENDING, note)
     for name in want.identities:
         if to_do := identity.state(amazon.connection, name).to_do:
             report(Outcome.PENDING, to_do)
@@ -111,48 +110,62 @@ def apply(
 
 
 def destroy(want: Wanted, told: Told, *, actor: User | None = None) -> None:
-    """Remove what apply made; the settings forget what is gone. Nothing can be sent afterwards."""
+    """Remove all that any apply made; the settings forget what is gone. Nothing can be sent afterwards."""
     amazon = _amazon()
-    gone: list[str] = []
-    identities = {f"{IDENTITY} {name}": name for name in want.identities}
-    lost: dict[str, bool] = {}
+    removed, gone, lost = list[str](), set[str](), dict[str, bool]()
 
     def noted(ending: Ending, what: str) -> None:
         if ending is Ending.REMOVED:
-            gone.append(what)
-        if ending is not Ending.KEPT and what in identities:
-            lost[identities[what]] = False
+            removed.append(what)
+        if ending is not Ending.KEPT or what.endswith(NOT_OURS):
+            gone.add(what.removesuffix(f": {NOT_OURS}"))
+        if ending is not Ending.KEPT and what.startswith(f"{IDENTITY} "):
+            lost[what.removeprefix(f"{IDENTITY} ")] = False
         told(ending, what)
 
     try:
-        Provisioner(amazon).destroy(resources(want, amazon), noted)
+        everything = [*_former(want, amazon), *resources(want, amazon)]
+        Provisioner(amazon).destroy(past_choices.in_order(everything), noted)
+        left = past_choices.left_of(
+            [_within_reach(want, amazon), *past_choices.remembered(installation.get(), want)],
+            lambda earlier: _staying(earlier, amazon) - gone,
+        )
         installation.update(
-            actor=None, account_id="", topic_arns=[], dead_letter_queue_url="", provisioning={}
+            actor=None,
+            account_id="",
+            topic_arns=[],
+            dead_letter_queue_url="",
+            provisioning={past_choices.PAST: left} if left else {},
         )
     finally:
         installation.note_identities(lost)
-        if gone:
-            audit.record(actor=actor, action="aws.removed", detail={"steps": gone})
+        if removed:
+            audit.record(actor=actor, action="aws.removed", detail={"steps": removed})
 
 
 def resources(want: Wanted, amazon: Amazon | None = None) -> list[Resource]:
     """Return the descriptions; parts whose service is out of reach beside a stand-in are left out."""
     amazon = amazon or _amazon()
-    away = {
-        part
-        for part, service in {"buckets": "s3", "monitoring": "cloudwatch"}.items()
-        if not amazon.answers(service)
-    }
-    want = dataclasses.replace(want, without=want.without | away)
     with plain_errors():
-        return describe(want, amazon.arn, amazon.account_id, amazon.region)
+        return describe(_within_reach(want, amazon), amazon.arn, amazon.account_id, amazon.region)
+
+
+def notes(amazon: Amazon | None = None) -> list[str]:
+    """Return what an operator has to do himself, because it is left out here."""
+    if not (amazon or _amazon()).has_own_storage:
+        return []
+    return [
+        "buckets are left out: AWS_ENDPOINT_URL_S3 names a storage of your own; make S3_BUCKET and LEDGER_BUCKET there"
+    ]
 
 
 def policies(want: Wanted) -> dict[str, Any]:
     """Return the IAM policies for running and for setting up."""
     amazon = _amazon()
     with plain_errors():
-        return iam.documents(want, amazon.arn, amazon.account_id, amazon.region)
+        past = past_choices.remembered(installation.get(), want)
+        choices = [_without_own_storage(item, amazon) for item in (want, *past)]
+        return iam.documents(choices[0], amazon.arn, amazon.account_id, amazon.region, choices[1:])
 
 
 def default_identities(row: Installation) -> tuple[str, ...]:
@@ -168,24 +181,41 @@ def endpoint_url() -> str:
 
 
 def _amazon() -> Amazon:
-    return Amazon(installation.aws_connection())
+    return Amazon(installation.aws_connection(), buckets_region=settings.S3_REGION)
 
 
-def _stored(row: Installation) -> dict[str, Any]:
-    found = {name: value for name, value in row.provisioning.items() if name in CHOSEN}
-    if "identities" in found:
-        found["identities"] = tuple(found["identities"])
-    if "schedules" in found:
-        found["schedules"] = tuple(Schedule(**item) for item in found["schedules"])
-    if "without" in found:
-        found["without"] = frozenset(found["without"])
-    return found
+def _within_reach(want: Wanted, amazon: Amazon) -> Wanted:
+    """Leave out what cannot be made here: its service is out of reach beside a stand-in, or is not Amazon's."""
+    want = _without_own_storage(want, amazon)
+    away = {
+        part
+        for part, service in {"buckets": "s3", "monitoring": "cloudwatch"}.items()
+        if not amazon.answers(service)
+    }
+    return dataclasses.replace(want, without=want.without | away)
 
 
-def _dropped(want: Wanted, amazon: Amazon) -> list[Resource]:
-    """Return what the last apply wanted and this one does not, of the kinds that act or cost by themselves."""
+def _without_own_storage(want: Wanted, amazon: Amazon) -> Wanted:
+    if not amazon.has_own_storage:
+        return want
+    return dataclasses.replace(want, without=want.without | {"buckets"}, buckets_region="")
+
+
+def _former(want: Wanted, amazon: Amazon) -> list[Resource]:
+    """Return what earlier choices wanted and this one does not."""
     kept = {item.key for item in resources(want, amazon)}
-    return [item for item in resources(wanted(), amazon) if item.kind in DROPPED and item.key not in kept]
+    past = past_choices.remembered(installation.get(), want)
+    found = [item for earlier in past for item in resources(earlier, amazon) if item.key not in kept]
+    return past_choices.in_order(found)
+
+
+def _staying(want: Wanted, amazon: Amazon) -> set[str]:
+    """Return the keys of what only `destroy` takes away; also of what is out of reach now."""
+    with plain_errors():
+        found = describe(want, amazon.arn, amazon.account_id, amazon.region)
+    return {
+        item.key for item in found if item.kind in past_choices.UNTIL_DESTROY and item.kind != "SES account"
+    }
 
 
 def _stop_naming(dropped: list[Resource]) -> None:
@@ -207,10 +237,10 @@ def _write_down(want: Wanted, amazon: Amazon, made: set[str]) -> None:
     topics = [choices.events_topic(want.prefix)]
     if want.schedules:
         topics.append(choices.triggers_topic(want.prefix))
-    stored = {name: getattr(want, name) for name in CHOSEN}
-    stored["schedules"] = [dataclasses.asdict(item) for item in want.schedules]
-    stored["without"] = sorted(want.without)
-    stored["since"] = _since(want, made)
+    past = past_choices.remembered(installation.get(), want)
+    here = _within_reach(want, amazon)
+    left = past_choices.left_of([here, *past], lambda earlier: _staying(earlier, amazon))
+    stored = past_choices.as_stored(want) | {past_choices.PAST: left, "since": _since(want, made)}
     with plain_errors():
         queue_url = QueueKind.url(amazon, choices.dead_letters(want.prefix))
         verified = identity.verified_identities(amazon.connection)

@@ -12,6 +12,9 @@ from .steps import AwsCallError, plain_errors
 
 # Of the day's quota.
 NEARLY_USED: Final = 0.9
+PROVISION: Final = "run `manage.py provision`"
+TRACKING_EVENTS: Final = frozenset({"OPEN", "CLICK"})
+DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException"})
 
 
 class Level(StrEnum):
@@ -29,6 +32,9 @@ class Finding:
     level: Level
     subject: str
     detail: str = ""
+
+
+Problem = tuple[Level, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,25 +116,71 @@ def _sending(connection: Connection, _: Expected) -> Iterator[Finding]:
 
 def _sets(connection: Connection, expected: Expected) -> Iterator[Finding]:
     api = client(connection, "sesv2")
+    vdm = api.get_account().get("VdmAttributes") or {}
     for tracking in configuration_sets.TRACKED:
         name = configuration_sets.name_of(expected.prefix, tracking)
+        subject = f"Configuration set {name}"
         try:
             found = api.get_configuration_set(ConfigurationSetName=name)
+            answer = api.get_configuration_set_event_destinations(ConfigurationSetName=name)
         except api.exceptions.NotFoundException:
-            yield Finding(Level.ERROR, f"Configuration set {name}", "is gone: run `manage.py provision`")
-            continue
-        yield _judged_set(name, found, expected.tls_policy)
+            yield Finding(Level.ERROR, subject, f"is gone: {PROVISION}")
+        except api.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] not in DENIED:
+                raise
+            cure = "give these keys the policy `runtime` of `manage.py provision --policies`"
+            yield Finding(Level.ERROR, subject, f"may not be looked at ({error.operation_name}): {cure}")
+        else:
+            problems = (
+                *_sending_problems(found),
+                *_tracking_problems(tracking, answer["EventDestinations"]),
+                *_metrics_problems(found, vdm),
+                *_option_problems(tracking, found, expected.tls_policy),
+            )
+            # The worst comes first.
+            level, detail = problems[0] if problems else (Level.OK, "")
+            yield Finding(level, subject, detail)
 
 
-def _judged_set(name: str, found: dict[str, Any], tls_policy: str) -> Finding:
-    subject = f"Configuration set {name}"
+def _sending_problems(found: dict[str, Any]) -> Iterator[Problem]:
     if not (found.get("SendingOptions") or {}).get("SendingEnabled", True):
-        return Finding(Level.ERROR, subject, "is paused at Amazon: see why, then enable its sending there")
+        yield Level.ERROR, "is paused at Amazon: see why, then enable its sending there"
+
+
+def _tracking_problems(tracking: str, destinations: list[dict[str, Any]]) -> Iterator[Problem]:
+    """SES tracks what any destination of the set asks for."""
+    forbidden = TRACKING_EVENTS - configuration_sets.TRACKED[tracking]
+    for destination in destinations:
+        asked = forbidden & set(destination.get("MatchingEventTypes") or ())
+        if destination.get("Enabled") and asked:
+            what, name = " and ".join(sorted(asked)), destination["Name"]
+            is_ours = name in {configuration_sets.DESTINATION, configuration_sets.METRICS_DESTINATION}
+            cure = PROVISION if is_ours else "take these events from it, or remove it, at Amazon"
+            yield Level.ERROR, f"measures {what} without consent, for its event destination {name}: {cure}"
+
+
+def _metrics_problems(found: dict[str, Any], vdm: dict[str, Any]) -> Iterator[Problem]:
+    """Engagement metrics of Virtual Deliverability Manager add a pixel and rewrite links, whoever consented.
+
+    A set that does not say has those of the account. https://docs.aws.amazon.com/ses/latest/dg/vdm-settings.html
+    """
+    chosen = ((found.get("VdmOptions") or {}).get("DashboardOptions") or {}).get("EngagementMetrics")
+    of_account = (vdm.get("DashboardAttributes") or {}).get("EngagementMetrics", "ENABLED")
+    is_inherited = vdm.get("VdmEnabled") == "ENABLED" and of_account != "DISABLED"
+    if chosen == "ENABLED" or (chosen is None and is_inherited):
+        whose = "" if chosen else " of the account"
+        yield Level.ERROR, f"measures everybody by engagement metrics{whose}: {PROVISION}"
+    elif chosen is None:
+        yield Level.WARNING, f"leaves engagement metrics to the account's settings: {PROVISION}"
+
+
+def _option_problems(tracking: str, found: dict[str, Any], tls_policy: str) -> Iterator[Problem]:
     actual = (found.get("DeliveryOptions") or {}).get("TlsPolicy", "OPTIONAL")
     if actual != tls_policy:
-        cure = "run `manage.py provision`"
-        return Finding(Level.WARNING, subject, f"has TLS policy {actual}, not {tls_policy}: {cure}")
-    return Finding(Level.OK, subject)
+        yield Level.WARNING, f"has TLS policy {actual}, not {tls_policy}: {PROVISION}"
+    domain = (found.get("TrackingOptions") or {}).get("CustomRedirectDomain")
+    if domain and not configuration_sets.TRACKED[tracking]:
+        yield Level.WARNING, f"has the tracking domain {domain}, though it measures nothing: {PROVISION}"
 
 
 def _topics(connection: Connection, expected: Expected) -> Iterator[Finding]:

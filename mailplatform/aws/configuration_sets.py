@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/ses/latest/dg/configuration-sets.html
 from typing import Final
 
 DESTINATION: Final = "mailplatform-events"
+METRICS_DESTINATION: Final = "mailplatform-metrics"
 SUPPRESSED_REASONS: Final = ["BOUNCE", "COMPLAINT"]
 TRACKED: Final = {
     "none": frozenset[str](),

@@ -46,6 +46,11 @@ def partition(region: str) -> str:
     return "aws-eusc" if region.startswith("eusc-") else "aws"
 
 
+def is_amazon(url: str) -> bool:
+    """Whether an address is one of Amazon's own, as that of a VPC endpoint."""
+    return (urlsplit(url).hostname or "").lower().endswith(_AMAZON)
+
+
 def exceptions() -> frozenset[str]:
     """Return the Regions and hosts that the operator allows although they are not known to be in the EEA."""
     return frozenset(name.lower() for name in env.list(EXCEPTIONS_VARIABLE, []))

@@ -38,6 +38,27 @@ def account_set(sandbox: RunningSandbox, **changes: Any) -> Iterator[None]:
 
 
 @contextmanager
+def account_measures(sandbox: RunningSandbox, prefix: str, tracking: str) -> Iterator[None]:
+    """Virtual Deliverability Manager is on, and one of the sets says nothing of it, as a set made by hand."""
+    ses, name = sandbox.client("sesv2"), f"{prefix}-{tracking}"
+    before = ses.get_configuration_set(ConfigurationSetName=name)["VdmOptions"]
+    ses.put_configuration_set_vdm_options(ConfigurationSetName=name, VdmOptions={})
+    with account_set(sandbox, vdm_enabled=True):
+        yield
+    ses.put_configuration_set_vdm_options(ConfigurationSetName=name, VdmOptions=before)
+
+
+@contextmanager
+def destination_asks(sandbox: RunningSandbox, set_name: str, topic: str, kind: str) -> Iterator[None]:
+    """Somebody added an event destination of his own to a set."""
+    ses, name = sandbox.client("sesv2"), {"ConfigurationSetName": set_name, "EventDestinationName": "theirs"}
+    target = {"Enabled": True, "MatchingEventTypes": [kind], "SnsDestination": {"TopicArn": topic}}
+    ses.create_configuration_set_event_destination(**name, EventDestination=target)
+    yield
+    ses.delete_configuration_set_event_destination(**name)
+
+
+@contextmanager
 def quota_nearly_used(sandbox: RunningSandbox) -> Iterator[None]:
     sandbox.client("sesv2").send_email(
         FromEmailAddress="news@example.eu",

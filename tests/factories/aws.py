@@ -72,7 +72,7 @@ class Account:
         """A new door to the same account: nothing is remembered between runs."""
         if self.connection.region in EEA_REGIONS:
             _listen(self.connection, self.calls)
-        return Amazon(self.connection)
+        return Amazon(self.connection, buckets_region=self.want.buckets_region)
 
     @property
     def resources(self) -> list[Resource]:

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from .amazon import Amazon
 from .message_kinds import merged_policy, statements_of
-from .model import TAG, Fixed, Found, Kept, Resource, as_map
+from .model import TAG, Fixed, Found, Kept, Resource, as_map, is_tagged
 
 S3: Final = "s3"
 
@@ -38,10 +38,10 @@ class BucketKind:
             "Statements": statements_of(_part(amazon, "get_bucket_policy", name).get("Policy", "")),
             "ObjectLock": _lock(_part(amazon, "get_object_lock_configuration", name)),
         }
-        return Found(found, tags.get(TAG) == resource.tag)
+        return Found(found, is_tagged(tags, resource))
 
     def create(self, amazon: Amazon, resource: Resource) -> None:
-        """Make it in our Region, then set group by group; one that is only half set is finished later.
+        """Make it, then set group by group; one that is only half set is finished later.
 
         The tag comes second, so that a bucket is known as ours however little of it was finished.
         """
@@ -49,7 +49,7 @@ class BucketKind:
             S3,
             "create_bucket",
             Bucket=resource.name,
-            CreateBucketConfiguration={"LocationConstraint": amazon.region},
+            CreateBucketConfiguration={"LocationConstraint": resource.properties["Region"]},
             ObjectLockEnabledForBucket=bool(resource.properties.get("ObjectLock")),
         )
         _set_tags(amazon, resource.name, {TAG: resource.tag})
@@ -59,7 +59,8 @@ class BucketKind:
         """Set the groups `names`; tags, lifecycle rules and statements of others stay."""
         if "Region" in names:
             raise Fixed(
-                f"bucket {resource.name} is in another Region, which cannot be changed: name another bucket"
+                f"bucket {resource.name} is not in {resource.properties['Region']}, and a bucket cannot be moved: set "
+                "S3_REGION to where it is, or name another bucket"
             )
         for name, setter in _SETTERS.items():
             if name in names:

@@ -8,7 +8,14 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from .. import sns, sqs
-from ..configuration_sets import ALWAYS, DESTINATION, SUPPRESSED_REASONS, TRACKED, name_of
+from ..configuration_sets import (
+    ALWAYS,
+    DESTINATION,
+    METRICS_DESTINATION,
+    SUPPRESSED_REASONS,
+    TRACKED,
+    name_of,
+)
 from . import dashboard
 from .model import TAG, Resource
 from .wanted import (
@@ -22,7 +29,6 @@ from .wanted import (
     triggers_topic,
 )
 
-CLOUDWATCH_DESTINATION: Final = "mailplatform-metrics"
 KEEP_OLD_VERSIONS_DAYS: Final = 30
 # Bounces and complaints by which Amazon itself begins to look at an account.
 BOUNCE_RATE: Final = 0.05
@@ -124,7 +130,7 @@ class _Catalogue:
             yield self._make("IP pool", pool, {"ScalingMode": "MANAGED"}, "$15 a month and a price per mail")
         topic = self.arn("sns", events_topic(self.prefix))
         for tracking, name in self.sets.items():
-            yield self._make("configuration set", name, self._set_options())
+            yield self._make("configuration set", name, self._set_options(tracking))
             types = sorted(ALWAYS | TRACKED[tracking])
             yield self._destination(name, DESTINATION, types, {"SnsDestination": {"TopicArn": topic}})
             if "monitoring" in self.wanted.without:
@@ -136,19 +142,23 @@ class _Catalogue:
             }
             metrics = {"CloudWatchDestination": {"DimensionConfigurations": [dimension]}}
             cost = f"about ${0.3 * len(types):.2f} a month: {len(types)} metrics"
-            yield self._destination(name, CLOUDWATCH_DESTINATION, types, metrics, cost)
+            yield self._destination(name, METRICS_DESTINATION, types, metrics, cost)
 
-    def _set_options(self) -> dict[str, Any]:
+    def _set_options(self, tracking: str) -> dict[str, Any]:
         options: dict[str, Any] = {
             "TlsPolicy": self.wanted.tls_policy,
             "ReputationMetricsEnabled": True,
             "SuppressedReasons": sorted(SUPPRESSED_REASONS),
-            # Switched on, it would measure opens and clicks of everybody.
+            # Switched on, it would measure opens and clicks of everybody; left out, the account's settings hold.
             "EngagementMetrics": "DISABLED",
         }
         if self.wanted.ip_pool:
             options["SendingPoolName"] = self.wanted.ip_pool
-        if self.wanted.tracking_domain:
+        elif "ip_pool" in self.wanted.dropped:
+            options["SendingPoolName"] = None
+        if not TRACKED[tracking] or "tracking_domain" in self.wanted.dropped:
+            options["CustomRedirectDomain"] = None
+        elif self.wanted.tracking_domain:
             options |= {"CustomRedirectDomain": self.wanted.tracking_domain, "HttpsPolicy": "REQUIRE"}
         return options
 
@@ -187,7 +197,7 @@ class _Catalogue:
             tidy["NoncurrentVersionExpiration"] = {"NoncurrentDays": KEEP_OLD_VERSIONS_DAYS}
         blocks = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
         properties: dict[str, Any] = {
-            "Region": self.region,
+            "Region": self.wanted.buckets_region or self.region,
             "PublicAccessBlock": dict.fromkeys(blocks, True),
             "Ownership": "BucketOwnerEnforced",
             "Encryption": "AES256",

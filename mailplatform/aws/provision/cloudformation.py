@@ -8,29 +8,33 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from .model import Resource, tags_of
+from .model import STACK_TAG, Resource, tags_of
 
 Part = tuple[str, str, dict[str, Any]]
 _NO_TYPE: Final = frozenset({"SES account", "tenant member"})
 
 
-def template(resources: Sequence[Resource]) -> dict[str, Any]:
-    """Return the template. What CloudFormation has no type for is named under `Metadata`.
+def template(resources: Sequence[Resource], region: str = "") -> dict[str, Any]:
+    """Return the template. What CloudFormation has no type for, or the stack's Region no place, is under `Metadata`.
 
     Names and ARNs are those of one account and Region, because the site asks for them by name.
     """
     made: dict[str, Any] = {}
+    elsewhere = [item for item in resources if region and item.properties.get("Region", region) != region]
     for resource in resources:
-        if resource.kind in _NO_TYPE:
+        if resource.kind in _NO_TYPE or resource in elsewhere:
             continue
         for suffix, type_, properties in _PARTS[resource.kind](resource):
             made[_logical(resource) + suffix] = {"Type": type_, "Properties": properties}
     _tenant_members(made, resources)
     _order(made)
-    left_out = [item.key for item in resources if item.kind == "SES account"]
+    left_out = [item.key for item in resources if item.kind == "SES account" or item in elsewhere]
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": "What mailplatform needs in this account. The site has to run when subscriptions are made.",
+        "Description": (
+            "What mailplatform needs in this account. Run `manage.py provision --apply` afterwards, while the site "
+            "runs: only then it knows its topics, confirms the subscriptions and takes events."
+        ),
         "Metadata": {"LeftOut": left_out},
         "Resources": made,
     }
@@ -43,9 +47,14 @@ def _logical(resource: Resource) -> str:
     return "".join(word[0].upper() + word[1:] for word in words)
 
 
+def _tags(resource: Resource) -> list[dict[str, str]]:
+    """Return ours, and one by which `destroy` leaves it to the stack."""
+    return [*tags_of(resource), {"Key": STACK_TAG, "Value": "CloudFormation"}]
+
+
 def _identity(resource: Resource) -> Iterator[Part]:
     wanted = resource.properties
-    properties: dict[str, Any] = {"EmailIdentity": resource.name, "Tags": tags_of(resource)}
+    properties: dict[str, Any] = {"EmailIdentity": resource.name, "Tags": _tags(resource)}
     if wanted:
         properties["DkimSigningAttributes"] = {"NextSigningKeyLength": wanted["DkimKeyLength"]}
         properties["MailFromAttributes"] = _picked(wanted, "MailFromDomain", "BehaviorOnMxFailure")
@@ -61,9 +70,9 @@ def _set(resource: Resource) -> Iterator[Part]:
         "SendingOptions": {"SendingEnabled": True},
         "SuppressionOptions": _picked(wanted, "SuppressedReasons"),
         "VdmOptions": {"DashboardOptions": _picked(wanted, "EngagementMetrics")},
-        "Tags": tags_of(resource),
+        "Tags": _tags(resource),
     }
-    if "CustomRedirectDomain" in wanted:
+    if wanted.get("CustomRedirectDomain"):
         properties["TrackingOptions"] = _picked(wanted, "CustomRedirectDomain", "HttpsPolicy")
     yield "", "AWS::SES::ConfigurationSet", properties
 
@@ -94,7 +103,7 @@ def _topic(resource: Resource) -> Iterator[Part]:
     properties = {
         "TopicName": resource.name,
         "SignatureVersion": wanted["SignatureVersion"],
-        "Tags": tags_of(resource),
+        "Tags": _tags(resource),
     }
     yield "", "AWS::SNS::Topic", properties
     policy = {"Topics": [{"Ref": _logical(resource)}], "PolicyDocument": _policy(wanted)}
@@ -106,7 +115,7 @@ def _queue(resource: Resource) -> Iterator[Part]:
     properties = {
         "QueueName": resource.name,
         "MessageRetentionPeriod": int(wanted["MessageRetentionPeriod"]),
-        "Tags": tags_of(resource),
+        "Tags": _tags(resource),
     }
     yield "", "AWS::SQS::Queue", properties
     policy = {"Queues": [{"Ref": _logical(resource)}], "PolicyDocument": _policy(wanted)}
@@ -131,7 +140,7 @@ def _bucket(resource: Resource) -> Iterator[Part]:
         "BucketEncryption": {"ServerSideEncryptionConfiguration": [default]},
         "VersioningConfiguration": {"Status": wanted["Versioning"]},
         "LifecycleConfiguration": {"Rules": [_lifecycle(rule) for rule in wanted["Lifecycle"].values()]},
-        "Tags": tags_of(resource),
+        "Tags": _tags(resource),
     }
     if wanted.get("ObjectLock"):
         properties["ObjectLockEnabled"] = True
@@ -152,7 +161,7 @@ def _lifecycle(rule: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _alarm(resource: Resource) -> Iterator[Part]:
-    properties = {"AlarmName": resource.name, **resource.properties, "Tags": tags_of(resource)}
+    properties = {"AlarmName": resource.name, **resource.properties, "Tags": _tags(resource)}
     yield "", "AWS::CloudWatch::Alarm", properties
 
 
@@ -164,17 +173,17 @@ def _dashboard(resource: Resource) -> Iterator[Part]:
 def _rule(resource: Resource) -> Iterator[Part]:
     wanted = dict(resource.properties)
     targets = list(wanted.pop("Targets").values())
-    properties = {"Name": resource.name, **wanted, "Targets": targets, "Tags": tags_of(resource)}
+    properties = {"Name": resource.name, **wanted, "Targets": targets, "Tags": _tags(resource)}
     yield "", "AWS::Events::Rule", properties
 
 
 def _pool(resource: Resource) -> Iterator[Part]:
-    properties = {"PoolName": resource.name, **resource.properties, "Tags": tags_of(resource)}
+    properties = {"PoolName": resource.name, **resource.properties, "Tags": _tags(resource)}
     yield "", "AWS::SES::DedicatedIpPool", properties
 
 
 def _tenant(resource: Resource) -> Iterator[Part]:
-    yield "", "AWS::SES::Tenant", {"TenantName": resource.name, "Tags": tags_of(resource)}
+    yield "", "AWS::SES::Tenant", {"TenantName": resource.name, "Tags": _tags(resource)}
 
 
 def _tenant_members(made: dict[str, Any], resources: Sequence[Resource]) -> None:
@@ -226,7 +235,7 @@ def _policy(wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _picked(source: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: source[name] for name in names if name in source}
+    return {name: source[name] for name in names if source.get(name) is not None}
 
 
 def _camel(word: str) -> str:

@@ -18,6 +18,7 @@ class Ending(StrEnum):
     ABSENT = "absent"
 
 
+NOT_OURS: Final = "was not made by provisioning"
 Told = Callable[[Ending, str], None]
 _OUTCOMES: Final = {
     Action.CREATE: Outcome.CREATED,
@@ -80,7 +81,7 @@ class Provisioner:
         if found is None:
             return Ending.ABSENT, ""
         if not found.is_ours:
-            return Ending.KEPT, "was not made by provisioning"
+            return Ending.KEPT, NOT_OURS
         try:
             kind.delete(self.amazon, resource)
         except Kept as reason:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from .. import sns
 from .amazon import Amazon
-from .model import Found, Kept, Resource, as_map, is_tagged, tags_of
+from .model import OF_A_STACK, Found, Kept, Resource, as_map, is_of_stack, is_tagged, tags_of
 
 COUNTS: Final = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 
@@ -176,6 +176,9 @@ class SubscriptionKind:
     def delete(self, amazon: Amazon, resource: Resource) -> None:
         """Unsubscribe. One that was never confirmed goes with its topic, or by itself after some days."""
         arn = self._find(amazon, resource)
+        topic = resource.name.split(" ")[0]
+        if is_of_stack(as_map(amazon.call("sns", "list_tags_for_resource", ResourceArn=topic)["Tags"])):
+            raise Kept(OF_A_STACK)
         if arn.startswith("arn:"):
             amazon.call("sns", "unsubscribe", SubscriptionArn=arn)
 

@@ -9,6 +9,10 @@ from .amazon import Amazon
 
 # Everything that is made bears this tag, with the prefix of the installation as its value.
 TAG: Final = "mailplatform"
+# What a template made bears this one besides, and most of it one of Amazon's: it goes with its stack.
+STACK_TAG: Final = "mailplatform-made-by"
+STACK_TAGS: Final = frozenset({STACK_TAG, "aws:cloudformation:stack-name"})
+OF_A_STACK: Final = "goes with its CloudFormation stack"
 MISSING: Final = "(nothing)"
 
 
@@ -22,7 +26,10 @@ class Fixed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One thing that there has to be. `properties` may leave out what does not matter; `cost` is for a reader."""
+    """One thing that there has to be. `properties` may leave out what does not matter; `cost` is for a reader.
+
+    A property that is wanted as None must not be there.
+    """
 
     kind: str
     name: str
@@ -82,7 +89,7 @@ class Step:
 def compare(resource: Resource, found: Found | None) -> Step:
     """Say what has to happen for `resource` to be as described."""
     if found is None:
-        changes = {name: (MISSING, value) for name, value in resource.properties.items()}
+        changes = {name: (MISSING, value) for name, value in resource.properties.items() if value is not None}
         return Step(resource, Action.CREATE, changes)
     changes = {
         name: (found.properties.get(name, MISSING), value)
@@ -106,7 +113,12 @@ def covers(actual: Any, wanted: Any) -> bool:
 
 def is_tagged(tags: Mapping[str, str], resource: Resource) -> bool:
     """Whether these tags say that provisioning made it for this installation."""
-    return tags.get(TAG) == resource.tag
+    return tags.get(TAG) == resource.tag and not is_of_stack(tags)
+
+
+def is_of_stack(tags: Mapping[str, str]) -> bool:
+    """Whether these tags say that CloudFormation made it."""
+    return not STACK_TAGS.isdisjoint(tags)
 
 
 def as_map(pairs: Any, key: str = "Key", value: str = "Value") -> dict[str, str]:

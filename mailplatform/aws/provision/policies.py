@@ -25,33 +25,56 @@ TEMPLATES: Final = "mp-*"
 ANY: Final = ("*",)
 
 
-def documents(wanted: Wanted, arn: Arn, account_id: str, region: str) -> dict[str, dict[str, Any]]:
-    """Return both policies: `runtime` for the site's keys, `setup` for whoever provisions."""
+def documents(
+    wanted: Wanted, arn: Arn, account_id: str, region: str, past: Sequence[Wanted] = ()
+) -> dict[str, dict[str, Any]]:
+    """Return both policies: `runtime` for the site's keys, `setup` for whoever provisions.
+
+    What was wanted in the `past` has to be read and removed by setting up as well.
+    """
     names = _Names(wanted, arn, account_id)
-    guard = {
-        "Sid": "OnlyThisRegion",
+    policies = {"runtime": runtime(names), "setup": setup(_Names(wanted, arn, account_id, past))}
+    regions = sorted({item.buckets_region or region for item in (wanted, *past)})
+    return {
+        name: {"Version": "2012-10-17", "Statement": [*statements, *_guards(region, regions)]}
+        for name, statements in policies.items()
+    }
+
+
+def _guards(region: str, of_buckets: Sequence[str]) -> list[dict[str, Any]]:
+    """Deny every other Region; buckets may be in one of their own."""
+    services, found = ["ses:*", "sns:*", "sqs:*", "cloudwatch:*", "events:*"], []
+    if list(of_buckets) == [region]:
+        services.append("s3:*")
+    else:
+        found.append(_only("OnlyRegionOfBuckets", ["s3:*"], of_buckets))
+    return [*found, _only("OnlyThisRegion", services, region)]
+
+
+def _only(sid: str, actions: Sequence[str], region: str | Sequence[str]) -> dict[str, Any]:
+    return {
+        "Sid": sid,
         "Effect": "Deny",
-        "Action": ["ses:*", "sns:*", "sqs:*", "s3:*", "cloudwatch:*", "events:*"],
+        "Action": actions,
         "Resource": "*",
         "Condition": {"StringNotEquals": {"aws:RequestedRegion": region}},
-    }
-    return {
-        name: {"Version": "2012-10-17", "Statement": [*statements, guard]}
-        for name, statements in (("runtime", runtime(names)), ("setup", setup(names)))
     }
 
 
 class _Names:
-    """The ARNs of what provisioning makes."""
+    """The ARNs of what provisioning makes, and made for the choices of the past."""
 
-    def __init__(self, wanted: Wanted, arn: Arn, account_id: str) -> None:
-        prefix = wanted.prefix
-        self.wanted = wanted
-        self.identities = [arn("ses", f"identity/{name}") for name in wanted.identities]
+    def __init__(self, wanted: Wanted, arn: Arn, account_id: str, past: Sequence[Wanted] = ()) -> None:
+        prefix, choices = wanted.prefix, (wanted, *past)
+        self.wanted, self.choices = wanted, choices
+        self.without = frozenset.intersection(*(item.without for item in choices))
+        identities = dict.fromkeys(name for item in choices for name in item.identities)
+        self.identities = [arn("ses", f"identity/{name}") for name in identities]
         self.sets = [arn("ses", f"configuration-set/{name_of(prefix, tracking)}") for tracking in TRACKED]
         self.templates = [arn("ses", f"template/{TEMPLATES}")]
         self.tenants = [arn("ses", "tenant/*")]
-        self.pools = [arn("ses", f"dedicated-ip-pool/{wanted.ip_pool}")]
+        pools = dict.fromkeys(item.ip_pool for item in choices if item.ip_pool)
+        self.pools = [arn("ses", f"dedicated-ip-pool/{name}") for name in pools]
         self.inbound = [arn("sns", events_topic(prefix)), arn("sns", triggers_topic(prefix))]
         self.topics = [*self.inbound, arn("sns", operations_topic(prefix))]
         self.queue = [arn("sqs", dead_letters(prefix))]
@@ -59,9 +82,11 @@ class _Names:
         self.alarms = [arn("cloudwatch", f"alarm:{prefix}-*")]
         partition = arn("s3", "").split(":")[1]
         self.dashboard = [f"arn:{partition}:cloudwatch::{account_id}:dashboard/{prefix}"]
-        files = wanted.files_bucket or bucket_name(prefix, "files", account_id)
-        ledger = wanted.ledger_bucket or bucket_name(prefix, "ledger", account_id)
-        self.buckets = [f"arn:{partition}:s3:::{name}" for name in (files, ledger)]
+        buckets: dict[str, None] = {}
+        for item in choices:
+            buckets[item.files_bucket or bucket_name(prefix, "files", account_id)] = None
+            buckets[item.ledger_bucket or bucket_name(prefix, "ledger", account_id)] = None
+        self.buckets = [f"arn:{partition}:s3:::{name}" for name in buckets]
 
 
 def runtime(names: _Names) -> list[dict[str, Any]]:
@@ -102,7 +127,7 @@ def runtime(names: _Names) -> list[dict[str, Any]]:
         ),
         _allow(
             "Look",
-            ("ses:GetConfigurationSet", "ses:GetEmailIdentity"),
+            ("ses:GetConfigurationSet", "ses:GetConfigurationSetEventDestinations", "ses:GetEmailIdentity"),
             [*names.identities, *names.sets],
         ),
         _allow(
@@ -149,7 +174,6 @@ def _members(names: _Names) -> list[dict[str, Any]]:
 
 def setup(names: _Names) -> list[dict[str, Any]]:
     """Return what plan, apply and destroy do; parts that are not wanted are not in it."""
-    wanted = names.wanted
     found = [
         *_setup_ses(names),
         _allow("Topics", _SNS, names.topics),
@@ -161,22 +185,21 @@ def setup(names: _Names) -> list[dict[str, Any]]:
         ),
         _allow("Queue", _SQS, names.queue),
     ]
-    if "subscription" not in wanted.without:
+    if "subscription" not in names.without:
         # An apply waits until the running site, which has these keys meanwhile, confirmed.
         found.append(_allow("Confirmation", ("sns:ConfirmSubscription",), names.inbound))
-    if "buckets" not in wanted.without:
+    if "buckets" not in names.without:
         found.append(_allow("Buckets", _S3, names.buckets))
-    if "monitoring" not in wanted.without:
+    if "monitoring" not in names.without:
         found.append(_allow("Alarms", _ALARMS, names.alarms))
         dashboards = ("cloudwatch:DeleteDashboards", "cloudwatch:GetDashboard", "cloudwatch:PutDashboard")
         found.append(_allow("Dashboard", dashboards, names.dashboard))
-    if wanted.schedules:
+    if any(item.schedules for item in names.choices):
         found.append(_allow("Rules", _EVENTS, names.rules))
     return found
 
 
 def _setup_ses(names: _Names) -> list[dict[str, Any]]:
-    wanted = names.wanted
     found = [
         _allow("Identities", _IDENTITIES, names.identities),
         _allow("ConfigurationSets", _SETS, names.sets),
@@ -186,9 +209,9 @@ def _setup_ses(names: _Names) -> list[dict[str, Any]]:
             ANY,
         ),
     ]
-    if wanted.ip_pool:
+    if names.pools:
         found.append(_allow("Pool", _POOL, names.pools))
-    if wanted.tenant:
+    if any(item.tenant for item in names.choices):
         found.append(_allow("Tenant", _TENANT, [*names.tenants, *names.identities, *names.sets]))
     return [item for item in found if item["Resource"]]
 

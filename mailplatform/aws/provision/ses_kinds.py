@@ -9,7 +9,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from .amazon import Amazon
-from .model import Found, Kept, Resource, as_map, is_tagged, tags_of
+from .model import OF_A_STACK, Found, Kept, Resource, as_map, is_of_stack, is_tagged, tags_of
 
 SES: Final = "sesv2"
 # A topic policy set a moment ago may take some seconds to be seen by SES.
@@ -89,7 +89,8 @@ class SetKind:
             "SuppressedReasons": sorted(
                 (answer.get("SuppressionOptions") or {}).get("SuppressedReasons") or []
             ),
-            "EngagementMetrics": dashboard.get("EngagementMetrics", "DISABLED"),
+            # Where it is not said, the account's settings hold, and these may measure everybody.
+            "EngagementMetrics": dashboard.get("EngagementMetrics"),
             "CustomRedirectDomain": tracking.get("CustomRedirectDomain"),
             "HttpsPolicy": tracking.get("HttpsPolicy"),
         }
@@ -103,8 +104,9 @@ class SetKind:
             "ReputationOptions": _picked(wanted, "ReputationMetricsEnabled"),
             "SuppressionOptions": _picked(wanted, "SuppressedReasons"),
             "SendingOptions": {"SendingEnabled": True},
+            "VdmOptions": {"DashboardOptions": _picked(wanted, "EngagementMetrics")},
         }
-        if "CustomRedirectDomain" in wanted:
+        if wanted.get("CustomRedirectDomain"):
             options["TrackingOptions"] = _picked(wanted, "CustomRedirectDomain", "HttpsPolicy")
         amazon.call(
             SES,
@@ -117,21 +119,28 @@ class SetKind:
     def change(self, amazon: Amazon, resource: Resource, names: frozenset[str]) -> None:
         """Change group by group. A group is replaced whole, so what somebody added to it is named again."""
         name, wanted = resource.name, resource.properties
-        if names & {"TlsPolicy", "SendingPoolName"}:
+        answer: dict[str, Any] = {}
+        if names & {"TlsPolicy", "SendingPoolName", "EngagementMetrics"}:
             answer = amazon.call(SES, "get_configuration_set", ConfigurationSetName=name)
+        if names & {"TlsPolicy", "SendingPoolName"}:
             kept = _picked(answer.get("DeliveryOptions") or {}, "SendingPoolName", "MaxDeliverySeconds")
-            kept |= _picked(wanted, "TlsPolicy", "SendingPoolName")
+            kept |= {
+                option: wanted[option] for option in ("TlsPolicy", "SendingPoolName") if option in wanted
+            }
+            kept = _picked(kept, *kept)
             amazon.call(SES, "put_configuration_set_delivery_options", ConfigurationSetName=name, **kept)
         groups = {
             "put_configuration_set_reputation_options": ("ReputationMetricsEnabled",),
             "put_configuration_set_suppression_options": ("SuppressedReasons",),
+            # Without a domain the one that was there is taken off.
             "put_configuration_set_tracking_options": ("CustomRedirectDomain", "HttpsPolicy"),
         }
         for operation, members in groups.items():
             if names & set(members):
                 amazon.call(SES, operation, ConfigurationSetName=name, **_picked(wanted, *members))
         if "EngagementMetrics" in names:
-            options = {"DashboardOptions": _picked(wanted, "EngagementMetrics")}
+            options = _picked(answer.get("VdmOptions") or {}, "GuardianOptions")
+            options["DashboardOptions"] = _picked(wanted, "EngagementMetrics")
             amazon.call(
                 SES, "put_configuration_set_vdm_options", ConfigurationSetName=name, VdmOptions=options
             )
@@ -166,6 +175,9 @@ class DestinationKind:
     def delete(self, amazon: Amazon, resource: Resource) -> None:
         """Delete it: the events of this set are no longer told."""
         name, destination = resource.name.split("/")
+        answer = amazon.look(SES, "get_configuration_set", ConfigurationSetName=name) or {}
+        if is_of_stack(as_map(answer.get("Tags"))):
+            raise Kept(OF_A_STACK)
         amazon.call(
             SES,
             "delete_configuration_set_event_destination",
@@ -225,8 +237,14 @@ class PoolKind:
         )
 
     def delete(self, amazon: Amazon, resource: Resource) -> None:
-        """Delete it."""
-        amazon.call(SES, "delete_dedicated_ip_pool", PoolName=resource.name)
+        """Delete it, unless Amazon has a reason against it, as a set that names it."""
+        try:
+            amazon.call(SES, "delete_dedicated_ip_pool", PoolName=resource.name)
+        except ClientError as error:
+            found = error.response.get("Error", {})
+            if found.get("Code") == "BadRequestException":
+                raise Kept(f"Amazon keeps it: {found.get('Message')}") from error
+            raise
 
 
 class TenantKind:
@@ -275,6 +293,9 @@ class TenantMemberKind:
 
     def delete(self, amazon: Amazon, resource: Resource) -> None:
         """Take it from the tenant."""
+        answer = amazon.look(SES, "get_tenant", TenantName=resource.name.split(" ")[0]) or {"Tenant": {}}
+        if is_of_stack(as_map(answer["Tenant"].get("Tags"))):
+            raise Kept(OF_A_STACK)
         self._set(amazon, resource, "delete_tenant_resource_association")
 
     def _set(self, amazon: Amazon, resource: Resource, operation: str) -> None:

@@ -78,7 +78,8 @@ class Wanted:
     """The choices. `prefix` begins the name of every resource; `identities` are domains or addresses.
 
     `endpoint` is where this site takes events; `operations_address` gets mail when an alarm goes off. Buckets without
-    a name get one made of prefix and account. `without` names PARTS.
+    a name get one made of prefix and account, and without a Region that of all the rest. `without` names PARTS;
+    `dropped` those of `ip_pool` and `tracking_domain` that were chosen once: they are taken off the sets.
     """
 
     prefix: str
@@ -93,6 +94,8 @@ class Wanted:
     tracking_domain: str = ""
     schedules: tuple[Schedule, ...] = ()
     without: frozenset[str] = field(default_factory=frozenset)
+    buckets_region: str = ""
+    dropped: frozenset[str] = field(default_factory=frozenset)
 
     def check(self) -> None:
         """Raise `BadChoice` for what Amazon would refuse half-way."""

@@ -50,5 +50,7 @@ def as_json(steps: Sequence[Step]) -> str:
 
 def short(value: Any) -> str:
     """Return a value on one line, cut where it is long."""
+    if value is None:
+        return MISSING
     text = value if isinstance(value, str) else json.dumps(value, default=str, sort_keys=True)
     return text if len(text) <= _SHORT else f"{text[:_SHORT]}…"

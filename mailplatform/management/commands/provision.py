@@ -88,7 +88,8 @@ class Command(BaseCommand):
             elif options["policies"]:
                 self.stdout.write(json.dumps(provisioning.policies(want), indent=2))
             elif options["cloudformation"]:
-                self.stdout.write(json.dumps(template(provisioning.resources(want)), indent=2))
+                made = template(provisioning.resources(want), installation.region())
+                self.stdout.write(json.dumps(made, indent=2))
             elif options["production_access"]:
                 self.stdout.write(request_text.text(want, installation.get().company))
             else:
@@ -103,6 +104,8 @@ class Command(BaseCommand):
             return
         for line in words.lines(steps):
             self.stdout.write(line)
+        for note in provisioning.notes():
+            self.report(Outcome.PENDING, note)
 
     def _apply(self, want: Wanted, patience: float) -> None:
         if not want.identities:

@@ -21,6 +21,7 @@ class AccountApi:
             "GetAccount": self.get_account,
             "PutAccountSendingAttributes": self.put_sending,
             "PutAccountSuppressionAttributes": self.put_suppression,
+            "PutAccountVdmAttributes": self.put_vdm,
             "PutSuppressedDestination": self.put_destination,
             "GetSuppressedDestination": self.get_destination,
             "DeleteSuppressedDestination": self.delete_destination,
@@ -41,7 +42,7 @@ class AccountApi:
             },
             "SendingEnabled": account.sending_enabled,
             "SuppressionAttributes": {"SuppressedReasons": list(account.suppressed_reasons)},
-            "VdmAttributes": {"VdmEnabled": "DISABLED"},
+            "VdmAttributes": self._vdm(),
         }
 
     async def put_sending(self, params: Params) -> Params:
@@ -52,6 +53,14 @@ class AccountApi:
     async def put_suppression(self, params: Params) -> Params:
         """Set the reasons for which addresses are added."""
         self._state.account.suppressed_reasons = tuple(params.get("SuppressedReasons", ()))
+        return {}
+
+    async def put_vdm(self, params: Params) -> Params:
+        """Switch Virtual Deliverability Manager; its engagement metrics are on unless they are switched off."""
+        attributes = params["VdmAttributes"]
+        dashboard = attributes.get("DashboardAttributes") or {}
+        self._state.account.vdm_enabled = attributes["VdmEnabled"] == "ENABLED"
+        self._state.account.engagement_metrics = dashboard.get("EngagementMetrics", "ENABLED")
         return {}
 
     async def put_destination(self, params: Params) -> Params:
@@ -86,6 +95,13 @@ class AccountApi:
             if (not reasons or item["Reason"] in reasons) and start <= item["LastUpdateTime"] <= end
         ]
         return page("SuppressedDestinationSummaries", found, params, 1000)
+
+    def _vdm(self) -> Params:
+        account = self._state.account
+        if not account.vdm_enabled:
+            return {"VdmEnabled": "DISABLED"}
+        dashboard = {"EngagementMetrics": account.engagement_metrics}
+        return {"VdmEnabled": "ENABLED", "DashboardAttributes": dashboard}
 
     def _entry(self, address: str) -> dict[str, Any]:
         found = self._state.suppressed.get(address)

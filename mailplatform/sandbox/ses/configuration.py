@@ -26,6 +26,7 @@ _KINDS = (
     "PinpointDestination",
 )
 _MAX_DESTINATIONS = 10
+_POOLS_OF_AMAZON = frozenset({"ses-default-dedicated-pool", "ses-shared-pool"})
 
 
 class ConfigurationSets:
@@ -64,6 +65,7 @@ class ConfigurationSets:
         if name in self._state.sets:
             raise already_exists(f"Configuration set <{name}> already exists.")
         self._check_redirect_domain(params.get("TrackingOptions", {}))
+        self._check_pool(params.get("DeliveryOptions", {}))
         options = {option: params[option] for option in (*_OPTIONS.values(), "Tags") if option in params}
         options.setdefault("SendingOptions", {"SendingEnabled": True})
         options.setdefault("ReputationOptions", {"ReputationMetricsEnabled": False})
@@ -94,6 +96,8 @@ class ConfigurationSets:
             value = {key: item for key, item in params.items() if key != "ConfigurationSetName"}
             if option == "TrackingOptions":
                 self._check_redirect_domain(value)
+            if option == "DeliveryOptions":
+                self._check_pool(value)
             found["options"][option] = value.get("VdmOptions", {}) if option == "VdmOptions" else value
             self._state.sets.put(name, found)
             return {}
@@ -168,6 +172,11 @@ class ConfigurationSets:
                 f"Could not publish to SNS topic <{topic}>: it must exist in this account and Region, and its "
                 "access policy must let ses.amazonaws.com publish."
             )
+
+    def _check_pool(self, options: dict[str, Any]) -> None:
+        name = options.get("SendingPoolName")
+        if name and name not in self._state.pools and name not in _POOLS_OF_AMAZON:
+            raise bad_request(f"SendingPool <{name}> doesn't exist.")
 
     def _check_redirect_domain(self, options: dict[str, Any]) -> None:
         domain = options.get("CustomRedirectDomain")

@@ -119,10 +119,10 @@ class Composer:
             message.html = tracking.drop_placeholder(message.html)
 
     def _enabled(self, envelope: Envelope, kind: str, override: str) -> bool:
-        """The request's own override, else whether the set publishes this event."""
+        """The request's own override, else whether the set publishes this event or has engagement metrics."""
         if override in envelope.overrides:
             return envelope.overrides[override] == "ENABLED"
-        return self._publisher.wants(envelope.set_name, kind)
+        return self._publisher.wants(envelope.set_name, kind) or self._state.measures(envelope.set_name)
 
 
 def attachments_of(items: list[dict[str, Any]]) -> list[Attachment]:

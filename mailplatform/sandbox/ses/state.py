@@ -30,6 +30,8 @@ class Account:
     sending_enabled: bool = True
     enforcement_status: str = "HEALTHY"
     suppressed_reasons: tuple[str, ...] = ("BOUNCE", "COMPLAINT")
+    vdm_enabled: bool = False
+    engagement_metrics: str = "ENABLED"  # counts while Virtual Deliverability Manager is on
 
 
 class State:
@@ -81,6 +83,14 @@ class State:
             reasons: list[str] = options["SuppressedReasons"]
             return reasons
         return self.account.suppressed_reasons
+
+    def measures(self, configuration_set: str) -> bool:
+        """Whether engagement metrics are on: the set's own choice, else the account's; never without VDM."""
+        if not self.account.vdm_enabled:
+            return False
+        found = self.sets.get(configuration_set) if configuration_set else None
+        options = ((found or {}).get("options", {}).get("VdmOptions") or {}).get("DashboardOptions") or {}
+        return bool(options.get("EngagementMetrics", self.account.engagement_metrics) == "ENABLED")
 
     def suppression_of(self, address: str) -> dict[str, Any] | None:
         """The entry that stops this address; sending ignores case though managing does not."""

@@ -145,8 +145,12 @@ class Tenants:
         return {"DedicatedIpPool": {"PoolName": params["PoolName"], "ScalingMode": mode}}
 
     async def delete_pool(self, params: Params) -> Params:
-        """Delete one."""
-        self._pool(params["PoolName"])
+        """Delete one. Whether SES would while a set names it is not documented, so nobody may rely on it."""
+        name = params["PoolName"]
+        self._pool(name)
+        for found in self._state.sets.values():
+            if (found["options"].get("DeliveryOptions") or {}).get("SendingPoolName") == name:
+                raise bad_request(f"Pool {name} is in use.")
         self._state.pools.remove(params["PoolName"])
         return {}
 

@@ -130,6 +130,17 @@ def test_whom_ses_did_not_take_uses_up_nothing(site: Installation, fake: FakeSes
     assert (left.count, left.by_plan) == (1, True)
 
 
+def test_a_run_that_ends_with_the_last_of_the_day_waits_for_nothing(
+    site: Installation, fake: FakeSes
+) -> None:
+    audience = make_list()
+    make_people(8, audience)
+    run = make_run(audience)
+    sending_settings_service.update(actor=None, warm_up_started_on=clock.now().date(), warm_up_plan=[8, 100])
+    drain_all(run, fake)
+    assert (run.state, run.pause_reason) == ("sent", "")
+
+
 @pytest.mark.parametrize(
     ("answer", "taken"),
     [

@@ -1,12 +1,14 @@
 import dataclasses
 import uuid
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from mailplatform.aws import checkup, session
 from mailplatform.aws.checkup import Finding, Level
+from mailplatform.aws.configuration_sets import TRACKED
 from mailplatform.aws.provision.message_kinds import QueueKind
 from mailplatform.aws.provision.wanted import (
     Schedule,
@@ -79,6 +81,118 @@ def test_a_set_that_is_gone_or_paused_is_an_error(
     assert found[f"Configuration set {expected.prefix}-opens"] is Level.ERROR
     assert found[f"Configuration set {expected.prefix}-both"] is Level.ERROR
     assert found[f"Configuration set {expected.prefix}-none"] is Level.OK
+
+
+def judged(connection: Connection, expected: checkup.Expected, tracking: str) -> checkup.Finding:
+    subject = f"Configuration set {expected.prefix}-{tracking}"
+    (found,) = [item for item in checkup.examine(connection, expected) if item.subject == subject]
+    return found
+
+
+@pytest.mark.parametrize("tracking", TRACKED)
+def test_engagement_metrics_of_any_set_are_an_error(
+    sandbox: RunningSandbox, connection: Connection, expected: checkup.Expected, tracking: str
+) -> None:
+    sandbox.client("sesv2").put_configuration_set_vdm_options(
+        ConfigurationSetName=f"{expected.prefix}-{tracking}",
+        VdmOptions={"DashboardOptions": {"EngagementMetrics": "ENABLED"}},
+    )
+    found = judged(connection, expected, tracking)
+    assert found.level is Level.ERROR
+    assert found.detail == "measures everybody by engagement metrics: run `manage.py provision`"
+
+
+@pytest.mark.parametrize(
+    ("account", "is_measured"),
+    [
+        ({"vdm_enabled": True}, True),
+        ({"vdm_enabled": True, "engagement_metrics": "DISABLED"}, False),
+        ({}, False),
+    ],
+)
+def test_a_set_that_does_not_say_is_judged_by_the_account(
+    sandbox: RunningSandbox,
+    connection: Connection,
+    expected: checkup.Expected,
+    account: dict[str, Any],
+    is_measured: bool,
+) -> None:
+    sandbox.client("sesv2").put_configuration_set_vdm_options(
+        ConfigurationSetName=f"{expected.prefix}-none", VdmOptions={}
+    )
+    sandbox.api.put("account", **account)
+    found = judged(connection, expected, "none")
+    sandbox.api.put("account", vdm_enabled=False, engagement_metrics="ENABLED")
+    words = "measures everybody by engagement metrics of the account"
+    if not is_measured:
+        words = "leaves engagement metrics to the account's settings"
+    assert found.level is (Level.ERROR if is_measured else Level.WARNING)
+    assert found.detail == f"{words}: run `manage.py provision`"
+
+
+@pytest.mark.parametrize(("tracking", "name"), [("none", "theirs"), ("opens", "mailplatform-events")])
+def test_a_destination_that_asks_for_clicks_is_an_error_where_nobody_consented_to_them(
+    sandbox: RunningSandbox,
+    connection: Connection,
+    expected: checkup.Expected,
+    tracking: str,
+    name: str,
+) -> None:
+    ses, set_name = sandbox.client("sesv2"), f"{expected.prefix}-{tracking}"
+    destination = {
+        "Enabled": True,
+        "MatchingEventTypes": ["SEND", "CLICK"],
+        "SnsDestination": {"TopicArn": expected.topic_arns[0]},
+    }
+    is_ours = name == "mailplatform-events"
+    save = (
+        ses.update_configuration_set_event_destination
+        if is_ours
+        else ses.create_configuration_set_event_destination
+    )
+    for enabled, level in ((False, Level.OK), (True, Level.ERROR)):
+        save(
+            ConfigurationSetName=set_name,
+            EventDestinationName=name,
+            EventDestination={**destination, "Enabled": enabled},
+        )
+        save = ses.update_configuration_set_event_destination
+        found = judged(connection, expected, tracking)
+        assert found.level is level
+    cure = "run `manage.py provision`" if is_ours else "take these events from it, or remove it, at Amazon"
+    assert found.detail == f"measures CLICK without consent, for its event destination {name}: {cure}"
+
+
+def test_a_tracking_domain_of_the_set_that_measures_nothing_is_a_warning(
+    sandbox: RunningSandbox, connection: Connection, expected: checkup.Expected
+) -> None:
+    ses = sandbox.client("sesv2")
+    ses.create_email_identity(EmailIdentity=f"{expected.prefix}.example.eu")
+    for tracking, level in (("both", Level.OK), ("none", Level.WARNING)):
+        ses.put_configuration_set_tracking_options(
+            ConfigurationSetName=f"{expected.prefix}-{tracking}",
+            CustomRedirectDomain=f"t.{expected.prefix}.example.eu",
+        )
+        assert judged(connection, expected, tracking).level is level
+
+
+def test_keys_of_an_older_policy_are_told_which_one_they_need(
+    connection: Connection, expected: checkup.Expected
+) -> None:
+    def refused(**_: Any) -> Any:
+        error = {"Code": "AccessDeniedException", "Message": "not authorized"}
+        return SimpleNamespace(status_code=403, headers={}), {"Error": error, "ResponseMetadata": {}}
+
+    events = session.client(connection, "sesv2").meta.events
+    event = "before-call.sesv2.GetConfigurationSetEventDestinations"
+    events.register(event, refused)
+    found = levels(connection, expected), judged(connection, expected, "none")
+    events.unregister(event, refused)
+    assert found[0]["SNS topic"] is Level.OK
+    assert found[1].level is Level.ERROR
+    assert found[1].detail.endswith(
+        "give these keys the policy `runtime` of `manage.py provision --policies`"
+    )
 
 
 def test_a_topic_that_signs_with_sha1_is_an_error(

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from mailplatform.aws import session
 from mailplatform.aws.configuration_sets import ALWAYS, TRACKED
 from mailplatform.aws.provision import engine
 from mailplatform.aws.provision.engine import Ending
 from mailplatform.aws.provision.kinds import all_kinds
-from mailplatform.aws.provision.model import Action
+from mailplatform.aws.provision.model import Action, Fixed
 from mailplatform.aws.session import AwsConfigurationError
 from mailplatform.aws.steps import AwsCallError, Outcome
 from mailplatform.sandbox import constants
@@ -149,6 +150,47 @@ def test_what_somebody_changed_is_mended(sandbox: RunningSandbox, made: Account)
     assert all(step.action is Action.KEEP for step in made.plan())
 
 
+def test_engagement_metrics_are_refused_as_a_set_is_made_and_where_a_set_does_not_say(
+    sandbox: RunningSandbox, made: Account
+) -> None:
+    """Also beside an account that measures everybody, and without forgetting what else somebody chose there."""
+    ses, prefix = sandbox.client("sesv2"), made.want.prefix
+    sandbox.api.put("account", vdm_enabled=True)
+    for tracking in TRACKED:
+        answer = ses.get_configuration_set(ConfigurationSetName=f"{prefix}-{tracking}")
+        assert answer["VdmOptions"]["DashboardOptions"] == {"EngagementMetrics": "DISABLED"}
+    guardian = {"GuardianOptions": {"OptimizedSharedDelivery": "DISABLED"}}
+    ses.put_configuration_set_vdm_options(ConfigurationSetName=f"{prefix}-none", VdmOptions=guardian)
+    (step,) = [step for step in made.plan() if step.action is not Action.KEEP]
+    assert step.changes == {"EngagementMetrics": (None, "DISABLED")}
+    made.apply()
+    answer = ses.get_configuration_set(ConfigurationSetName=f"{prefix}-none")
+    assert answer["VdmOptions"] == {"DashboardOptions": {"EngagementMetrics": "DISABLED"}, **guardian}
+    sandbox.api.put("account", vdm_enabled=False)
+
+
+def test_the_set_that_measures_nothing_has_no_tracking_domain(sandbox: RunningSandbox, made: Account) -> None:
+    ses, prefix = sandbox.client("sesv2"), made.want.prefix
+    domain = made.want.tracking_domain
+    ses.put_configuration_set_tracking_options(
+        ConfigurationSetName=f"{prefix}-none", CustomRedirectDomain=domain, HttpsPolicy="REQUIRE"
+    )
+    (step,) = [step for step in made.plan() if step.action is not Action.KEEP]
+    assert step.changes == {"CustomRedirectDomain": (domain, None)}
+    made.apply()
+    found = {
+        tracking: ses.get_configuration_set(ConfigurationSetName=f"{prefix}-{tracking}").get(
+            "TrackingOptions"
+        )
+        for tracking in TRACKED
+    }
+    assert {name for name, options in found.items() if (options or {}).get("CustomRedirectDomain")} == {
+        "opens",
+        "clicks",
+        "both",
+    }
+
+
 def test_a_set_that_somebody_paused_stays_paused(sandbox: RunningSandbox, made: Account) -> None:
     ses, name = sandbox.client("sesv2"), f"{made.want.prefix}-clicks"
     ses.put_configuration_set_sending_options(ConfigurationSetName=name, SendingEnabled=False)
@@ -244,8 +286,84 @@ def test_every_single_call_may_fail_once(sandbox: RunningSandbox, confirming: st
     assert {step.action for step in fresh.plan() if step.resource.kind != "SES account"} == {Action.CREATE}
 
 
+@pytest.mark.drill
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_every_single_call_of_a_destroy_may_fail_once(
+    sandbox: RunningSandbox, confirming: str, when: str
+) -> None:
+    """Refused, or carried out with the answer lost: the next destroy ends as if nothing had happened."""
+    fresh, tried, kinds = new_account(sandbox, endpoint=confirming), 0, set()
+    amazon, calls, before = fresh.amazon, fresh.calls, inventory(sandbox)
+    assert amazon.account_id
+    work = engine.Provisioner(amazon)
+    resources = fresh.resources
+    work.apply(resources, _ignore)
+    for resource in reversed(resources):
+        number = 0
+        while True:
+            calls.made.clear()
+            calls.fails = lambda count, _, number=number: when if count == number else ""  # type: ignore[misc]
+            try:
+                work.destroy([resource], _ignore)
+            except AwsCallError:
+                tried, number = tried + 1, number + 1
+                kinds.add(resource.kind)
+            else:
+                break
+        calls.fails = lambda *_: ""
+    assert tried > 60
+    assert kinds == all_kinds().keys()
+    assert inventory(sandbox) == before
+    told = fresh.destroy()
+    assert {ending for ending, _ in told} == {Ending.ABSENT, Ending.KEPT}
+
+
 def _ignore(*_: Any) -> None:
     return
+
+
+def test_buckets_may_be_in_a_region_of_their_own(sandbox: RunningSandbox) -> None:
+    """Made there, or there before; and one that is neither cannot be moved."""
+    changes: dict[str, Any] = {"tenant": "", "ip_pool": "", "tracking_domain": "", "schedules": ()}
+    fresh = new_account(sandbox, **changes, without=frozenset({"monitoring"}), buckets_region="eu-west-1")
+    name = f"{fresh.want.prefix}-files-{constants.ACCOUNT_ID}"
+    place = {"CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}
+    session.client(replace(fresh.connection, region="eu-west-1"), "s3").create_bucket(Bucket=name, **place)
+    fresh.apply()
+    assert all(step.action is Action.KEEP for step in fresh.plan())
+    for purpose in ("files", "ledger"):
+        bucket = f"{fresh.want.prefix}-{purpose}-{constants.ACCOUNT_ID}"
+        assert sandbox.client("s3").head_bucket(Bucket=bucket)["BucketRegion"] == "eu-west-1"
+    fresh.want = replace(fresh.want, buckets_region="eu-west-3")
+    with pytest.raises(Fixed, match=rf"bucket {name} is not in eu-west-3, .* set S3_REGION to where it is"):
+        fresh.apply()
+    fresh.destroy()
+
+
+def test_what_a_stack_made_is_left_to_it(sandbox: RunningSandbox) -> None:
+    """As CloudFormation makes it from the template: with our tag, and with one that says by whom."""
+    fresh = new_account(sandbox, tenant="", ip_pool="", without=frozenset({"buckets", "monitoring"}))
+    prefix = fresh.want.prefix
+    ses, sns, sqs, events = (sandbox.client(name) for name in ("sesv2", "sns", "sqs", "events"))
+    ours, stack = {"Key": "mailplatform", "Value": prefix}, {"Key": "mailplatform-made-by", "Value": "x"}
+    ses.create_email_identity(EmailIdentity=f"{prefix}.example.eu", Tags=[ours, stack])
+    for tracking in TRACKED:
+        ses.create_configuration_set(ConfigurationSetName=f"{prefix}-{tracking}", Tags=[ours, stack])
+    sns.create_topic(Name=f"{prefix}-ses-events", Tags=[ours, stack])
+    # Amazon's own tag says it as well.
+    by_amazon = {"mailplatform": prefix, "aws:cloudformation:stack-name": "mail"}
+    sqs.create_queue(QueueName=f"{prefix}-ses-events-dead", tags=by_amazon)
+    events.put_rule(Name=f"{prefix}-weekly", ScheduleExpression="rate(1 day)", Tags=[ours, stack])
+    fresh.apply()
+    kept = {what for ending, what in fresh.destroy() if ending is Ending.KEPT}
+    assert {what for what in kept if what.endswith("goes with its CloudFormation stack")} == {
+        f"event destination {prefix}-{tracking}/mailplatform-events: goes with its CloudFormation stack"
+        for tracking in TRACKED
+    }
+    assert len(kept) == 1 + 1 + 4 + 4 + 1 + 1 + 1
+    assert {step.resource.key for step in fresh.plan() if step.action is Action.CREATE} == {
+        f"SNS topic {prefix}-triggers"
+    }
 
 
 def test_the_region_is_guarded(sandbox: RunningSandbox) -> None:

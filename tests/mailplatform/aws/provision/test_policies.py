@@ -105,6 +105,7 @@ class Site:
         sandbox.client("events").put_rule(Name=self.name, ScheduleExpression="rate(1 day)")
         client = sandbox.client("sesv2")
         client.create_email_identity(EmailIdentity="example.eu")
+        client.create_configuration_set(ConfigurationSetName=f"{self.name}-none")
         client.create_tenant(TenantName=self.name)
         content = {"Subject": "s", "Text": "t"}
         client.create_email_template(TemplateName=f"{self.name}-kept", TemplateContent=content)
@@ -355,6 +356,34 @@ def test_the_site_may_confirm_with_the_keys_that_set_up(fresh: Account) -> None:
         f"{prefix}-ses-events",
         f"{prefix}-triggers",
     ]
+
+
+def test_the_region_of_the_buckets_is_allowed_for_them_alone(fresh: Account) -> None:
+    amazon = fresh.amazon
+    want = everything("any", buckets_region="eu-west-1")
+    for document in policies.documents(want, amazon.arn, amazon.account_id, amazon.region).values():
+        denied = {
+            action: item["Condition"]["StringNotEquals"]["aws:RequestedRegion"]
+            for item in document["Statement"]
+            if item["Effect"] == "Deny"
+            for action in item["Action"]
+        }
+        assert denied.pop("s3:*") == ["eu-west-1"]
+        assert set(denied.values()) == {"eu-central-1"}
+        assert denied.keys() == {"ses:*", "sns:*", "sqs:*", "cloudwatch:*", "events:*"}
+
+
+def test_what_earlier_choices_made_is_granted_to_setting_up_alone(fresh: Account) -> None:
+    amazon = fresh.amazon
+    now = everything("any", tenant="", ip_pool="", schedules=(), without=frozenset({"buckets", "monitoring"}))
+    before = everything("any", identities=("old.example.eu",), tracking_domain="", ip_pool="old")
+    of = (amazon.arn, amazon.account_id, amazon.region)
+    alone, both = policies.documents(now, *of), policies.documents(now, *of, [before])
+    assert both["runtime"] == alone["runtime"]
+    assert granted(both["setup"]) == granted(policies.documents(before, *of)["setup"])
+    text = json.dumps(both["setup"])
+    assert "identity/old.example.eu" in text
+    assert "dedicated-ip-pool/old" in text
 
 
 def test_parts_that_are_not_wanted_are_not_granted(fresh: Account) -> None:

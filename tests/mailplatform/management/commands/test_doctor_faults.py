@@ -16,8 +16,10 @@ from mailplatform.management.doctor import Finding, Level
 from mailplatform.sandbox.testing import RunningSandbox
 from tests.factories.account_faults import (
     a_sender_without_its_records,
+    account_measures,
     account_set,
     amazons_date_off,
+    destination_asks,
     done,
     never_confirmed,
     never_heard_of,
@@ -65,6 +67,11 @@ def rounds(sandbox: RunningSandbox, folder: Path) -> Iterator[list[Fault]]:
     prefix, topic = row.configuration_set_prefix, row.topic_arns[0]
     provision = "run `manage.py provision"
     yield [
+        Fault(
+            destination_asks(sandbox, f"{prefix}-none", topic, "OPEN"),
+            f"Configuration set {prefix}-none",
+            "measures OPEN without consent, for its event destination theirs: take these events from it",
+        ),
         Fault(redis_stopped(folder), "Redis", "start it, or mend REDIS_URL"),
         Fault(the_owners_role(), "Database role", "Set DATABASE_URL and DATABASE_OWNER_URL to two roles"),
         Fault(beat_stopped(), "Scheduler", "start `celery -A mailplatform beat`"),
@@ -77,6 +84,16 @@ def rounds(sandbox: RunningSandbox, folder: Path) -> Iterator[list[Fault]]:
         Fault(uploads_at_a_file(folder), "Storage", "make it writable"),
     ]
     yield [
+        Fault(
+            account_measures(sandbox, prefix, "none"),
+            f"Configuration set {prefix}-none",
+            f"engagement metrics of the account: {provision}",
+        ),
+        Fault(
+            destination_asks(sandbox, f"{prefix}-opens", topic, "CLICK"),
+            f"Configuration set {prefix}-opens",
+            "measures CLICK without consent, for its event destination theirs: take these events from it",
+        ),
         Fault(nullcontext(), "Workers", "start `celery -A mailplatform worker"),
         Fault(an_expired_certificate(folder), "Certificate", "renew it"),
         Fault(quota_nearly_used(sandbox), "SES account", "ask Amazon for a higher quota", Level.WARNING),
@@ -122,6 +139,15 @@ def rounds(sandbox: RunningSandbox, folder: Path) -> Iterator[list[Fault]]:
             f"Configuration set {prefix}-opens",
             provision,
             Level.WARNING,
+        ),
+        Fault(
+            done(
+                ses.put_configuration_set_vdm_options,
+                ConfigurationSetName=f"{prefix}-clicks",
+                VdmOptions={"DashboardOptions": {"EngagementMetrics": "ENABLED"}},
+            ),
+            f"Configuration set {prefix}-clicks",
+            f"engagement metrics: {provision}",
         ),
         Fault(
             done(

@@ -171,3 +171,37 @@ def test_a_policy_taken_back_later_stops_events(wired: Wired) -> None:
     wired.send()
     assert wired.events() == []
     assert wired.sandbox.api.get("events")["refused_by_policy"] == 2
+
+
+@pytest.mark.parametrize(
+    ("account", "of_set", "is_tracked"),
+    [
+        ({"VdmEnabled": "ENABLED"}, None, True),
+        ({"VdmEnabled": "ENABLED"}, "DISABLED", False),
+        (
+            {"VdmEnabled": "ENABLED", "DashboardAttributes": {"EngagementMetrics": "DISABLED"}},
+            None,
+            False,
+        ),
+        (
+            {"VdmEnabled": "ENABLED", "DashboardAttributes": {"EngagementMetrics": "DISABLED"}},
+            "ENABLED",
+            True,
+        ),
+        ({"VdmEnabled": "DISABLED"}, None, False),
+    ],
+)
+def test_engagement_metrics_track_without_any_destination(
+    wired: Wired, account: dict[str, Any], of_set: str | None, is_tracked: bool
+) -> None:
+    """A set that does not say has those of the account."""
+    options = {"VdmOptions": {"DashboardOptions": {"EngagementMetrics": of_set}}} if of_set else {}
+    wired.ses.create_configuration_set(ConfigurationSetName="silent", **options)
+    wired.ses.put_account_vdm_attributes(VdmAttributes=account)
+    link = '<a href="https://example.com/">x</a>'
+    wired.send(body={"Html": {"Data": link}}, ConfigurationSetName="silent")
+    (message,) = wired.sandbox.messages()
+    assert (link not in message["html"]) is is_tracked
+    assert ("_sandbox/o/" in message["html"]) is is_tracked
+    shown = wired.ses.get_account()["VdmAttributes"]
+    assert shown["VdmEnabled"] == account["VdmEnabled"]

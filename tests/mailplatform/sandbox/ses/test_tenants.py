@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from mailplatform.sandbox.testing import RunningSandbox
 from tests.mailplatform.sandbox.support import Wired, entry
 
 ARN = "arn:aws:ses:eu-central-1:123456789012:"
@@ -96,3 +97,19 @@ def test_who_may_use_what_is_listed(wired: Wired) -> None:
         "AlreadyExistsException",
         f"Resources {USED[2]} has already been associated with tenant shop",
     )
+
+
+def test_a_set_names_a_pool_that_is_there_and_keeps_it(sbx: RunningSandbox) -> None:
+    ses = sbx.client("sesv2")
+    with pytest.raises(ClientError, match="SendingPool <pool> doesn't exist"):
+        ses.create_configuration_set(ConfigurationSetName="x", DeliveryOptions={"SendingPoolName": "pool"})
+    ses.create_dedicated_ip_pool(PoolName="pool")
+    ses.create_configuration_set(ConfigurationSetName="x", DeliveryOptions={"SendingPoolName": "pool"})
+    with pytest.raises(ClientError, match="Pool pool is in use"):
+        ses.delete_dedicated_ip_pool(PoolName="pool")
+    ses.put_configuration_set_delivery_options(
+        ConfigurationSetName="x", SendingPoolName="ses-default-dedicated-pool"
+    )
+    ses.delete_dedicated_ip_pool(PoolName="pool")
+    with pytest.raises(ClientError, match="SendingPool <pool> doesn't exist"):
+        ses.put_configuration_set_delivery_options(ConfigurationSetName="x", SendingPoolName="pool")
