@@ -44,7 +44,7 @@ CHOSEN: Final = (
 def wanted(changes: Mapping[str, Any] | None = None) -> Wanted:
     """Return what this installation wants: settings, the choices of the last apply, and `changes` to them."""
     row = installation.get()
-    chosen = _stored(row) | dict(changes or {})
+    chosen = from_stored(row.provisioning) | dict(changes or {})
     files = settings.S3_BUCKET
     return Wanted(
         prefix=row.configuration_set_prefix,
@@ -118,11 +118,22 @@ def destroy(want: Wanted, told: Told, *, actor: User | None = None) -> None:
     try:
         Provisioner(amazon).destroy(resources(want, amazon), noted)
         installation.update(
-            actor=None, account_id="", topic_arns=[], dead_letter_queue_url="", provisioning={}
+            actor=None,
+            account_id="",
+            topic_arns=[],
+            dead_letter_queue_url="",
+            provisioning={},
+            account_choices=None,
         )
     finally:
         if gone:
             audit.record(actor=actor, action="aws.removed", detail={"steps": gone})
+
+
+def survey(want: Wanted) -> Iterator[tuple[Ending, Resource, str]]:
+    """Yield what `destroy` would do with each resource, with why it stays or would; changes nothing."""
+    amazon = _amazon()
+    yield from Provisioner(amazon).survey(resources(want, amazon))
 
 
 def resources(want: Wanted, amazon: Amazon | None = None) -> list[Resource]:
@@ -138,11 +149,19 @@ def resources(want: Wanted, amazon: Amazon | None = None) -> list[Resource]:
         return describe(want, amazon.arn, amazon.account_id, amazon.region)
 
 
-def policies(want: Wanted) -> dict[str, Any]:
+def policies(want: Wanted, amazon: Amazon | None = None) -> dict[str, Any]:
     """Return the IAM policies for running and for setting up."""
-    amazon = _amazon()
+    amazon = amazon or _amazon()
     with plain_errors():
         return iam.documents(want, amazon.arn, amazon.account_id, amazon.region)
+
+
+def amazon_of(number: str = "") -> Amazon:
+    """Return the account with this number, without asking Amazon for it; without one, that of the keys."""
+    amazon = _amazon()
+    if number:
+        amazon.account_id = number
+    return amazon
 
 
 def default_identities(row: Installation) -> tuple[str, ...]:
@@ -161,8 +180,9 @@ def _amazon() -> Amazon:
     return Amazon(installation.aws_connection())
 
 
-def _stored(row: Installation) -> dict[str, Any]:
-    found = {name: value for name, value in row.provisioning.items() if name in CHOSEN}
+def from_stored(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return choices as `Wanted` takes them from what `to_stored` made."""
+    found = {name: value for name, value in stored.items() if name in CHOSEN}
     if "identities" in found:
         found["identities"] = tuple(found["identities"])
     if "schedules" in found:
@@ -170,6 +190,15 @@ def _stored(row: Installation) -> dict[str, Any]:
     if "without" in found:
         found["without"] = frozenset(found["without"])
     return found
+
+
+def to_stored(want: Wanted) -> dict[str, Any]:
+    """Return the choices as JSON."""
+    stored = {name: getattr(want, name) for name in CHOSEN}
+    stored["identities"] = list(want.identities)
+    stored["schedules"] = [dataclasses.asdict(item) for item in want.schedules]
+    stored["without"] = sorted(want.without)
+    return stored
 
 
 def _dropped(want: Wanted, amazon: Amazon) -> list[Resource]:
@@ -197,9 +226,6 @@ def _write_down(want: Wanted, amazon: Amazon) -> None:
     topics = [choices.events_topic(want.prefix)]
     if want.schedules:
         topics.append(choices.triggers_topic(want.prefix))
-    stored = {name: getattr(want, name) for name in CHOSEN}
-    stored["schedules"] = [dataclasses.asdict(item) for item in want.schedules]
-    stored["without"] = sorted(want.without)
     with plain_errors():
         queue_url = QueueKind.url(amazon, choices.dead_letters(want.prefix))
         verified = identity.verified_identities(amazon.connection)
@@ -209,7 +235,8 @@ def _write_down(want: Wanted, amazon: Amazon) -> None:
         topic_arns=[amazon.arn("sns", name) for name in topics],
         dead_letter_queue_url=queue_url,
         verified_identities=verified,
-        provisioning=stored,
+        provisioning=to_stored(want),
+        account_choices=None,
     )
 
 
