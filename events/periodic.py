@@ -54,7 +54,7 @@ def _month(first: date, step: int) -> date:
 # Not one of the tasks that keep up with events: it waits for Amazon for minutes.
 @shared_task(name="account.work")
 def work_on_account(*, act: str, user_id: int | None = None, **_unknown: Any) -> None:
-    """Compare the Amazon account with what is wanted there, or provision it; an administrator asked for it."""
+    """Compare the Amazon account with what is wanted, provision it or take that away; an administrator asked."""
     account_work.work(act, user_id)
 
 

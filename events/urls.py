@@ -84,6 +84,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "settings/dead-letters/<int:pk>/replay/", dead_letters.replay_dead_letter, name="replay_dead_letter"
     ),
     path("settings/amazon/", amazon.amazon, name="amazon"),
+    path("settings/amazon/choices/", amazon.amazon_choices, name="amazon_choices"),
+    path("settings/amazon/documents/", amazon.amazon_documents, name="amazon_documents"),
     path("settings/bounces/", policy.policy, name="policy"),
     path("settings/webhooks/", webhooks.webhook_list, name="webhook_list"),
     path("settings/webhooks/add/", webhooks.webhook_add, name="webhook_add"),

@@ -1,33 +1,29 @@
-"""Comparing and provisioning from the browser: a worker does it, the page looks how far it is.
+"""Comparing, provisioning and removing from the browser: a worker does it, the page looks how far it is.
 
-Amazon takes about one call per second, so a look takes half a minute and a first apply two. How far it is may be
-forgotten, and a worker goes on without Redis: what was done stands in the audit log.
+Amazon takes about one call per second, so a look takes half a minute and a first apply two.
 """
 
-import dataclasses
-import datetime as dt
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from campaigns.models import Campaign
 from events.models import Trigger
+from mailplatform.accounts import vault
 from mailplatform.accounts.models import User
 from mailplatform.aws import sns
 from mailplatform.aws.control import ControlQueueBusy
 from mailplatform.aws.errors import AccountUnreadableError
-from mailplatform.aws.provision import words
+from mailplatform.aws.provision import phrases, words
+from mailplatform.aws.provision.engine import Ending
 from mailplatform.aws.provision.model import Action, Fixed
 from mailplatform.aws.provision.wanted import BadChoice
 from mailplatform.aws.session import AwsConfigurationError
 from mailplatform.aws.steps import AwsCallError, Outcome
-from mailplatform.core import clock, memo
+from mailplatform.core import clock
 
-from . import provisioning
+from . import account_choices, provisioning, triggers
+from .account_progress import Row, Work, note
 
-KEY: Final = "provisioning"
-KEPT_SECONDS: Final = 24 * 3600
-# A worker that was killed tells nobody.
-GIVEN_UP: Final = dt.timedelta(minutes=10)
-ACTS: Final = frozenset({"plan", "apply"})
 EXPECTED: Final = (
     AccountUnreadableError,
     AwsCallError,
@@ -36,50 +32,8 @@ EXPECTED: Final = (
     ControlQueueBusy,
     Fixed,
     sns.NotConfirmedError,
+    vault.SecretUnreadable,
 )
-
-
-class AlreadyWorking(Exception):
-    """A worker is at it."""
-
-
-@dataclasses.dataclass
-class Work:
-    """How far it is. `rows` are (what, resource, detail, cost); `summary` and `error` are for a reader."""
-
-    act: str
-    began_at: dt.datetime
-    is_done: bool = False
-    rows: list[tuple[str, str, str, str]] = dataclasses.field(default_factory=list)
-    summary: str = ""
-    error: str = ""
-
-    @property
-    def is_running(self) -> bool:
-        """Whether a worker is at it, as far as one can know."""
-        return not self.is_done and clock.now() - self.began_at < GIVEN_UP
-
-
-def state() -> Work | None:
-    """Return the last work, if it was within a day."""
-    found: Work | None = memo.recall([KEY]).get(KEY)
-    return found
-
-
-def begin(act: str) -> Work:
-    """Note that a worker is going to work. Raises AlreadyWorking, ValueError for an unknown act."""
-    if act not in ACTS:
-        raise ValueError(act)
-    if (before := state()) and before.is_running:
-        raise AlreadyWorking
-    begun = Work(act, clock.now())
-    _note(begun)
-    return begun
-
-
-def forget() -> None:
-    """Take back what `begin` noted: no worker could be asked."""
-    memo.forget(KEY)
 
 
 def work(act: str, user_id: int | None) -> None:
@@ -87,12 +41,15 @@ def work(act: str, user_id: int | None) -> None:
     noted = Work(act, clock.now())
     actor = None if user_id is None else User.objects.filter(pk=user_id).first()
     try:
-        (_apply if act == "apply" else _plan)(noted, actor)
+        _WORKS[act](noted, actor)
     except EXPECTED as error:
         noted.error = str(error)
+    except Exception:
+        noted.error = "This site itself failed; the worker's log has the fault."
+        raise
     finally:
         noted.is_done = True
-        _note(noted)
+        note(noted)
 
 
 def schedules() -> list[dict[str, Any]]:
@@ -111,27 +68,79 @@ def schedules() -> list[dict[str, Any]]:
     ]
 
 
-def _note(noted: Work) -> None:
-    memo.keep({KEY: noted}, KEPT_SECONDS)
+def under_way() -> int:
+    """Return how many campaigns would stop without what provisioning made: scheduled, on their way or paused."""
+    return Campaign.objects.filter(state__in=triggers.UNFINISHED).count()
 
 
 def _plan(noted: Work, _: User | None) -> None:
     steps = []
-    for step in provisioning.plan(provisioning.wanted()):
+    for step in provisioning.plan(account_choices.wanted()):
         steps.append(step)
-        detail = ", ".join(step.changes) if step.action is Action.CHANGE else ""
-        cost = step.resource.cost if step.action is Action.CREATE else ""
-        noted.rows.append((step.action.value, step.resource.key, detail, cost))
-        _note(noted)
+        is_new = step.action is Action.CREATE
+        row = Row(
+            "plan",
+            step.action.value,
+            step.resource.key,
+            note="" if step.is_ours or is_new else "It was there before: removing everything will leave it.",
+            cost=step.resource.cost if is_new else "",
+            changes=tuple(phrases.changes(step)),
+        )
+        _add(noted, row)
+    for sentence in provisioning.notes():
+        _add(noted, Row("plan", Outcome.PENDING.value, sentence))
     noted.summary = words.summary(steps)
 
 
 def _apply(noted: Work, actor: User | None) -> None:
     def report(outcome: Outcome, what: str) -> None:
-        resource, _, detail = what.partition(": ")
-        noted.rows.append((outcome.value, resource, detail, ""))
-        _note(noted)
+        # Of what was changed the names follow; what is for people to do is a sentence.
+        resource, _, names = what.partition(": ") if outcome is Outcome.CHANGED else (what, "", "")
+        labels = ", ".join(phrases.LABELS.get(name, name) for name in names.split(", ") if name)
+        _add(noted, Row("apply", outcome.value, resource, note=labels))
 
-    row = provisioning.apply(provisioning.wanted(), report, actor=actor)
-    changed = sum(what in {"created", "changed", "removed"} for what, *_ in noted.rows)
+    row = provisioning.apply(account_choices.wanted(), report, actor=actor)
+    changed = sum(item.what in {"created", "changed", "removed"} for item in noted.rows)
     noted.summary = f"{changed} of {len(noted.rows)} were made or changed in account {row.account_id}."
+
+
+def _survey(noted: Work, _: User | None) -> None:
+    for ending, resource, why in provisioning.survey(provisioning.wanted()):
+        if ending is not Ending.ABSENT:
+            _add(noted, Row("survey", ending.value, resource.key, note=why))
+    goes, stays = _endings(noted)
+    noted.summary = (
+        f"{goes} would go, {stays} would stay. Nothing was changed."
+        if goes
+        else "Nothing that provisioning made is left."
+    )
+
+
+def _destroy(noted: Work, actor: User | None) -> None:
+    def told(ending: Ending, what: str) -> None:
+        if ending is not Ending.ABSENT:
+            resource, _, why = what.partition(": ")
+            _add(noted, Row("destroy", ending.value, resource, note=why))
+
+    # What was chosen and never applied was never made.
+    provisioning.destroy(provisioning.wanted(), told, actor=actor)
+    goes, stays = _endings(noted)
+    noted.summary = f"{goes} were removed, {stays} stay. Nothing can be sent until you apply again."
+
+
+def _add(noted: Work, row: Row) -> None:
+    noted.rows.append(row)
+    note(noted)
+
+
+def _endings(noted: Work) -> tuple[int, int]:
+    goes = sum(row.what == Ending.REMOVED for row in noted.rows)
+    return goes, len(noted.rows) - goes
+
+
+_WORKS: Final[Mapping[str, Callable[[Work, User | None], None]]] = {
+    "plan": _plan,
+    "apply": _apply,
+    "survey": _survey,
+    "destroy": _destroy,
+}

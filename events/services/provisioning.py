@@ -124,8 +124,7 @@ def destroy(want: Wanted, told: Told, *, actor: User | None = None) -> None:
         told(ending, what)
 
     try:
-        everything = [*_former(want, amazon), *resources(want, amazon)]
-        Provisioner(amazon).destroy(past_choices.in_order(everything), noted)
+        Provisioner(amazon).destroy(_everything(want, amazon), noted)
         left = past_choices.left_of(
             [_within_reach(want, amazon), *past_choices.remembered(installation.get(), want)],
             lambda earlier: _staying(earlier, amazon) - gone,
@@ -136,11 +135,18 @@ def destroy(want: Wanted, told: Told, *, actor: User | None = None) -> None:
             topic_arns=[],
             dead_letter_queue_url="",
             provisioning={past_choices.PAST: left} if left else {},
+            account_choices=None,
         )
     finally:
         installation.note_identities(lost)
         if removed:
             audit.record(actor=actor, action="aws.removed", detail={"steps": removed})
+
+
+def survey(want: Wanted) -> Iterator[tuple[Ending, Resource, str]]:
+    """Yield what `destroy` would do with each resource, with why it stays or would; changes nothing."""
+    amazon = _amazon()
+    yield from Provisioner(amazon).survey(_everything(want, amazon))
 
 
 def resources(want: Wanted, amazon: Amazon | None = None) -> list[Resource]:
@@ -159,13 +165,21 @@ def notes(amazon: Amazon | None = None) -> list[str]:
     ]
 
 
-def policies(want: Wanted) -> dict[str, Any]:
+def policies(want: Wanted, amazon: Amazon | None = None) -> dict[str, Any]:
     """Return the IAM policies for running and for setting up."""
-    amazon = _amazon()
+    amazon = amazon or _amazon()
     with plain_errors():
         past = past_choices.remembered(installation.get(), want)
         choices = [_without_own_storage(item, amazon) for item in (want, *past)]
         return iam.documents(choices[0], amazon.arn, amazon.account_id, amazon.region, choices[1:])
+
+
+def amazon_of(number: str = "") -> Amazon:
+    """Return the account with this number, without asking Amazon for it; without one, that of the keys."""
+    amazon = _amazon()
+    if number:
+        amazon.account_id = number
+    return amazon
 
 
 def default_identities(row: Installation) -> tuple[str, ...]:
@@ -207,6 +221,11 @@ def _former(want: Wanted, amazon: Amazon) -> list[Resource]:
     past = past_choices.remembered(installation.get(), want)
     found = [item for earlier in past for item in resources(earlier, amazon) if item.key not in kept]
     return past_choices.in_order(found)
+
+
+def _everything(want: Wanted, amazon: Amazon) -> list[Resource]:
+    """Return what any choices wanted."""
+    return past_choices.in_order([*_former(want, amazon), *resources(want, amazon)])
 
 
 def _staying(want: Wanted, amazon: Amazon) -> set[str]:
@@ -251,6 +270,7 @@ def _write_down(want: Wanted, amazon: Amazon, made: set[str]) -> None:
         dead_letter_queue_url=queue_url,
         verified_identities=verified,
         provisioning=stored,
+        account_choices=None,
     )
 
 

@@ -47,6 +47,7 @@ OURS: Final[Mapping[str, Description]] = {
         sender_address="address of the default sender", reply_to="address for replies",
         verified_identities="domains and addresses that may send",
         provisioning="what was chosen for the Amazon account: domains, and the address that gets alarms",
+        account_choices="the same, where it was chosen and not applied yet",
     ),
     "PaperAnswer": about(
         "the controller and its staff", "until it is changed", "key",

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
+from allauth.account.internal.flows import login
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
@@ -303,12 +304,15 @@ def watch(context: BrowserContext, base: str) -> Visitor:
     return visitor
 
 
-def sign_in(context: BrowserContext, base: str, user: User) -> None:
-    """Give the browser the session of `user`, without the form."""
+def sign_in(context: BrowserContext, base: str, user: User, *, lately: bool = False) -> None:
+    """Give the browser the session of `user`, without the form; `lately` as after it."""
     session = SessionStore()
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = BACKEND
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    if lately:
+        session[login.AUTHENTICATION_METHODS_SESSION_KEY] = [{"method": "password", "at": time.time()}]
+        session[login._AUTHENTICATION_METHODS_USER_SESSION_KEY] = str(user.pk)
     session.save()
     cookie: Any = {"name": settings.SESSION_COOKIE_NAME, "value": session.session_key, "url": base}
     context.add_cookies([cookie])

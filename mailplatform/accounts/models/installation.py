@@ -56,6 +56,9 @@ class Installation(TimestampedModel):
     verified_identities = ArrayField(models.CharField(max_length=254), default=list, blank=True)
     provisioning = models.JSONField(default=dict, blank=True)
 
+    # What an administrator chose for the Amazon account and nobody applied yet; written by its page.
+    account_choices = models.JSONField(null=True, blank=True)
+
     # Written by the reading of the SES account.
     max_send_rate = models.FloatField(default=1.0)
     max_24_hour_send = models.FloatField(default=200.0)

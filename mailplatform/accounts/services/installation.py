@@ -36,7 +36,7 @@ CHANGEABLE = frozenset(
         "require_second_factor",
     }
 )
-# Written by provisioning and by the reading of the account; not in the audit log at every reading.
+# Written by provisioning, by choosing for it and by the reading of the account; not in the audit log at every reading.
 PROVISIONED = frozenset(
     {
         "account_id",
@@ -45,6 +45,7 @@ PROVISIONED = frozenset(
         "dead_letter_queue_url",
         "verified_identities",
         "provisioning",
+        "account_choices",
         "max_send_rate",
         "max_24_hour_send",
         "sent_last_24_hours",

@@ -7,7 +7,7 @@ from typing import Final
 from ..steps import Outcome, Report, plain_errors
 from .amazon import Amazon
 from .kinds import all_kinds
-from .model import Action, Kept, Kind, Resource, Step, compare
+from .model import Action, Holding, Kept, Kind, Resource, Step, compare
 
 
 class Ending(StrEnum):
@@ -18,8 +18,10 @@ class Ending(StrEnum):
     ABSENT = "absent"
 
 
-NOT_OURS: Final = "was not made by provisioning"
 Told = Callable[[Ending, str], None]
+NOT_OURS: Final = "was not made by provisioning"
+# What only the attempt shows: old versions of files are not listed.
+UNLESS: Final = {"S3 bucket": "unless it holds files, or old versions of them: then it stays"}
 _OUTCOMES: Final = {
     Action.CREATE: Outcome.CREATED,
     Action.CHANGE: Outcome.CHANGED,
@@ -72,6 +74,13 @@ class Provisioner:
                 ending, why = self._remove(resource)
             told(ending, resource.key + (f": {why}" if why else ""))
 
+    def survey(self, resources: Sequence[Resource]) -> Iterator[tuple[Ending, Resource, str]]:
+        """Yield what `destroy` would do with each resource, with why it stays or would; nothing is changed."""
+        for resource in reversed(resources):
+            with plain_errors():
+                ending, why = self._fate(resource)
+            yield ending, resource, why
+
     def _compare(self, resource: Resource) -> Step:
         return compare(resource, self.kinds[resource.kind].read(self.amazon, resource))
 
@@ -87,3 +96,14 @@ class Provisioner:
         except Kept as reason:
             return Ending.KEPT, str(reason)
         return Ending.REMOVED, ""
+
+    def _fate(self, resource: Resource) -> tuple[Ending, str]:
+        kind = self.kinds[resource.kind]
+        found = kind.read(self.amazon, resource)
+        if found is None:
+            return Ending.ABSENT, ""
+        if not found.is_ours:
+            return Ending.KEPT, NOT_OURS
+        if isinstance(kind, Holding) and (why := kind.why_kept(self.amazon, resource)):
+            return Ending.KEPT, why
+        return Ending.REMOVED, UNLESS.get(resource.kind, "")

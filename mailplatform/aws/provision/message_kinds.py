@@ -112,11 +112,16 @@ class QueueKind:
 
     def delete(self, amazon: Amazon, resource: Resource) -> None:
         """Delete it, unless it still holds events."""
+        if why := self.why_kept(amazon, resource):
+            raise Kept(why)
+        amazon.call("sqs", "delete_queue", QueueUrl=self.url(amazon, resource.name))
+
+    def why_kept(self, amazon: Amazon, resource: Resource) -> str:
+        """Return how many events it holds, if any."""
         url = self.url(amazon, resource.name)
         found = amazon.call("sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=list(COUNTS))
-        if count := sum(int(found["Attributes"].get(name, 0)) for name in COUNTS):
-            raise Kept(f"holds about {count} events: run `manage.py redrive` first")
-        amazon.call("sqs", "delete_queue", QueueUrl=url)
+        count = sum(int(found["Attributes"].get(name, 0)) for name in COUNTS)
+        return f"holds about {count} events: run `manage.py redrive` first" if count else ""
 
     @staticmethod
     def url(amazon: Amazon, name: str) -> str:

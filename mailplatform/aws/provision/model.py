@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 from .amazon import Amazon
 
@@ -65,6 +65,14 @@ class Kind(Protocol):
 
     def delete(self, amazon: Amazon, resource: Resource) -> None:
         """Remove it. Raises `Kept`."""
+
+
+@runtime_checkable
+class Holding(Protocol):
+    """A kind that may refuse to be deleted, for what it holds or is."""
+
+    def why_kept(self, amazon: Amazon, resource: Resource) -> str:
+        """Return why `delete` would raise `Kept` now, or nothing. Changes nothing."""
 
 
 class Action(StrEnum):

@@ -323,8 +323,12 @@ class AccountKind:
 
     def delete(self, amazon: Amazon, resource: Resource) -> None:
         """Refuse: it protects everybody who sends from this account."""
+        raise Kept(self.why_kept(amazon, resource))
+
+    def why_kept(self, amazon: Amazon, resource: Resource) -> str:
+        """Return why it stays."""
         del amazon, resource  # there is nothing to call
-        raise Kept("is a setting of the whole account")
+        return "is a setting of the whole account"
 
 
 def _picked(source: Any, *names: str) -> dict[str, Any]:

@@ -34,7 +34,11 @@ PARTS: Final[Mapping[str, str]] = {
 
 
 class BadChoice(ValueError):
-    """A choice cannot be carried out; the message says which and why."""
+    """A choice cannot be carried out; the message says which and why, `field` names it as `Wanted` or `Schedule`."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +56,31 @@ class Schedule:
 
     def check(self) -> None:
         """Raise `BadChoice` for what EventBridge or our endpoint would refuse."""
+        if problem := next(self.problems(), None):
+            raise problem
+
+    def problems(self) -> Iterator[BadChoice]:
+        """Yield what EventBridge or our endpoint would refuse."""
         if not RULE.fullmatch(self.name):
-            raise BadChoice(
-                f"The schedule's name {self.name!r} must have 1 to 20 letters, digits and hyphens."
-            )
+            text = f"The schedule's name {self.name!r} must have 1 to 20 letters, digits and hyphens."
+            yield BadChoice(text, "name")
         if bool(self.campaign) == bool(self.event):
-            raise BadChoice(f"The schedule {self.name} needs a campaign or an event, and not both.")
-        if self.campaign and not CAMPAIGN.fullmatch(self.campaign):
-            raise BadChoice(f"The schedule {self.name} needs the id of a campaign, not {self.campaign!r}.")
-        if self.event and not EVENT.fullmatch(self.event):
-            raise BadChoice(
+            text = f"The schedule {self.name} needs a campaign or an event, and not both."
+            yield BadChoice(text, "campaign")
+        elif self.campaign and not CAMPAIGN.fullmatch(self.campaign):
+            text = f"The schedule {self.name} needs the id of a campaign, not {self.campaign!r}."
+            yield BadChoice(text, "campaign")
+        elif self.event and not EVENT.fullmatch(self.event):
+            text = (
                 f"The event {self.event!r} of the schedule {self.name} must have 1 to 64 small letters, digits, "
                 "dots, hyphens and underscores."
             )
+            yield BadChoice(text, "event")
         days = self.expression.split(" ")[2::2][:2]
         is_cron = CRON.fullmatch(self.expression) and days.count("?") == 1
         if not (is_cron or RATE.fullmatch(self.expression)):
-            raise BadChoice(
-                f"The schedule {self.name} needs rate(…) or cron(…), not {self.expression!r}: see EventBridge."
-            )
+            text = f"The schedule {self.name} needs rate(…) or cron(…), not {self.expression!r}: see EventBridge."
+            yield BadChoice(text, "expression")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,52 +109,72 @@ class Wanted:
 
     def check(self) -> None:
         """Raise `BadChoice` for what Amazon would refuse half-way."""
-        if problem := next(self._problems(), ""):
-            raise BadChoice(problem)
-        for item in self.schedules:
-            item.check()
-        if len({item.name for item in self.schedules}) < len(self.schedules):
-            raise BadChoice("Two schedules have one name.")
+        if problem := next(self.problems(), None):
+            raise problem
 
-    def _problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[BadChoice]:
+        """Yield what Amazon would refuse half-way."""
+        for named, text in self._problems():
+            yield BadChoice(text, named)
+        for item in self.schedules:
+            yield from item.problems()
+        if len({item.name for item in self.schedules}) < len(self.schedules):
+            yield BadChoice("Two schedules have one name.", "schedules")
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
         if not PREFIX.fullmatch(self.prefix):
-            yield (
+            text = (
                 f"The prefix {self.prefix!r} must have 1 to 40 small letters, digits and hyphens: it is part of "
                 "every name at Amazon."
             )
+            yield "prefix", text
         if unknown := self.without - PARTS.keys():
-            yield f"There is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}."
+            text = f"There is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}."
+            yield "without", text
         if self.tls_policy not in TLS_POLICIES:
-            yield f"The TLS policy is {self.tls_policy!r}: expected one of {', '.join(TLS_POLICIES)}."
+            text = f"The TLS policy is {self.tls_policy!r}: expected one of {', '.join(TLS_POLICIES)}."
+            yield "tls_policy", text
         yield from self._name_problems()
         yield from self._domain_problems()
 
-    def _name_problems(self) -> Iterator[str]:
+    def _name_problems(self) -> Iterator[tuple[str, str]]:
         for what, name in {"IP pool": self.ip_pool, "tenant": self.tenant}.items():
             if name and not NAME.fullmatch(name):
-                yield f"The name {name!r} of the {what} must have 1 to 64 letters, digits, hyphens and underscores."
+                text = f"The name {name!r} of the {what} must have 1 to 64 letters, digits, hyphens and underscores."
+                yield what.lower().replace(" ", "_"), text
         if self.ip_pool == "ses-default-dedicated-pool":
-            yield "ses-default-dedicated-pool is Amazon's own pool: name another one."
-        for name in (self.files_bucket, self.ledger_bucket):
+            yield "ip_pool", "ses-default-dedicated-pool is Amazon's own pool: name another one."
+        for named in ("files_bucket", "ledger_bucket"):
+            name = getattr(self, named)
             if name and not BUCKET.fullmatch(name):
-                yield f"The bucket's name {name!r} must have 3 to 63 small letters, digits, dots and hyphens."
+                text = (
+                    f"The bucket's name {name!r} must have 3 to 63 small letters, digits, dots and hyphens."
+                )
+                yield named, text
 
-    def _domain_problems(self) -> Iterator[str]:
-        addresses = [name for name in (*self.identities, self.operations_address) if "@" in name]
-        for address in addresses:
-            try:
-                limits.check_address(address)
-            except limits.LimitError as error:
-                yield str(error)
-        if self.operations_address and addresses[-1:] != [self.operations_address]:
-            yield f"{self.operations_address!r} is no address to mail alarms to."
-        domains = [name for name in self.identities if "@" not in name]
-        for domain in domains:
-            if not DOMAIN.fullmatch(domain):
-                yield f"{domain!r} is no domain to send from; write it in punycode where it has other letters."
+    def _domain_problems(self) -> Iterator[tuple[str, str]]:
+        for name in self.identities:
+            if "@" in name:
+                yield from _address_problems("identities", name)
+            elif not DOMAIN.fullmatch(name):
+                text = f"{name!r} is no domain to send from; write it in punycode where it has other letters."
+                yield "identities", text
+        if self.operations_address and "@" not in self.operations_address:
+            yield "operations_address", f"{self.operations_address!r} is no address to mail alarms to."
+        elif self.operations_address:
+            yield from _address_problems("operations_address", self.operations_address)
         tracked = self.tracking_domain
+        domains = [name for name in self.identities if "@" not in name]
         if tracked and not any(tracked.endswith(f".{domain}") for domain in domains):
-            yield f"The tracking domain {tracked} must be a subdomain of a sending domain."
+            text = f"The tracking domain {tracked} must be a subdomain of a sending domain."
+            yield "tracking_domain", text
+
+
+def _address_problems(named: str, address: str) -> Iterator[tuple[str, str]]:
+    try:
+        limits.check_address(address)
+    except limits.LimitError as error:
+        yield named, str(error)
 
 
 def events_topic(prefix: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from events.services import provisioning
+from events.services import account_choices, provisioning
 from mailplatform.accounts.services import installation
 from mailplatform.aws import session, sns
 from mailplatform.aws.control import ControlQueueBusy
@@ -80,11 +80,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Do the one that was asked for."""
         try:
-            want = provisioning.wanted(_changes(options))
+            changes = _changes(options)
+            want = account_choices.wanted(changes)
             if options["plan"]:
                 self._plan(want, as_json=options["json"])
             elif options["destroy"]:
-                self._destroy(want, is_sure=options["yes"])
+                # What was chosen and never applied was never made.
+                self._destroy(provisioning.wanted(changes), is_sure=options["yes"])
             elif options["policies"]:
                 self.stdout.write(json.dumps(provisioning.policies(want), indent=2))
             elif options["cloudformation"]:

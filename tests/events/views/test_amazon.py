@@ -2,7 +2,6 @@ import uuid
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 from kombu.exceptions import OperationalError
@@ -10,7 +9,7 @@ from kombu.exceptions import OperationalError
 from campaigns.models import Campaign
 from events import periodic
 from events.models import Trigger
-from events.services import account_work, provisioning
+from events.services import account_progress, provisioning
 from mailplatform.accounts.models import AuditEntry
 from mailplatform.accounts.services import installation
 from mailplatform.core import clock
@@ -25,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def admin(client: Client, settings: Any) -> Client:
-    cache.delete(account_work.KEY)
+    account_progress.forget()
     settings.AWS_ENDPOINT_URLS = dict.fromkeys(SERVICES, "http://127.0.0.1:9")
     settings.AWS_ACCESS_KEY_ID, settings.AWS_SECRET_ACCESS_KEY = constants.ACCESS_KEY, constants.SECRET_KEY
     settings.AWS_REGION, settings.PUBLIC_URL = "eu-central-1", "https://news.example.eu"
@@ -59,18 +58,18 @@ def test_before_the_first_look_it_says_what_is_wanted(
 
 
 def test_a_look_changes_nothing_and_an_apply_does(sandbox: RunningSandbox, admin: Client) -> None:
-    account_work.begin("plan")
+    account_progress.begin("plan")
     periodic.work_on_account(act="plan")
     assert "to create, " in page(admin)
     assert installation.get().account_id == ""
-    account_work.begin("apply")
+    account_progress.begin("apply")
     periodic.work_on_account(act="apply")
     assert f"made or changed in account {constants.ACCOUNT_ID}" in page(admin)
     assert AuditEntry.objects.filter(action="aws.provisioned").exists()
     row = installation.get()
     assert row.provisioning["without"] == ["subscription"]
     assert provisioning.differences() == []
-    account_work.begin("plan")
+    account_progress.begin("plan")
     periodic.work_on_account(act="plan")
     assert "Nothing to do: the account is as it should be." in page(admin)
     provisioning.destroy(provisioning.wanted(), lambda *_: None)
@@ -92,19 +91,19 @@ def test_a_schedule_that_is_no_longer_wanted_is_planned_to_go_and_goes(sandbox: 
 
 
 def test_what_amazon_says_is_shown_with_what_to_do(admin: Client) -> None:
-    account_work.begin("apply")
+    account_progress.begin("apply")
     periodic.work_on_account(act="apply")
     assert "Amazon did not answer" in page(admin)
     assert "it goes on where it stopped" in page(admin)
 
 
 def test_two_at_once_and_unknown_acts_are_refused(admin: Client) -> None:
-    account_work.begin("plan")
+    account_progress.begin("plan")
     assert "every 2s" in page(admin)
     response = admin.post(reverse("events:amazon"), {"act": "plan"}, follow=True)
     assert "A worker is at it already." in response.content.decode()
-    cache.delete(account_work.KEY)
-    assert admin.post(reverse("events:amazon"), {"act": "destroy"}).status_code == 400
+    account_progress.forget()
+    assert admin.post(reverse("events:amazon"), {"act": "everything"}).status_code == 400
 
 
 def test_without_redis_the_page_opens_and_work_goes_on(
@@ -116,7 +115,7 @@ def test_without_redis_the_page_opens_and_work_goes_on(
     monkeypatch.setattr(periodic.work_on_account, "delay", away)
     response = admin.post(reverse("events:amazon"), {"act": "plan"}, follow=True)
     assert "Nothing was started" in response.content.decode()
-    assert account_work.state() is None
+    assert account_progress.state() is None
     backend = settings.CACHES["default"]["BACKEND"]
     settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": "unix:///nonexistent/redis.sock"}}
     periodic.work_on_account(act="plan")

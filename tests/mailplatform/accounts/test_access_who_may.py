@@ -85,7 +85,8 @@ TABLE: dict[str, str] = {
         accounts:user_invite_again accounts:user_revoke accounts:user_second_factor
         accounts:audit_log accounts:audit_log_export accounts:api_tokens accounts:api_token_revoke
         accounts:papers accounts:paper_questions accounts:paper accounts:paper_markdown accounts:paper_pdf
-        events:amazon events:dead_letters events:replay_dead_letter events:webhook_list events:webhook_add
+        events:amazon events:amazon_choices events:amazon_documents
+        events:dead_letters events:replay_dead_letter events:webhook_list events:webhook_add
         events:webhook_detail events:webhook_test events:webhook_rotate events:webhook_replay events:webhook_remove
         campaigns:send_me_a_test campaigns:restored
         subscribers:person_proof subscribers:subscriber_merge subscribers:subscriber_erase subscribers:suppression_sync

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from events.services import provisioning
+from events.services import account_choices, provisioning
 from mailplatform.accounts.models import AuditEntry
 from mailplatform.accounts.services import installation
 from mailplatform.aws import session
 from mailplatform.sandbox.testing import RunningSandbox
+from tests.factories.accounts import AdminFactory
 from tests.factories.aws import SERVICES, WEEKLY
 
 GUIDE = Path(__file__).parents[4] / "docs" / "aws-setup.md"
@@ -146,6 +147,22 @@ def test_nobody_sends_through_a_tenant_that_is_being_removed(sandbox: RunningSan
     assert any(line.startswith("removed") and line.endswith("tenant shop") for line in lines)
     assert installation.get().tenant == "club"
     assert list(dict(sandbox.sandbox.state.tenants.items())) == ["club"]
+
+
+def test_what_was_chosen_on_the_page_is_meant_by_the_command_and_waits_no_longer(
+    sandbox: RunningSandbox,
+) -> None:
+    chosen = {"identities": ("example.eu",), "tenant": "shop", "without": frozenset({"subscription"})}
+    account_choices.save(actor=AdminFactory.create(), choices=chosen)
+    assert any(line.endswith("tenant shop (priced by Amazon per tenant)") for line in run("--plan"))
+    assert installation.get().account_choices is not None
+    run("--apply")
+    row = installation.get()
+    assert (row.tenant, row.account_choices) == ("shop", None)
+    # Chosen, never applied: destroy takes away what is there.
+    account_choices.save(actor=AdminFactory.create(), choices={"tenant": "club"})
+    assert "removed  tenant shop" in run("--destroy", "--yes")
+    assert installation.get().account_choices is None
 
 
 @contextmanager
