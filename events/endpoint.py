@@ -29,6 +29,9 @@ log = structlog.get_logger(__name__)
 PATH: Final = "/sns/events/"
 MAX_BODY: Final = 256 * 1024  # what SNS itself allows
 BODY_SECONDS: Final = 20.0  # SNS itself gives a delivery 15
+# A topic's request to confirm, of about 2 kB: what else names a topic that nobody knows is not waited with.
+CONFIRMATION: Final = b'"SubscriptionConfirmation"'
+LARGEST_CONFIRMATION: Final = 16 * 1024
 _TOO_SLOW: Final = "the body did not come in time"
 
 _TEXTS: Final = {
@@ -154,10 +157,14 @@ class Endpoint:
         try:
             envelope = self._verifier.read(body)
         except UnknownTopic:
-            # It may be a topic that was made a moment ago.
+            # It may be a topic that was made a moment ago; after our last look where that is a moment ago, too. SNS
+            # does not ask a second time to confirm what was refused.
             if not self._topics.is_stale(wiring.KNOWN_FOR):
-                raise
-            await self._refresh()
+                if CONFIRMATION not in body or len(body) > LARGEST_CONFIRMATION:
+                    raise
+                await asyncio.sleep(wiring.KNOWN_FOR.total_seconds())
+            if self._topics.is_stale(wiring.KNOWN_FOR):
+                await self._refresh()
             envelope = self._verifier.read(body)
         if not self._verifier.is_ready(envelope):
             await asyncio.to_thread(self._verifier.prepare, envelope)

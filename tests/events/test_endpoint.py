@@ -169,6 +169,21 @@ def test_topic_made_a_moment_ago_is_believed(
     assert post(site, body)[0][0] == 200
 
 
+def test_topic_made_since_the_last_look_is_asked_for_once_more(
+    site: endpoint.Endpoint, chain: sns.Chain
+) -> None:
+    """An apply subscribes right after it wrote its topic down; events of other topics may have been read in between."""
+    fresh, other = (f"arn:aws:sns:eu-central-1:111122223333:{name}" for name in ("fresh", "other"))
+    asked = {
+        topic: orjson.dumps(sns.confirmation(chain, at=clock.now(), topic=topic)) for topic in (fresh, other)
+    }
+    post(site, signed(chain, "nonsense"))
+    installation.update(actor=None, topic_arns=[sns.TOPIC, fresh])
+    assert asyncio.run(site._verify(asked[fresh])).topic_arn == fresh
+    with pytest.raises(verify.Refused):
+        asyncio.run(site._verify(asked[other]))
+
+
 def test_database_down_means_send_again(site: endpoint.Endpoint, chain: sns.Chain) -> None:
     run, person = make_run(), make_person()
     body = signed(chain, payload("Delivery", run, person))
